@@ -1,0 +1,84 @@
+# Bygone's build. `make help` lists what it can do. Variables: B (build folder), SAN=1 (address and
+# undefined-behaviour sanitizers), V=1 (show commands), MINIMAL=1 (libc and zlib alone).
+.DEFAULT_GOAL := all
+B ?= $(if $(SAN),build-asan,build)$(if $(MINIMAL),-minimal)
+CC = gcc
+AR = gcc-ar
+Q := $(if $(V),,@)
+say = $(if $(V),,@echo '  $(1)  $(2)')
+
+WARN = -Wall -Wextra -Wshadow -Wmissing-prototypes -Wno-unused-parameter -Werror
+OPT ?= -O2
+CFLAGS += -std=gnu11 $(OPT) -g $(WARN) -I. -fno-strict-aliasing -fPIE -MMD -MP
+LDFLAGS += -pie
+LDLIBS = -lz -lpthread -lm
+ifdef SAN
+CFLAGS += -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
+LDFLAGS += -fsanitize=address,undefined
+endif
+
+# Optional libraries: each is one file's business, which is built in only where pkg-config knows it.
+have = $(if $(MINIMAL),,$(shell pkg-config --exists $(1) 2>/dev/null && echo 1))
+define optional # name, pkg-config name
+ifeq ($$(call have,$(2)),1)
+CFLAGS += -DHAVE_$(1) $$(shell pkg-config --cflags $(2))
+LDLIBS += $$(shell pkg-config --libs $(2))
+endif
+endef
+$(eval $(call optional,SDL2,sdl2))
+$(eval $(call optional,PNG,libpng))
+$(eval $(call optional,CAPSTONE,capstone))
+$(eval $(call optional,INIH,inih))
+$(eval $(call optional,NCURSES,ncursesw))
+$(eval $(call optional,EDIT,libedit))
+
+LIB_SRC := $(filter-out frontend/main.c,$(shell find base mmu cpu jit devices frontend -name '*.c' | sort))
+LIB_OBJ := $(LIB_SRC:%.c=$(B)/%.o)
+UNIT_SRC := $(shell find tests/unit -name 'test_*.c' | sort)
+UNIT := $(UNIT_SRC:%.c=$(B)/%)
+SUPPORT_OBJ := $(patsubst %.c,$(B)/%.o,$(wildcard tests/support/*.c))
+
+all: bygone
+
+bygone: $(B)/bygone
+	$(Q)ln -sf $< $@
+
+$(B)/bygone: $(B)/frontend/main.o $(B)/libbygone.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(B)/libbygone.a: $(LIB_OBJ)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(B)/%.o: %.c $(B)/flags
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) -c -o $@ $<
+
+# Rebuild everything when the flags change.
+$(B)/flags: FORCE
+	$(Q)mkdir -p $(B) && echo '$(CC) $(CFLAGS)' | cmp -s - $@ || echo '$(CC) $(CFLAGS)' > $@
+
+$(B)/tests/unit/%: $(B)/tests/unit/%.o $(SUPPORT_OBJ) $(B)/libbygone.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcriterion
+
+# One unit test by name: make unit-pit runs tests/unit/**/test_pit.
+unit-%: FORCE
+	$(Q)$(MAKE) --no-print-directory $(filter %/test_$*,$(UNIT)) && for t in $(filter %/test_$*,$(UNIT)); do $$t || exit 1; done
+
+unit: $(UNIT)
+	$(Q)for t in $(UNIT); do $$t || exit 1; done
+
+check: all unit layers
+
+layers:
+	$(Q)tests/support/layers.sh
+
+clean:
+	rm -rf build build-* bygone
+
+FORCE:
+.PHONY: all unit check layers clean FORCE
+.PRECIOUS: $(B)/%.o
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

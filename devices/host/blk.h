@@ -1,0 +1,64 @@
+/*
+ * A disk, floppy or CD image as a row of 512-byte sectors. Errors are negative errno values.
+ *
+ * Requests complete at a virtual time that the chip chooses; the data must be there by then. The
+ * chip starts a transfer with blk_start_*, sets its timer, and calls blk_finish when it fires,
+ * which waits for the host if the host is late. Workers touch only the request's own buffer.
+ */
+#ifndef DEVICES_HOST_BLK_H
+#define DEVICES_HOST_BLK_H
+
+#include "base/types.h"
+
+struct blk;
+struct log;
+
+enum blk_open_flags {
+    BLK_READ_ONLY = 1, /* never write (CD images) */
+    BLK_DISCARD = 2,   /* keep writes in memory, leave the file alone */
+};
+
+/*
+ * Open and lock an image. On failure returns NULL and puts one sentence that names the file, the
+ * reason and the remedy into err. A file that can be read but not written or locked opens with
+ * its writes kept in memory, and says so through `log`.
+ */
+struct blk *blk_open(const char *path, unsigned flags, struct log *log, char *err, size_t err_size);
+/* An image of `sectors` in memory, zero-filled; for tests and blank floppies. */
+struct blk *blk_new_memory(u64 sectors);
+/* Flushes, unlocks and frees. Returns 0 or the first write error that was not reported yet. */
+int blk_close(struct blk *b);
+
+u64 blk_sectors(const struct blk *b); /* 512-byte sectors, rounded up */
+bool blk_is_read_only(const struct blk *b);
+const char *blk_name(const struct blk *b); /* the path as opened */
+
+/* Synchronous access; count in sectors. Reading past the end gives zeros, writing -ENOSPC. */
+int blk_read(struct blk *b, u64 sector, u32 count, void *data);
+int blk_write(struct blk *b, u64 sector, u32 count, const void *data);
+int blk_flush(struct blk *b);
+
+/* One transfer under way. Zeroed before first use; reusable after blk_finish. */
+struct blk_request {
+    struct blk *blk;
+    u64 sector;
+    u32 count;
+    bool is_write;
+    void *data; /* caller's buffer of count * 512 bytes, untouched until blk_finish */
+    int result;
+    u32 status; /* the worker's business */
+    struct blk_request *next;
+};
+
+void blk_start_read(struct blk *b, struct blk_request *r, u64 sector, u32 count, void *data);
+void blk_start_write(struct blk *b, struct blk_request *r, u64 sector, u32 count, void *data);
+/* Wait for the host if need be; returns 0 or -errno. */
+int blk_finish(struct blk_request *r);
+
+/* Statistics for LEDs and "info block". */
+struct blk_stats {
+    u64 reads, writes, sectors_read, sectors_written;
+};
+void blk_get_stats(const struct blk *b, struct blk_stats *out);
+
+#endif

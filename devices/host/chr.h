@@ -1,0 +1,41 @@
+/*
+ * A stream of bytes to and from the host: where serial and parallel ports, debug consoles and the
+ * monitor lead. Output never blocks the machine: what the host cannot take is dropped and counted.
+ * Input is gathered by the host side and handed to the chip on the machine thread, at a counted
+ * moment, by the board's input log.
+ */
+#ifndef DEVICES_HOST_CHR_H
+#define DEVICES_HOST_CHR_H
+
+#include "base/types.h"
+
+struct chr;
+
+struct chr_ops {
+    void (*write)(struct chr *c, const void *data, size_t len);
+    /* Bytes waiting from the host, without blocking: returns how many were put into data. */
+    size_t (*poll)(struct chr *c, void *data, size_t size);
+    void (*close)(struct chr *c);
+};
+
+struct chr {
+    const struct chr_ops *ops;
+    /* Set by the chip: takes input on the machine thread. */
+    void (*receive)(void *opaque, const u8 *data, size_t len);
+    void *opaque;
+};
+
+/* Write; a null chr swallows. */
+void chr_write(struct chr *c, const void *data, size_t len);
+void chr_close(struct chr *c);
+
+/*
+ * Open by description: "stdio", "file:PATH", "unix:PATH" (listens, one client at a time), "pty"
+ * (prints the name it got), "none". NULL and a sentence in err on failure.
+ */
+struct chr *chr_open(const char *what, char *err, size_t err_size);
+/* Keeps what is written (at most `limit` bytes, oldest dropped); for tests and scripts. */
+struct chr *chr_new_memory(size_t limit);
+const char *chr_memory_text(struct chr *c, size_t *len);
+
+#endif
