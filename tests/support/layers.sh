@@ -24,7 +24,7 @@ allow jit '^(base|mmu|cpu|jit)/'
 allow devices/host '^(base|devices/host)/'
 for chips in chipset storage video input serial sound net virtio; do
 	[ -d "devices/$chips" ] || continue
-	allow "devices/$chips" "^(base/|devices/device\\.h|devices/host/[a-z0-9_]*\\.h|devices/chipset/pci\\.h|devices/$chips/|mmu/bus\\.h|mmu/irq\\.h)"
+	allow "devices/$chips" "^(base/|devices/device\\.h|devices/host/[a-z0-9_]*\\.h|devices/chipset/pci\\.h|devices/$chips/|mmu/bus\\.h|mmu/irq\\.h|mmu/dma\\.h)"
 done
 allow devices/board '^(base|mmu|cpu|jit|devices)/'
 allow frontend '^(base|devices/board|devices/host|cpu|frontend)/'
