@@ -33,7 +33,12 @@ void log_choose(struct log *log, const char *names);
 /* True if LOG_GUEST and LOG_TRACE of this category are shown: guards costly arguments. */
 bool log_wants(const struct log *log, const char *category);
 
-/* Print "category: text". A null log prints errors and warnings to stderr and drops the rest. */
+/*
+ * Print "category: text"; "guest: " or "unimplemented: " before the text come from the level. A
+ * call site is known by its `fmt` and `category`, so both must be static text. Any thread may call
+ * this; the sink must not print in turn. A null log prints errors and warnings to stderr and drops
+ * the rest.
+ */
 void log_print(struct log *log, enum log_level level, const char *category, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 
