@@ -51,7 +51,10 @@ void state_s64(struct state *s, const char *name, s64 *v);
 /* Exactly len bytes. */
 void state_bytes(struct state *s, const char *name, void *data, size_t len);
 
-/* Load only: fail with `message` unless `ok`. Saving or hashing, a false `ok` is our own bug. */
+/*
+ * Fail with `message` unless `ok`. Saving or hashing, a false `ok` is our own bug: the stream fails
+ * too and says so, and the machine goes on.
+ */
 void state_require(struct state *s, bool ok, const char *message);
 
 #endif
