@@ -54,10 +54,13 @@ u64 clock_idle_ns(const struct clock *c);
 u64 clock_next_deadline(const struct clock *c);
 /* The instruction count at which time reaches `deadline_ns`, rounded up; saturates at UINT64_MAX. */
 u64 clock_count_at(const struct clock *c, u64 deadline_ns);
-/* Fire every timer whose deadline is not after now, in order. */
+/*
+ * Fire every timer whose deadline is not after now, in order. Timers that a callback sets wait for
+ * the next call, even if they are due at once: so one call ends, whatever the callbacks do.
+ */
 void clock_run_due(struct clock *c);
 
-/* Bind a timer to its clock; once, by the owner's create. */
+/* Bind a timer to its clock; once, by the owner's create. The owner's destroy cancels it. */
 void timer_init(struct timer *t, struct clock *c, void (*fire)(void *opaque), void *opaque);
 /* Set or move. A deadline in the past fires at the next delivery point. */
 void timer_set(struct timer *t, u64 deadline_ns);
