@@ -1,0 +1,36 @@
+/*
+ * What an engine is: something that runs a processor until an instruction count.
+ */
+#ifndef CPU_ENGINE_H
+#define CPU_ENGINE_H
+
+#include "base/types.h"
+
+struct cpu;
+
+enum engine_stop {
+    ENGINE_COUNT,     /* cpu->count reached `until` */
+    ENGINE_HALT,      /* HLT was executed */
+    ENGINE_ATTENTION, /* cpu->attention is set: interrupts, deadlines, requests to stop */
+    ENGINE_DEBUG,     /* a breakpoint of the debugger, before the instruction at cpu->rip */
+    ENGINE_SHUTDOWN,  /* triple fault */
+    ENGINE_ERROR,
+};
+
+struct engine {
+    const char *name;
+    /* Per-processor state of the engine in cpu->engine_data; false if the host refuses. */
+    bool (*attach)(struct cpu *c);
+    void (*detach)(struct cpu *c);
+    /*
+     * Run until cpu->count == until or one of the reasons above. On return all state is canonical
+     * in struct cpu, run_index is 0 and rip is that of the next instruction.
+     */
+    enum engine_stop (*run)(struct cpu *c, u64 until);
+    /* Drop everything derived from guest code (tests, loading a snapshot). */
+    void (*flush)(struct cpu *c);
+};
+
+extern const struct engine engine_interp;
+
+#endif

@@ -1,0 +1,106 @@
+/*
+ * One processor's view of memory: its TLB, which the guest can see, and the shadow tables T, which
+ * it cannot.
+ *
+ * The record is the guest-visible TLB: for each linear page, the translation that an architectural
+ * access brought in. It dies by architectural causes only (INVLPG, CR loads, task switches) or by
+ * the capacity rule: when MMU_TLB_PAGES pages are recorded, the next one flushes them all. T
+ * entries (host address minus linear address, 0 for a miss) are derived from it for plain memory
+ * and may be dropped at any time for our own reasons; refilling from the record never walks.
+ *
+ *   linear page -> record[] (gpa, rights, dirty, global)
+ *               -> read[class], write[class]: host - linear   (hot paths look here)
+ *               -> exec[class]: frame number
+ */
+#ifndef MMU_MMU_H
+#define MMU_MMU_H
+
+#include "base/types.h"
+#include "mmu/physmap.h"
+
+struct state;
+
+enum mmu_access { MMU_READ, MMU_WRITE, MMU_FETCH };
+
+enum mmu_class { MMU_SUPERVISOR, MMU_USER, MMU_CLASSES };
+
+enum { MMU_TLB_PAGES = 65536 };
+
+/* Page-fault error code (SDM Vol. 3A, "Page-Fault Exceptions"). */
+enum pf_error { PF_P = 1, PF_W = 2, PF_U = 4, PF_RSVD = 8, PF_I = 16 };
+
+/* Paging registers, copied in by cpu_update_mode. */
+struct paging {
+    u64 cr3;
+    bool enabled; /* CR0.PG */
+    bool wp, pse, pae, pge, nxe, lma;
+    u8 phys_bits;
+};
+
+/* Result of a walk. */
+struct walk {
+    u64 gpa;       /* of the address itself */
+    u64 page_size; /* 4 KiB, 2 MiB, 4 MiB or 1 GiB */
+    bool writable, user, executable, global, dirty;
+    u32 error; /* #PF error code of a failed walk */
+};
+
+struct mmu {
+    /* T tables of the current class: indexed by linear page; see above. Hot. */
+    u64 *read, *write;
+    u32 *exec;
+
+    struct physmap *pm;
+    struct paging paging;
+    enum mmu_class class;
+    bool tracking;   /* a T write entry for a frame whose dirty bits are taken exists */
+    u64 *table_read[MMU_CLASSES], *table_write[MMU_CLASSES];
+    u32 *table_exec[MMU_CLASSES];
+    u64 *record; /* guest state: 0 or gpa page | enum record_bits */
+    u32 *log;    /* linear pages with a record or a T entry, each once */
+    u8 *logged;  /* bit per linear page: is in the log */
+    u32 logged_count;
+    u32 recorded_count;
+    struct physmap_listener listener;
+    /* Pages with a data watchpoint get no T entries: asked when an entry would be made. */
+    bool (*watched)(void *opaque, u64 linear_page);
+    void *watch_opaque;
+    /* Where code_written goes: the engine. */
+    void (*code_written)(void *opaque, frame_id id, u32 offset, u32 len);
+    void *code_opaque;
+};
+
+bool mmu_init(struct mmu *m, struct physmap *pm);
+void mmu_destroy(struct mmu *m);
+
+/* Take over paging registers and class; flushes what the change invalidates (SDM "Invalidation"). */
+void mmu_set_paging(struct mmu *m, const struct paging *p);
+void mmu_set_class(struct mmu *m, enum mmu_class class);
+/* CR3 was loaded: drop non-global translations (all without CR4.PGE). */
+void mmu_flush_cr3(struct mmu *m);
+void mmu_flush_all(struct mmu *m);
+void mmu_invlpg(struct mmu *m, u64 la);
+/* Drop T and exec entries but keep the record (memory was remapped, watchpoints changed). */
+void mmu_drop_entries(struct mmu *m);
+
+/*
+ * Translate a linear address for an access of this class: from the record if its rights suffice,
+ * else by walking the guest's tables (sets A and D bits) and recording. On success fills out->gpa
+ * and enters the page into the T tables where that is allowed; on failure out->error holds the #PF
+ * error code. With paging off it is the identity.
+ */
+bool mmu_translate(struct mmu *m, u64 la, enum mmu_access access, enum mmu_class class,
+                   struct walk *out);
+
+/*
+ * Walk the guest's tables. `touch` sets A and D bits as an access does; without it the walk only
+ * looks (debuggers). Returns false with out->error set.
+ * Source: SDM Vol. 3A, "Paging": "Access Rights", "Page-Fault Exceptions".
+ */
+bool mmu_walk(struct mmu *m, u64 la, enum mmu_access access, enum mmu_class class, bool touch,
+              struct walk *out);
+
+/* Save, load or hash the record. */
+void mmu_state(struct mmu *m, struct state *s);
+
+#endif

@@ -1,0 +1,137 @@
+/*
+ * Guest-physical memory: which page is RAM, ROM, video memory, chip registers or nothing, and the
+ * frames behind it.
+ *
+ * A frame is one 4 KiB page of backing store with its descriptor. All frames live in one number
+ * space; what is mapped where is a separate matter, and remapping (A20, PAM, BARs) moves no bytes.
+ * Nobody else computes the host address of guest memory: frame_host is asked.
+ */
+#ifndef MMU_PHYSMAP_H
+#define MMU_PHYSMAP_H
+
+#include "base/types.h"
+
+struct mmio_ops;
+struct physmap;
+struct state;
+
+enum { PAGE_SHIFT = 12, PAGE_SIZE = 4096, PAGE_MASK = 4095 };
+enum { GRANULE_SHIFT = 6 /* code coverage is kept for 64-byte pieces of a frame */ };
+
+/* Physical addresses have 40 bits at most. */
+#define PHYS_LIMIT (1ull << 40)
+
+typedef u32 frame_id; /* 0 is "no frame" */
+
+enum frame_flags {
+    FRAME_ROM = 1 << 0,   /* guest writes are ignored */
+    FRAME_DIRTY = 1 << 1, /* written since the last vram_take_dirty of its block */
+    FRAME_TRACK = 1 << 2, /* somebody takes dirty bits of this frame */
+};
+
+struct frame {
+    u8 *host;
+    u64 code_mask; /* bit n: decoded code came from bytes [n*64, n*64+64) */
+    void *code;    /* the engines' list of what was decoded here; opaque to mmu */
+    u16 flags;     /* enum frame_flags */
+    /*
+     * Which linear page has a write entry for this frame in some table: FRAME_NO_WRITER, one page
+     * number, or FRAME_MANY_WRITERS. Lets code and dirty tracking take the entry away again.
+     */
+    u32 writer;
+};
+
+enum { FRAME_NO_WRITER = 0xFFFFFFFF, FRAME_MANY_WRITERS = 0xFFFFFFFE };
+
+/* What is at a guest-physical page. */
+enum phys_kind {
+    PHYS_NONE, /* reads ones, ignores writes */
+    PHYS_RAM,  /* a frame, plain memory (ROM: FRAME_ROM is set in the frame, or write_frame is 0) */
+    PHYS_MMIO, /* a chip */
+};
+
+struct phys_page {
+    enum phys_kind kind;
+    frame_id frame;     /* where reads and fetches go */
+    bool writable;      /* writes go to the frame too; else they are ignored */
+    const struct mmio_ops *ops;
+    void *opaque;
+    u64 offset; /* of this page in the chip's range */
+};
+
+/* Told when memory changes under the feet of caches. One listener per processor. */
+struct physmap_listener {
+    struct physmap_listener *next;
+    void *opaque;
+    /* Mappings changed: drop all host pointers (not the guest-visible translations). */
+    void (*remapped)(void *opaque);
+    /* Writes to this frame must be seen from now on: drop write entries for it. */
+    void (*protect_frame)(void *opaque, frame_id id);
+    /* Bytes [offset, offset+len) of a frame that holds decoded code were written. */
+    void (*code_written)(void *opaque, frame_id id, u32 offset, u32 len);
+};
+
+struct physmap *physmap_new(void);
+void physmap_free(struct physmap *pm);
+void physmap_listen(struct physmap *pm, struct physmap_listener *l);
+void physmap_unlisten(struct physmap *pm, struct physmap_listener *l);
+
+/*
+ * New frames, `bytes` (whole pages) of zeroed backing store; returns the first frame's number, or
+ * 0 if the host refuses. `name` tells it apart in snapshots. The memory is shared (memfd), so that
+ * it can be mapped more than once.
+ */
+frame_id physmap_new_frames(struct physmap *pm, const char *name, size_t bytes, unsigned flags);
+
+/*
+ * Put frames at [gpa, gpa+bytes) on top of what is there. Layers: a later map covers an earlier
+ * one, and unmapping uncovers it. `writable` false makes ROM of it.
+ */
+void physmap_map_frames(struct physmap *pm, u64 gpa, size_t bytes, frame_id first, bool writable);
+void physmap_map_mmio(struct physmap *pm, u64 gpa, u64 bytes, const struct mmio_ops *ops,
+                      void *opaque);
+/* Nothing answers here: covers what lies below (closed SMRAM, PCI holes). */
+void physmap_map_nothing(struct physmap *pm, u64 gpa, u64 bytes);
+/* Read from one place, write to another: PAM with read and write pointing apart. */
+void physmap_map_split(struct physmap *pm, u64 gpa, size_t bytes, frame_id read_first,
+                       bool write_ignored, frame_id write_first);
+/* Remove the topmost layer that was mapped at exactly [gpa, gpa+bytes). False if there is none. */
+bool physmap_unmap(struct physmap *pm, u64 gpa, u64 bytes);
+/* The A20 gate: false makes address bit 20 read as zero. */
+void physmap_set_a20(struct physmap *pm, bool enabled);
+bool physmap_a20(const struct physmap *pm);
+
+/* What is at a page, A20 applied. Valid until the next change of the map. */
+const struct phys_page *physmap_page(struct physmap *pm, u64 gpa);
+
+struct frame *physmap_frame(struct physmap *pm, frame_id id);
+
+static inline u8 *frame_host(const struct frame *f)
+{
+    return f->host;
+}
+
+/*
+ * Plain access of any length by chips and debuggers. Writes tell code and dirty tracking. The
+ * `debug` pair never touches chips and returns the number of bytes that were memory.
+ */
+void physmap_read(struct physmap *pm, u64 gpa, void *data, size_t len);
+void physmap_write(struct physmap *pm, u64 gpa, const void *data, size_t len);
+size_t physmap_debug_read(struct physmap *pm, u64 gpa, void *data, size_t len);
+size_t physmap_debug_write(struct physmap *pm, u64 gpa, const void *data, size_t len);
+
+/* One aligned-or-not access of 1, 2, 4 or 8 bytes within one page, chips included. */
+u64 physmap_load(struct physmap *pm, u64 gpa, unsigned size);
+void physmap_store(struct physmap *pm, u64 gpa, u64 value, unsigned size);
+
+/* After a store to `host bytes [offset, offset+len)` of a frame: code and dirty bookkeeping. */
+void physmap_frame_written(struct physmap *pm, frame_id id, u32 offset, u32 len);
+/* Code was decoded from [offset, offset+len): from now on writes there are reported. */
+void physmap_mark_code(struct physmap *pm, frame_id id, u32 offset, u32 len);
+/* No decoded code is left on the frame. */
+void physmap_clear_code(struct physmap *pm, frame_id id);
+
+/* Save, load or hash the contents of all frames that are not ROM (pages of zeros cost a byte). */
+void physmap_state(struct physmap *pm, struct state *s);
+
+#endif
