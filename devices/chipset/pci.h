@@ -89,7 +89,8 @@ struct pci_function *pci_find(struct pci_bus *bus, u8 devfn);
 
 /*
  * A bus whose four wires INTA..INTD (after swizzling by device number) go to `pirq`: wire
- * (device + pin - 1) & 3, as on boards with the PIIX3. Each is the OR of all functions on it.
+ * (device + pin - 1) & 3 with INTA# as pin 0, as on boards with the PIIX3. Each is the OR of all
+ * functions on it.
  */
 struct pci_bus *pci_bus_new(const struct irq_line pirq[4]);
 void pci_bus_free(struct pci_bus *bus);
