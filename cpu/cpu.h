@@ -105,8 +105,8 @@ enum vector {
  */
 enum desc_attr {
     DESC_ACCESSED = 1 << 0,
-    DESC_RW = 1 << 1,   /* data: writable; code: readable */
-    DESC_EC = 1 << 2,   /* data: expand-down; code: conforming */
+    DESC_RW = 1 << 1, /* data: writable; code: readable */
+    DESC_EC = 1 << 2, /* data: expand-down; code: conforming */
     DESC_CODE = 1 << 3,
     DESC_TYPE = 15,
     DESC_S = 1 << 4,
@@ -159,8 +159,8 @@ struct fault {
 };
 
 enum attention {
-    ATT_INTR = 1 << 0,  /* INTR is high and interrupts are enabled */
-    ATT_NMI = 1 << 1,   /* an NMI is latched */
+    ATT_INTR = 1 << 0, /* INTR is high and interrupts are enabled */
+    ATT_NMI = 1 << 1,  /* an NMI is latched */
     ATT_SMI = 1 << 2,
     ATT_INIT = 1 << 3,
     ATT_TIMER = 1 << 4, /* a deadline moved nearer */
@@ -228,13 +228,13 @@ struct cpu {
     bool intr, nmi_latched, ignne;
 
     /* Execution. */
-    u64 count;     /* instructions completed at the last boundary that the engine noted */
-    u32 run_index; /* and how many more since then, while a handler runs */
-    u64 until;     /* where the engine must stop */
-    u64 next_rip;  /* set by the engine before a handler runs; branches change it */
-    u32 attention; /* enum attention */
-    u32 special;   /* enum special */
-    u32 mode;      /* enum mode_bits; derived by cpu_update_mode */
+    u64 count;      /* instructions completed at the last boundary that the engine noted */
+    u32 run_index;  /* and how many more since then, while a handler runs */
+    u64 until;      /* where the engine must stop */
+    u64 next_rip;   /* set by the engine before a handler runs; branches change it */
+    u32 attention;  /* enum attention */
+    u32 special;    /* enum special */
+    u32 mode;       /* enum mode_bits; derived by cpu_update_mode */
     u64 stack_mask; /* which bits of RSP the stack uses: FFFFh or FFFFFFFFh */
     struct fault fault;
     u8 dr6_pending; /* data breakpoints that the current instruction hit (B0-B3) */

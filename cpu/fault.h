@@ -42,7 +42,8 @@ bool event_deliver(struct cpu *c, u8 vector, enum event_kind kind, bool has_erro
  * after `rip` is that of the next instruction. Returns false after a triple fault.
  */
 bool debug_traps(struct cpu *c, bool was_tf);
-/* True if an instruction breakpoint (DR7) matches rip and RF is clear; the fault is then pending. */
+/* True if an instruction breakpoint (DR7) matches rip and RF is clear; the fault is then pending.
+ */
 bool debug_code_breakpoint(struct cpu *c);
 /* Note data accesses for DR7; called by the slow memory path on watched pages. */
 void debug_data_access(struct cpu *c, u64 la, unsigned size, bool write);

@@ -59,7 +59,7 @@ struct insn {
     u8 modrm;
     u8 kind[3]; /* enum operand_kind */
     u8 reg[3];
-    u8 size[3]; /* bytes; 0 where the operand's size is the handler's business */
+    u8 size[3];      /* bytes; 0 where the operand's size is the handler's business */
     u8 index_in_run; /* filled by the run cache, like the next */
     u16 offset_in_run;
 };

@@ -7,7 +7,8 @@
 
 #include "cpu/cpu.h"
 
-/* Through a segment register, with limit, rights and (CPL 3, AM, AC) alignment. Sizes 1, 2, 4, 8. */
+/* Through a segment register, with limit, rights and (CPL 3, AM, AC) alignment. Sizes 1, 2, 4, 8.
+ */
 bool mem_read(struct cpu *c, enum seg_reg seg, u64 off, unsigned size, u64 *value);
 bool mem_write(struct cpu *c, enum seg_reg seg, u64 off, unsigned size, u64 value);
 /* As mem_read, but checks for writing: the mem_write that follows cannot fault. */

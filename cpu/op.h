@@ -39,14 +39,9 @@ static inline void reg_set(struct cpu *c, unsigned reg, unsigned size, u64 v)
     case 1:
         *r = reg >= 16 ? (*r & ~0xFF00ull) | (v & 0xFF) << 8 : (*r & ~0xFFull) | (v & 0xFF);
         break;
-    case 2:
-        *r = (*r & ~0xFFFFull) | (v & 0xFFFF);
-        break;
-    case 4:
-        *r = (u32)v;
-        break;
-    default:
-        *r = v;
+    case 2: *r = (*r & ~0xFFFFull) | (v & 0xFFFF); break;
+    case 4: *r = (u32)v; break;
+    default: *r = v;
     }
 }
 

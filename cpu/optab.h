@@ -39,8 +39,8 @@ enum row_attr {
     ATTR_STRING = 1 << 5, /* takes REP, REPE, REPNE */
     ATTR_X87 = 1 << 6,
     ATTR_MMX = 1 << 7,
-    ATTR_DEF64 = 1 << 8,      /* operand size is 64 bits in 64-bit mode: near branches, stack */
-    ATTR_READS_OP0 = 1 << 9,  /* with the next: a read-modify-write */
+    ATTR_DEF64 = 1 << 8,     /* operand size is 64 bits in 64-bit mode: near branches, stack */
+    ATTR_READS_OP0 = 1 << 9, /* with the next: a read-modify-write */
     ATTR_WRITES_OP0 = 1 << 10,
     ATTR_MEM_ONLY = 1 << 11, /* ModRM must name memory, else #UD */
     ATTR_REG_ONLY = 1 << 12, /* ModRM must name a register, else #UD */
@@ -50,8 +50,8 @@ enum row_attr {
 struct optab_row {
     const char *name; /* mnemonic in capitals; what follows '_' is not part of it */
     op_handler *handler;
-    u8 operand[3];   /* operand codes of the manual; an enum of the decoder */
-    u8 flags_read;   /* enum flag_set */
+    u8 operand[3]; /* operand codes of the manual; an enum of the decoder */
+    u8 flags_read; /* enum flag_set */
     u8 flags_written;
     u8 flags_undefined; /* the part of flags_written that the manual leaves open */
     u8 translate;       /* enum translate_class */

@@ -43,7 +43,8 @@ bool far_return(struct cpu *c, unsigned opsize, u16 release);
 bool interrupt_return(struct cpu *c, unsigned opsize);
 
 enum task_reason { TASK_JUMP, TASK_CALL, TASK_IRET, TASK_GATE };
-/* Hardware task switch to the TSS `sel`. `push_error`: an exception's code goes on the new stack. */
+/* Hardware task switch to the TSS `sel`. `push_error`: an exception's code goes on the new stack.
+ */
 bool task_switch(struct cpu *c, u16 sel, enum task_reason reason, bool push_error, u32 error,
                  u64 return_rip);
 

@@ -28,8 +28,7 @@ struct port_ops {
      * earlier than the same single accesses would.
      */
     unsigned (*read_many)(void *opaque, u16 port, void *data, unsigned size, unsigned count);
-    unsigned (*write_many)(void *opaque, u16 port, const void *data, unsigned size,
-                           unsigned count);
+    unsigned (*write_many)(void *opaque, u16 port, const void *data, unsigned size, unsigned count);
 };
 
 /*
@@ -76,6 +75,8 @@ u8 *vram_host(struct vram *v);
 /* Show [offset, offset+len) of it as plain memory at gpa (whole pages). */
 void bus_map_vram(struct bus *bus, u64 gpa, struct vram *v, size_t offset, size_t len);
 void bus_unmap_vram(struct bus *bus, u64 gpa, struct vram *v, size_t offset, size_t len);
+/* Show it as read-only memory: expansion ROMs. Unmapped by bus_unmap_vram. */
+void bus_map_rom(struct bus *bus, u64 gpa, struct vram *v, size_t offset, size_t len);
 /*
  * Dirty pages since the last call: sets bit n%64 of word n/64 of `bits` for each page n written by
  * the guest, and forgets them. `bits` holds (len/4096 + 63) / 64 words. A chip that writes through

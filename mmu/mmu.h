@@ -53,7 +53,7 @@ struct mmu {
     struct physmap *pm;
     struct paging paging;
     enum mmu_class class;
-    bool tracking;   /* a T write entry for a frame whose dirty bits are taken exists */
+    bool tracking; /* a T write entry for a frame whose dirty bits are taken exists */
     u64 *table_read[MMU_CLASSES], *table_write[MMU_CLASSES];
     u32 *table_exec[MMU_CLASSES];
     u64 *record; /* guest state: 0 or gpa page | enum record_bits */
@@ -73,7 +73,8 @@ struct mmu {
 bool mmu_init(struct mmu *m, struct physmap *pm);
 void mmu_destroy(struct mmu *m);
 
-/* Take over paging registers and class; flushes what the change invalidates (SDM "Invalidation"). */
+/* Take over paging registers and class; flushes what the change invalidates (SDM "Invalidation").
+ */
 void mmu_set_paging(struct mmu *m, const struct paging *p);
 void mmu_set_class(struct mmu *m, enum mmu_class class);
 /* CR3 was loaded: drop non-global translations (all without CR4.PGE). */

@@ -24,7 +24,7 @@ enum { GRANULE_SHIFT = 6 /* code coverage is kept for 64-byte pieces of a frame 
 typedef u32 frame_id; /* 0 is "no frame" */
 
 enum frame_flags {
-    FRAME_ROM = 1 << 0,   /* guest writes are ignored */
+    FRAME_ROM = 1 << 0,   /* contents come from a file: not part of saved state */
     FRAME_DIRTY = 1 << 1, /* written since the last vram_take_dirty of its block */
     FRAME_TRACK = 1 << 2, /* somebody takes dirty bits of this frame */
 };
@@ -46,17 +46,22 @@ enum { FRAME_NO_WRITER = 0xFFFFFFFF, FRAME_MANY_WRITERS = 0xFFFFFFFE };
 /* What is at a guest-physical page. */
 enum phys_kind {
     PHYS_NONE, /* reads ones, ignores writes */
-    PHYS_RAM,  /* a frame, plain memory (ROM: FRAME_ROM is set in the frame, or write_frame is 0) */
+    PHYS_RAM,  /* frames: plain memory */
     PHYS_MMIO, /* a chip */
 };
 
-struct phys_page {
-    enum phys_kind kind;
-    frame_id frame;     /* where reads and fetches go */
-    bool writable;      /* writes go to the frame too; else they are ignored */
+/* A range of chip registers. */
+struct mmio_range {
     const struct mmio_ops *ops;
     void *opaque;
-    u64 offset; /* of this page in the chip's range */
+    u64 gpa; /* where it starts */
+};
+
+struct phys_page {
+    u8 kind;              /* enum phys_kind */
+    frame_id frame;       /* PHYS_RAM: where reads and fetches go; 0: reads give ones */
+    frame_id write_frame; /* and writes; 0: they are ignored */
+    const struct mmio_range *mmio;
 };
 
 /* Told when memory changes under the feet of caches. One listener per processor. */
@@ -92,11 +97,18 @@ void physmap_map_mmio(struct physmap *pm, u64 gpa, u64 bytes, const struct mmio_
                       void *opaque);
 /* Nothing answers here: covers what lies below (closed SMRAM, PCI holes). */
 void physmap_map_nothing(struct physmap *pm, u64 gpa, u64 bytes);
-/* Read from one place, write to another: PAM with read and write pointing apart. */
+/*
+ * Reads from one place, writes to another: PAM with the two pointing apart. 0 as read_first reads
+ * ones, 0 as write_first ignores writes.
+ */
 void physmap_map_split(struct physmap *pm, u64 gpa, size_t bytes, frame_id read_first,
-                       bool write_ignored, frame_id write_first);
+                       frame_id write_first);
 /* Remove the topmost layer that was mapped at exactly [gpa, gpa+bytes). False if there is none. */
 bool physmap_unmap(struct physmap *pm, u64 gpa, u64 bytes);
+/* The same for one certain chip's range, or certain frames, wherever they are in the stack. */
+bool physmap_unmap_mmio(struct physmap *pm, u64 gpa, u64 bytes, const struct mmio_ops *ops,
+                        void *opaque);
+bool physmap_unmap_frames(struct physmap *pm, u64 gpa, u64 bytes, frame_id first);
 /* The A20 gate: false makes address bit 20 read as zero. */
 void physmap_set_a20(struct physmap *pm, bool enabled);
 bool physmap_a20(const struct physmap *pm);
@@ -130,6 +142,11 @@ void physmap_frame_written(struct physmap *pm, frame_id id, u32 offset, u32 len)
 void physmap_mark_code(struct physmap *pm, frame_id id, u32 offset, u32 len);
 /* No decoded code is left on the frame. */
 void physmap_clear_code(struct physmap *pm, frame_id id);
+
+/* Drop the write entries that lead to a frame, in all tables of all processors. */
+void physmap_protect_frame(struct physmap *pm, frame_id id);
+/* Move the dirty bits of `count` frames into `bits` (bit i%64 of word i/64 is set); true if any. */
+bool physmap_take_dirty(struct physmap *pm, frame_id first, u32 count, u64 *bits);
 
 /* Save, load or hash the contents of all frames that are not ROM (pages of zeros cost a byte). */
 void physmap_state(struct physmap *pm, struct state *s);
