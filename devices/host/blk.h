@@ -3,7 +3,8 @@
  *
  * Requests complete at a virtual time that the chip chooses; the data must be there by then. The
  * chip starts a transfer with blk_start_*, sets its timer, and calls blk_finish when it fires,
- * which waits for the host if the host is late. Workers touch only the request's own buffer.
+ * which waits for the host if the host is late. Workers touch only the request's own buffer, and
+ * requests take effect in the order in which they were started.
  */
 #ifndef DEVICES_HOST_BLK_H
 #define DEVICES_HOST_BLK_H
@@ -20,20 +21,28 @@ enum blk_open_flags {
 
 /*
  * Open and lock an image. On failure returns NULL and puts one sentence that names the file, the
- * reason and the remedy into err. A file that can be read but not written or locked opens with
+ * reason and the remedy into err; so also when another program holds the image, unless BLK_DISCARD
+ * is given. A file that can be read but not written, or on a file system without locks, opens with
  * its writes kept in memory, and says so through `log`.
  */
 struct blk *blk_open(const char *path, unsigned flags, struct log *log, char *err, size_t err_size);
 /* An image of `sectors` in memory, zero-filled; for tests and blank floppies. */
 struct blk *blk_new_memory(u64 sectors);
-/* Flushes, unlocks and frees. Returns 0 or the first write error that was not reported yet. */
+/*
+ * Waits for what was started, flushes, unlocks and frees. Returns 0 or, as -errno, the first write
+ * error that no blk_finish, blk_write or blk_flush has reported.
+ */
 int blk_close(struct blk *b);
 
 u64 blk_sectors(const struct blk *b); /* 512-byte sectors, rounded up */
 bool blk_is_read_only(const struct blk *b);
 const char *blk_name(const struct blk *b); /* the path as opened */
 
-/* Synchronous access; count in sectors. Reading past the end gives zeros, writing -ENOSPC. */
+/*
+ * Synchronous access; count in sectors. Comes after everything started before it. Reading past the
+ * end gives zeros; a write that does not fit fails whole with -ENOSPC, one to a read-only image
+ * with -EROFS.
+ */
 int blk_read(struct blk *b, u64 sector, u32 count, void *data);
 int blk_write(struct blk *b, u64 sector, u32 count, const void *data);
 int blk_flush(struct blk *b);
@@ -44,6 +53,7 @@ struct blk_request {
     u64 sector;
     u32 count;
     bool is_write;
+    bool is_flush;
     void *data; /* caller's buffer of count * 512 bytes, untouched until blk_finish */
     int result;
     u32 status; /* the worker's business */
@@ -52,8 +62,12 @@ struct blk_request {
 
 void blk_start_read(struct blk *b, struct blk_request *r, u64 sector, u32 count, void *data);
 void blk_start_write(struct blk *b, struct blk_request *r, u64 sector, u32 count, void *data);
+/* What was written before it is on the medium when this finishes: a guest's FLUSH CACHE. */
+void blk_start_flush(struct blk *b, struct blk_request *r);
 /* Wait for the host if need be; returns 0 or -errno. */
 int blk_finish(struct blk_request *r);
+/* True if blk_finish would not wait. */
+bool blk_is_done(struct blk_request *r);
 
 /* Statistics for LEDs and "info block". */
 struct blk_stats {

@@ -67,8 +67,7 @@ u64 rig_hash(struct device *dev);
  * Carry a chip over into a second rig, as a snapshot does: clock, wire levels, then the device.
  * Fails the test unless the copy saves the same bytes as the original.
  */
-void rig_transfer(struct rig *to, struct device *to_dev, struct rig *from,
-                  struct device *from_dev);
+void rig_transfer(struct rig *to, struct device *to_dev, struct rig *from, struct device *from_dev);
 
 /*
  * Load `rounds` damaged copies of the device's own state into it: cut short, bytes flipped, fields

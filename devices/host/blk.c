@@ -1,0 +1,384 @@
+/*
+ * Disk images: bounds, the queue and its worker, writes kept in memory. The worker starts with the
+ * first request; a thread that waits for the queue serves it itself while the worker has not woken,
+ * so a host without a thread to spare is merely slower.
+ */
+#include "devices/host/blk.h"
+
+#include "devices/host/blk_driver.h"
+#include "devices/host/blk_overlay.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SECTOR = 512 };
+
+enum status { STATUS_IDLE, STATUS_QUEUED, STATUS_RUNNING, STATUS_DONE };
+
+struct blk {
+    char *name;
+    struct blk_image image;
+    struct blk_overlay *overlay; /* NULL: writes go to the driver */
+    struct blk_stats stats;
+
+    pthread_mutex_t lock;
+    pthread_cond_t work, done;
+    pthread_t worker;
+    bool has_worker, tried_worker, quit;
+    /* Under the lock. */
+    struct blk_request *head, **tail;
+    bool busy; /* a request is being served, or a synchronous call has the image */
+    unsigned unreported;
+    int first_error; /* of the unreported */
+};
+
+/* --- the image ------------------------------------------------------------------------------- */
+
+static int blk_read_raw(struct blk *b, u64 sector, u32 count, void *data)
+{
+    int err = 0;
+
+    if (b->image.driver)
+        err = b->image.driver->read(b->image.opaque, sector, count, data);
+    else
+        memset(data, 0, (size_t)count * SECTOR);
+    if (!err && b->overlay)
+        blk_overlay_patch(b->overlay, sector, count, data);
+    return err;
+}
+
+/* Every write of every image passes here: the one place that can keep the old contents first. */
+static int blk_write_raw(struct blk *b, u64 sector, u32 count, const void *data)
+{
+    if (b->overlay)
+        return blk_overlay_write(b->overlay, sector, count, data);
+    return b->image.driver->write(b->image.opaque, sector, count, data);
+}
+
+static int read_clipped(struct blk *b, u64 sector, u32 count, void *data)
+{
+    u64 left = sector < b->image.sectors ? b->image.sectors - sector : 0;
+    u32 inside = (u32)min_u64(left, count);
+
+    memset((u8 *)data + (size_t)inside * SECTOR, 0, (size_t)(count - inside) * SECTOR);
+    return inside ? blk_read_raw(b, sector, inside, data) : 0;
+}
+
+static int write_checked(struct blk *b, u64 sector, u32 count, const void *data)
+{
+    if (b->image.read_only)
+        return -EROFS;
+    if (sector > b->image.sectors || count > b->image.sectors - sector)
+        return -ENOSPC;
+    return count ? blk_write_raw(b, sector, count, data) : 0;
+}
+
+static int flush_raw(struct blk *b)
+{
+    if (b->overlay || b->image.read_only || !b->image.driver)
+        return 0;
+    return b->image.driver->flush(b->image.opaque);
+}
+
+/* --- the queue ------------------------------------------------------------------------------- */
+
+static int serve(struct blk *b, struct blk_request *r)
+{
+    if (r->is_flush)
+        return flush_raw(b);
+    if (r->is_write)
+        return write_checked(b, r->sector, r->count, r->data);
+    return read_clipped(b, r->sector, r->count, r->data);
+}
+
+/* Serve the first request of the queue. Called and left with the lock held. */
+static void serve_head(struct blk *b)
+{
+    struct blk_request *r = b->head;
+    int result;
+
+    b->head = r->next;
+    if (!b->head)
+        b->tail = &b->head;
+    r->status = STATUS_RUNNING;
+    b->busy = true;
+    pthread_mutex_unlock(&b->lock);
+    result = serve(b, r);
+    pthread_mutex_lock(&b->lock);
+    b->busy = false;
+    r->result = result;
+    r->status = STATUS_DONE;
+    if (result && (r->is_write || r->is_flush) && !b->unreported++)
+        b->first_error = result;
+    pthread_cond_broadcast(&b->done);
+}
+
+static void *worker_main(void *opaque)
+{
+    struct blk *b = opaque;
+
+    pthread_mutex_lock(&b->lock);
+    while (!b->quit) {
+        if (b->head && !b->busy)
+            serve_head(b);
+        else
+            pthread_cond_wait(b->head ? &b->done : &b->work, &b->lock);
+    }
+    pthread_mutex_unlock(&b->lock);
+    return NULL;
+}
+
+/* Signals are for the threads of the front end. */
+static void start_worker(struct blk *b)
+{
+    sigset_t all, old;
+
+    b->tried_worker = true;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    b->has_worker = pthread_create(&b->worker, NULL, worker_main, b) == 0;
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+}
+
+static void start(struct blk *b, struct blk_request *r)
+{
+    if (!b->tried_worker)
+        start_worker(b);
+    r->blk = b;
+    r->next = NULL;
+    r->result = 0;
+    pthread_mutex_lock(&b->lock);
+    r->status = STATUS_QUEUED;
+    *b->tail = r;
+    b->tail = &r->next;
+    pthread_cond_signal(&b->work);
+    pthread_mutex_unlock(&b->lock);
+}
+
+/* Take part in the work or wait for it, once. Called and left with the lock held. */
+static void help_or_wait(struct blk *b)
+{
+    if (b->head && !b->busy)
+        serve_head(b);
+    else
+        pthread_cond_wait(&b->done, &b->lock);
+}
+
+/* Wait for everything started so far and keep the worker out until leave(). */
+static void enter(struct blk *b)
+{
+    pthread_mutex_lock(&b->lock);
+    while (b->head || b->busy)
+        help_or_wait(b);
+    b->busy = true;
+    pthread_mutex_unlock(&b->lock);
+}
+
+static void leave(struct blk *b)
+{
+    pthread_mutex_lock(&b->lock);
+    b->busy = false;
+    pthread_cond_broadcast(&b->done);
+    pthread_mutex_unlock(&b->lock);
+}
+
+/* --- life ------------------------------------------------------------------------------------ */
+
+struct blk *blk_new(const char *name, const struct blk_image *image)
+{
+    struct blk *b = calloc(1, sizeof *b);
+
+    if (!b)
+        return NULL;
+    b->image = *image;
+    b->name = strdup(name);
+    if (image->writes_in_memory || !image->driver)
+        b->overlay = blk_overlay_new(image->sectors);
+    if (!b->name || (!b->overlay && (image->writes_in_memory || !image->driver))) {
+        free(b->name);
+        free(b);
+        return NULL;
+    }
+    b->tail = &b->head;
+    pthread_mutex_init(&b->lock, NULL);
+    pthread_cond_init(&b->work, NULL);
+    pthread_cond_init(&b->done, NULL);
+    return b;
+}
+
+struct blk *blk_new_memory(u64 sectors)
+{
+    struct blk_image image = {.sectors = sectors};
+
+    return blk_new("memory", &image);
+}
+
+static void stop_worker(struct blk *b)
+{
+    pthread_mutex_lock(&b->lock);
+    b->quit = true;
+    pthread_cond_broadcast(&b->work);
+    pthread_cond_broadcast(&b->done);
+    pthread_mutex_unlock(&b->lock);
+    if (b->has_worker)
+        pthread_join(b->worker, NULL);
+}
+
+int blk_close(struct blk *b)
+{
+    int err, close_err = 0;
+
+    if (!b)
+        return 0;
+    enter(b);
+    err = flush_raw(b);
+    leave(b);
+    stop_worker(b);
+    if (b->image.driver)
+        close_err = b->image.driver->close(b->image.opaque);
+    if (b->unreported)
+        err = b->first_error;
+    blk_overlay_free(b->overlay);
+    pthread_cond_destroy(&b->done);
+    pthread_cond_destroy(&b->work);
+    pthread_mutex_destroy(&b->lock);
+    free(b->name);
+    free(b);
+    return err ? err : close_err;
+}
+
+u64 blk_sectors(const struct blk *b)
+{
+    return b->image.sectors;
+}
+
+bool blk_is_read_only(const struct blk *b)
+{
+    return b->image.read_only;
+}
+
+const char *blk_name(const struct blk *b)
+{
+    return b->name;
+}
+
+/* --- access ---------------------------------------------------------------------------------- */
+
+/* Counted by the calling thread, so that the figures do not depend on the host's speed. */
+static void count_access(struct blk *b, bool is_write, u32 count)
+{
+    if (is_write) {
+        b->stats.writes++;
+        b->stats.sectors_written += count;
+    } else {
+        b->stats.reads++;
+        b->stats.sectors_read += count;
+    }
+}
+
+int blk_read(struct blk *b, u64 sector, u32 count, void *data)
+{
+    int err;
+
+    count_access(b, false, count);
+    enter(b);
+    err = read_clipped(b, sector, count, data);
+    leave(b);
+    return err;
+}
+
+int blk_write(struct blk *b, u64 sector, u32 count, const void *data)
+{
+    int err;
+
+    count_access(b, true, count);
+    enter(b);
+    err = write_checked(b, sector, count, data);
+    leave(b);
+    return err;
+}
+
+int blk_flush(struct blk *b)
+{
+    int err;
+
+    enter(b);
+    err = flush_raw(b);
+    leave(b);
+    return err;
+}
+
+void blk_start_read(struct blk *b, struct blk_request *r, u64 sector, u32 count, void *data)
+{
+    assert(r->status == STATUS_IDLE);
+    *r = (struct blk_request){.sector = sector, .count = count, .data = data};
+    count_access(b, false, count);
+    start(b, r);
+}
+
+void blk_start_write(struct blk *b, struct blk_request *r, u64 sector, u32 count, void *data)
+{
+    assert(r->status == STATUS_IDLE);
+    *r = (struct blk_request){.sector = sector, .count = count, .data = data, .is_write = true};
+    count_access(b, true, count);
+    start(b, r);
+}
+
+void blk_start_flush(struct blk *b, struct blk_request *r)
+{
+    assert(r->status == STATUS_IDLE);
+    *r = (struct blk_request){.is_flush = true};
+    start(b, r);
+}
+
+int blk_finish(struct blk_request *r)
+{
+    struct blk *b = r->blk;
+
+    assert(r->status != STATUS_IDLE);
+    pthread_mutex_lock(&b->lock);
+    while (r->status != STATUS_DONE)
+        help_or_wait(b);
+    r->status = STATUS_IDLE;
+    if (r->result && (r->is_write || r->is_flush))
+        b->unreported--;
+    pthread_mutex_unlock(&b->lock);
+    return r->result;
+}
+
+bool blk_is_done(struct blk_request *r)
+{
+    bool done;
+
+    pthread_mutex_lock(&r->blk->lock);
+    done = r->status == STATUS_DONE;
+    pthread_mutex_unlock(&r->blk->lock);
+    return done;
+}
+
+void blk_get_stats(const struct blk *b, struct blk_stats *out)
+{
+    *out = b->stats;
+}
+
+/* --- opening --------------------------------------------------------------------------------- */
+
+struct blk *blk_open(const char *path, unsigned flags, struct log *log, char *err, size_t err_size)
+{
+    struct blk_image image = {0};
+    struct blk *b;
+
+    if (!blk_raw_open(&image, path, flags, log, err, err_size))
+        return NULL;
+    b = blk_new(path, &image);
+    if (!b) {
+        image.driver->close(image.opaque);
+        snprintf(err, err_size, "disk: '%s': the host has no memory for this image; close programs",
+                 path);
+    }
+    return b;
+}

@@ -1,0 +1,97 @@
+/*
+ * Sectors in memory: a table of groups of 2 MiB, each a table of pages of 4 KiB, each with a bit
+ * per sector that says whether it was written. Tables and pages appear with the first write.
+ */
+#include "devices/host/blk_overlay.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SECTOR = 512, PAGE_SECTORS = 8, GROUP_PAGES = 512 };
+
+struct group {
+    u8 *page[GROUP_PAGES];
+    u8 written[GROUP_PAGES]; /* a bit per sector of the page */
+};
+
+struct blk_overlay {
+    u64 groups;
+    struct group *group[];
+};
+
+struct blk_overlay *blk_overlay_new(u64 sectors)
+{
+    u64 groups = sectors / (PAGE_SECTORS * GROUP_PAGES) + 1;
+    struct blk_overlay *o;
+
+    if (groups > SIZE_MAX / sizeof *o->group / 2)
+        return NULL;
+    o = calloc(1, sizeof *o + (size_t)groups * sizeof *o->group);
+    if (o)
+        o->groups = groups;
+    return o;
+}
+
+void blk_overlay_free(struct blk_overlay *o)
+{
+    u64 g;
+    unsigned p;
+
+    if (!o)
+        return;
+    for (g = 0; g < o->groups; g++) {
+        if (!o->group[g])
+            continue;
+        for (p = 0; p < GROUP_PAGES; p++)
+            free(o->group[g]->page[p]);
+        free(o->group[g]);
+    }
+    free(o);
+}
+
+/* The page of a sector, made if missing; NULL when out of memory. */
+static u8 *page_for_write(struct blk_overlay *o, u64 sector)
+{
+    struct group **g = &o->group[sector / (PAGE_SECTORS * GROUP_PAGES)];
+    unsigned p = (unsigned)(sector / PAGE_SECTORS % GROUP_PAGES);
+
+    if (!*g)
+        *g = calloc(1, sizeof **g);
+    if (!*g)
+        return NULL;
+    if (!(*g)->page[p])
+        (*g)->page[p] = malloc(PAGE_SECTORS * SECTOR);
+    if ((*g)->page[p])
+        (*g)->written[p] |= (u8)(1 << sector % PAGE_SECTORS);
+    return (*g)->page[p];
+}
+
+int blk_overlay_write(struct blk_overlay *o, u64 sector, u32 count, const void *data)
+{
+    const u8 *from = data;
+    u8 *page;
+
+    for (; count; count--, sector++, from += SECTOR) {
+        page = page_for_write(o, sector);
+        if (!page)
+            return -ENOMEM;
+        memcpy(page + sector % PAGE_SECTORS * SECTOR, from, SECTOR);
+    }
+    return 0;
+}
+
+void blk_overlay_patch(const struct blk_overlay *o, u64 sector, u32 count, void *data)
+{
+    const struct group *g;
+    u8 *to = data;
+    unsigned p, bit;
+
+    for (; count; count--, sector++, to += SECTOR) {
+        g = o->group[sector / (PAGE_SECTORS * GROUP_PAGES)];
+        p = (unsigned)(sector / PAGE_SECTORS % GROUP_PAGES);
+        bit = (unsigned)(sector % PAGE_SECTORS);
+        if (g && g->written[p] >> bit & 1)
+            memcpy(to, g->page[p] + bit * SECTOR, SECTOR);
+    }
+}

@@ -1,0 +1,17 @@
+/* Sectors kept in memory over an image that is left alone. Memory grows with what is written. */
+#ifndef DEVICES_HOST_BLK_OVERLAY_H
+#define DEVICES_HOST_BLK_OVERLAY_H
+
+#include "base/types.h"
+
+struct blk_overlay;
+
+/* NULL when out of memory. */
+struct blk_overlay *blk_overlay_new(u64 sectors);
+void blk_overlay_free(struct blk_overlay *o);
+/* 0 or -ENOMEM, with the sectors before the failing one written. The range lies in the image. */
+int blk_overlay_write(struct blk_overlay *o, u64 sector, u32 count, const void *data);
+/* Replace those sectors of `data` that were written. */
+void blk_overlay_patch(const struct blk_overlay *o, u64 sector, u32 count, void *data);
+
+#endif
