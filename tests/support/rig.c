@@ -104,7 +104,14 @@ void rig_setup(struct rig *r)
 {
     struct clock_ops ops = {.count = rig_count, .rearm = rig_rearm, .opaque = r};
 
+    frame_id ram;
+
     memset(r, 0, sizeof *r);
+    r->physmap = physmap_new();
+    ram = physmap_new_frames(r->physmap, "ram", RIG_RAM_BYTES, 0);
+    cr_assert_neq(ram, 0);
+    physmap_map_frames(r->physmap, 0, RIG_RAM_BYTES, ram, true);
+    r->bus = bus_new(r->physmap);
     r->clock = clock_new(&ops);
     r->log = log_new(keep_line, r);
     log_choose(r->log, "all");
@@ -112,6 +119,8 @@ void rig_setup(struct rig *r)
 
 void rig_teardown(struct rig *r)
 {
+    bus_free(r->bus);
+    physmap_free(r->physmap);
     clock_free(r->clock);
     log_free(r->log);
 }

@@ -13,7 +13,11 @@
 #include "base/state.h"
 #include "base/types.h"
 #include "devices/device.h"
-#include "mmu/irq.h"
+#include "mmu/bus.h"
+#include "mmu/physmap.h"
+
+/* RAM from address 0. */
+enum { RIG_RAM_BYTES = 1 << 20 };
 
 enum { RIG_LINES = 32, RIG_EVENTS = 256 };
 
@@ -31,6 +35,8 @@ struct rig_event {
 };
 
 struct rig {
+    struct physmap *physmap;
+    struct bus *bus;
     struct clock *clock;
     struct log *log;  /* all categories are shown; the last line is in last_log */
     u64 count;        /* instructions; the rate is 1 ns each, so this is also the time in ns */

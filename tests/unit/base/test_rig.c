@@ -113,3 +113,13 @@ Test(rig, damage_is_refused_and_harmless)
     cr_assert_gt(rig_damage(dev, 4000, NULL, NULL), 1000);
     cr_assert_eq(rig_hash(dev), before);
 }
+
+Test(rig, bus_has_memory_and_empty_ports)
+{
+    u32 v = 0x12345678, back = 0;
+
+    bus_dma_write(rig.bus, 0x1000, &v, 4);
+    bus_dma_read(rig.bus, 0x1000, &back, 4);
+    cr_assert_eq(back, v);
+    cr_assert_eq(bus_in(rig.bus, 0x1234, 1), 0xFF);
+}
