@@ -47,7 +47,10 @@ bool mem_pop(struct cpu *c, unsigned size, u64 *value);
 bool seg_check(struct cpu *c, enum seg_reg seg, u64 off, unsigned size, enum mmu_access access,
                u64 *la);
 
-/* Up to 15 bytes of code at CS:rip for single decoding; the number got, 0 with a fault pending. */
-unsigned mem_fetch(struct cpu *c, u8 *bytes, unsigned want);
+/*
+ * Fetch and decode the instruction at CS:rip: checks the limit and touches a second page only if
+ * the instruction reaches into it. False with #GP or #PF pending.
+ */
+bool mem_fetch_insn(struct cpu *c, struct insn *in);
 
 #endif

@@ -60,7 +60,8 @@ struct mmu {
     u32 *log;    /* linear pages with a record or a T entry, each once */
     u8 *logged;  /* bit per linear page: is in the log */
     u32 logged_count;
-    u32 recorded_count;
+    u32 recorded_count; /* births since the last flush: what the capacity rule counts */
+    u8 large[128];      /* bit per 4 MiB of linear space: pieces of a large page are recorded */
     struct physmap_listener listener;
     /* Pages with a data watchpoint get no T entries: asked when an entry would be made. */
     bool (*watched)(void *opaque, u64 linear_page);

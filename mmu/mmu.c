@@ -1,0 +1,399 @@
+/*
+ * TLB record and shadow tables; see mmu.h for what they are. All arrays are indexed by linear page
+ * and sparse: the host gives memory to what is touched.
+ */
+#include "mmu/mmu.h"
+
+#include "base/state.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+enum {
+    LINEAR_PAGES = 1 << 20, /* of a 32-bit linear address space */
+    LARGE_PAGES = 1024,     /* 4 KiB pages in a 4 MiB page */
+};
+
+/* Low bits of a record; the rest is the guest-physical page address. */
+enum record_bits {
+    REC_VALID = 1 << 0,
+    REC_USER = 1 << 1,
+    REC_WRITABLE = 1 << 2,
+    REC_DIRTY = 1 << 3,
+    REC_GLOBAL = 1 << 4,
+    REC_LARGE = 1 << 5, /* a 4 KiB piece of a large page */
+    REC_BITS = 0xFFF,
+};
+
+static void *sparse(size_t bytes)
+{
+    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                   -1, 0);
+
+    if (p == MAP_FAILED)
+        return NULL;
+    madvise(p, bytes, MADV_DONTDUMP);
+    madvise(p, bytes, MADV_NOHUGEPAGE); /* a huge page would be mostly empty */
+    return p;
+}
+
+static void unmap(void *p, size_t bytes)
+{
+    if (p)
+        munmap(p, bytes);
+}
+
+static void on_remapped(void *opaque)
+{
+    mmu_drop_entries(opaque);
+}
+
+static u64 host_diff(const struct frame *f, u32 page)
+{
+    return (u64)(uintptr_t)f->host - ((u64)page << PAGE_SHIFT);
+}
+
+/* Does this linear page have a write entry that leads to the frame? */
+static bool writes_to(const struct mmu *m, u32 page, const struct frame *f)
+{
+    u64 diff = host_diff(f, page);
+
+    return m->table_write[MMU_SUPERVISOR][page] == diff || m->table_write[MMU_USER][page] == diff;
+}
+
+static void drop_write(struct mmu *m, u32 page)
+{
+    m->table_write[MMU_SUPERVISOR][page] = 0;
+    m->table_write[MMU_USER][page] = 0;
+}
+
+static void on_protect_frame(void *opaque, frame_id id)
+{
+    struct mmu *m = opaque;
+    struct frame *f = physmap_frame(m->pm, id);
+
+    if (f->writer == FRAME_MANY_WRITERS) {
+        for (u32 i = 0; i < m->logged_count; i++)
+            if (writes_to(m, m->log[i], f))
+                drop_write(m, m->log[i]);
+    } else if (f->writer != FRAME_NO_WRITER && writes_to(m, f->writer, f)) {
+        drop_write(m, f->writer);
+    }
+    f->writer = FRAME_NO_WRITER;
+}
+
+static void on_code_written(void *opaque, frame_id id, u32 offset, u32 len)
+{
+    struct mmu *m = opaque;
+
+    if (m->code_written)
+        m->code_written(m->code_opaque, id, offset, len);
+}
+
+bool mmu_init(struct mmu *m, struct physmap *pm)
+{
+    bool ok = true;
+
+    memset(m, 0, sizeof *m);
+    m->pm = pm;
+    for (int i = 0; i < MMU_CLASSES; i++) {
+        m->table_read[i] = sparse(LINEAR_PAGES * sizeof(u64));
+        m->table_write[i] = sparse(LINEAR_PAGES * sizeof(u64));
+        m->table_exec[i] = sparse(LINEAR_PAGES * sizeof(u32));
+        ok = ok && m->table_read[i] && m->table_write[i] && m->table_exec[i];
+    }
+    m->record = sparse(LINEAR_PAGES * sizeof(u64));
+    m->log = sparse(LINEAR_PAGES * sizeof(u32));
+    m->logged = sparse(LINEAR_PAGES / 8);
+    ok = ok && m->record && m->log && m->logged;
+    m->listener = (struct physmap_listener){
+        .opaque = m,
+        .remapped = on_remapped,
+        .protect_frame = on_protect_frame,
+        .code_written = on_code_written,
+    };
+    physmap_listen(pm, &m->listener);
+    mmu_set_class(m, MMU_SUPERVISOR);
+    if (!ok)
+        mmu_destroy(m);
+    return ok;
+}
+
+void mmu_destroy(struct mmu *m)
+{
+    physmap_unlisten(m->pm, &m->listener);
+    for (int i = 0; i < MMU_CLASSES; i++) {
+        unmap(m->table_read[i], LINEAR_PAGES * sizeof(u64));
+        unmap(m->table_write[i], LINEAR_PAGES * sizeof(u64));
+        unmap(m->table_exec[i], LINEAR_PAGES * sizeof(u32));
+    }
+    unmap(m->record, LINEAR_PAGES * sizeof(u64));
+    unmap(m->log, LINEAR_PAGES * sizeof(u32));
+    unmap(m->logged, LINEAR_PAGES / 8);
+}
+
+void mmu_set_class(struct mmu *m, enum mmu_class class)
+{
+    m->class = class;
+    m->read = m->table_read[class];
+    m->write = m->table_write[class];
+    m->exec = m->table_exec[class];
+}
+
+void mmu_set_paging(struct mmu *m, const struct paging *p)
+{
+    struct paging old = m->paging;
+
+    m->paging = *p;
+    /* SDM Vol. 3A, "Operations that Invalidate TLBs and Paging-Structure Caches": CR0.PG from 1 to
+     * 0, CR4.PGE and PAE. WP and PSE changes alter rights that the tables have taken in already. */
+    if (old.enabled != p->enabled || old.wp != p->wp || old.pse != p->pse || old.pae != p->pae ||
+        old.pge != p->pge || old.nxe != p->nxe || old.lma != p->lma)
+        mmu_flush_all(m);
+}
+
+/* ---- Flushing ---- */
+
+static void drop_tables(struct mmu *m, u32 page)
+{
+    for (int i = 0; i < MMU_CLASSES; i++) {
+        m->table_read[i][page] = 0;
+        m->table_write[i][page] = 0;
+        m->table_exec[i][page] = 0;
+    }
+}
+
+/* Go through the log: drop T entries of all pages, and the records that `drop_record` names. */
+static void sweep(struct mmu *m, u64 keep_bits)
+{
+    u32 kept = 0;
+
+    for (u32 i = 0; i < m->logged_count; i++) {
+        u32 page = m->log[i];
+
+        if (keep_bits && (m->record[page] & keep_bits)) {
+            if (keep_bits != REC_GLOBAL)
+                drop_tables(m, page);
+            m->log[kept++] = page;
+            continue;
+        }
+        drop_tables(m, page);
+        m->record[page] = 0;
+        m->logged[page / 8] &= (u8) ~(1u << page % 8);
+    }
+    m->logged_count = kept;
+}
+
+static void count_records(struct mmu *m)
+{
+    m->recorded_count = m->logged_count;
+}
+
+void mmu_flush_all(struct mmu *m)
+{
+    sweep(m, 0);
+    memset(m->large, 0, sizeof m->large);
+    count_records(m);
+}
+
+void mmu_flush_cr3(struct mmu *m)
+{
+    sweep(m, m->paging.pge ? REC_GLOBAL : 0);
+    count_records(m);
+}
+
+void mmu_drop_entries(struct mmu *m)
+{
+    sweep(m, REC_VALID);
+    count_records(m);
+}
+
+/* The page stays in the log, where it costs nothing but a slot. */
+static void forget(struct mmu *m, u32 page)
+{
+    drop_tables(m, page);
+    m->record[page] = 0;
+}
+
+void mmu_invlpg(struct mmu *m, u64 la)
+{
+    u32 page = (u32)la >> PAGE_SHIFT, region = page / LARGE_PAGES;
+
+    forget(m, page);
+    /* A large page is recorded in 4 KiB pieces; all of them go together. */
+    if (m->large[region / 8] >> region % 8 & 1)
+        for (u32 p = region * LARGE_PAGES; p < (region + 1) * LARGE_PAGES; p++)
+            if (m->record[p] & REC_LARGE)
+                forget(m, p);
+}
+
+/* ---- Filling ---- */
+
+static void log_page(struct mmu *m, u32 page)
+{
+    if (m->logged[page / 8] >> page % 8 & 1)
+        return;
+    m->logged[page / 8] |= (u8)(1u << page % 8);
+    m->log[m->logged_count++] = page;
+}
+
+static void note_writer(struct mmu *m, u32 page, struct frame *f)
+{
+    if (f->writer == FRAME_NO_WRITER || f->writer == page)
+        f->writer = page;
+    else if (f->writer == FRAME_MANY_WRITERS || writes_to(m, f->writer, f))
+        f->writer = FRAME_MANY_WRITERS;
+    else
+        f->writer = page; /* the entry it remembers is gone */
+}
+
+static void fill_write(struct mmu *m, u32 page, enum mmu_class class, enum mmu_access access,
+                       frame_id id)
+{
+    struct frame *f = physmap_frame(m->pm, id);
+
+    if (f->code_mask)
+        return;
+    if (f->flags & FRAME_TRACK) {
+        if (access == MMU_WRITE)
+            f->flags |= FRAME_DIRTY;
+        else if (!(f->flags & FRAME_DIRTY))
+            return;
+    }
+    note_writer(m, page, f);
+    m->table_write[class][page] = host_diff(f, page);
+}
+
+/* Enter a page into the tables of a class as far as its kind allows. */
+static void fill(struct mmu *m, u64 la, enum mmu_access access, enum mmu_class class, u64 gpa,
+                 bool writable)
+{
+    u32 page = (u32)la >> PAGE_SHIFT;
+    const struct phys_page *p = physmap_page(m->pm, gpa);
+
+    if (p->kind != PHYS_RAM)
+        return;
+    log_page(m, page);
+    if (p->frame)
+        m->table_exec[class][page] = p->frame;
+    if (m->watched && m->watched(m->watch_opaque, page))
+        return;
+    if (p->frame)
+        m->table_read[class][page] = host_diff(physmap_frame(m->pm, p->frame), page);
+    if (p->write_frame && writable)
+        fill_write(m, page, class, access, p->write_frame);
+}
+
+static bool record_allows(const struct mmu *m, u64 rec, enum mmu_access access,
+                          enum mmu_class class)
+{
+    if (!(rec & REC_VALID) || (class == MMU_USER && !(rec & REC_USER)))
+        return false;
+    if (access != MMU_WRITE)
+        return true;
+    return (rec & REC_DIRTY) &&
+           ((rec & REC_WRITABLE) || (class == MMU_SUPERVISOR && !m->paging.wp));
+}
+
+static void add_record(struct mmu *m, u32 page, u64 rec)
+{
+    if (!(m->record[page] & REC_VALID)) {
+        if (m->recorded_count >= MMU_TLB_PAGES)
+            mmu_flush_all(m); /* the capacity rule */
+        m->recorded_count++;
+    }
+    m->record[page] = rec;
+    if (rec & REC_LARGE)
+        m->large[page / LARGE_PAGES / 8] |= (u8)(1u << page / LARGE_PAGES % 8);
+    log_page(m, page);
+}
+
+static u64 record_of(const struct walk *w)
+{
+    return (w->gpa & ~(u64)PAGE_MASK) | REC_VALID | (w->user ? REC_USER : 0) |
+           (w->writable ? REC_WRITABLE : 0) | (w->dirty ? REC_DIRTY : 0) |
+           (w->global ? REC_GLOBAL : 0) | (w->page_size > PAGE_SIZE ? REC_LARGE : 0);
+}
+
+bool mmu_translate(struct mmu *m, u64 la, enum mmu_access access, enum mmu_class class,
+                   struct walk *out)
+{
+    u32 page = (u32)la >> PAGE_SHIFT;
+    u64 rec;
+
+    if (!m->paging.enabled) {
+        out->gpa = la;
+        fill(m, la, access, class, la, true);
+        return true;
+    }
+    rec = m->record[page];
+    if (!record_allows(m, rec, access, class)) {
+        if (!mmu_walk(m, la, access, class, true, out)) {
+            mmu_invlpg(m, la); /* SDM, same place: a page fault drops the entry it was about */
+            return false;
+        }
+        rec = record_of(out);
+        drop_tables(m, page);
+        add_record(m, page, rec);
+    }
+    out->gpa = (rec & ~(u64)REC_BITS) | (la & PAGE_MASK);
+    fill(m, la, access, class, out->gpa, record_allows(m, rec, MMU_WRITE, class));
+    return true;
+}
+
+/* ---- State ---- */
+
+static int by_page(const void *a, const void *b)
+{
+    u32 x = *(const u32 *)a, y = *(const u32 *)b;
+
+    return x < y ? -1 : x > y;
+}
+
+static u32 sorted_records(struct mmu *m, u32 *pages)
+{
+    u32 n = 0;
+
+    for (u32 i = 0; i < m->logged_count; i++)
+        if (m->record[m->log[i]] & REC_VALID)
+            pages[n++] = m->log[i];
+    qsort(pages, n, sizeof *pages, by_page);
+    return n;
+}
+
+void mmu_state(struct mmu *m, struct state *s)
+{
+    static const char fail[] = "tlb: a recorded page is out of range";
+    u32 *pages = calloc(MMU_TLB_PAGES + 1, sizeof *pages);
+    u32 count;
+
+    if (!pages) {
+        state_fail(s, "tlb: the host has no memory left");
+        return;
+    }
+    count = state_is_loading(s) ? 0 : sorted_records(m, pages);
+    state_begin(s, "tlb", 1);
+    state_u32(s, "recorded", &m->recorded_count);
+    state_u32(s, "count", &count);
+    state_require(s, count <= MMU_TLB_PAGES && m->recorded_count <= MMU_TLB_PAGES, fail);
+    if (state_is_loading(s)) {
+        u32 recorded = m->recorded_count;
+
+        mmu_flush_all(m);
+        m->recorded_count = recorded;
+    }
+    for (u32 i = 0; i < count && !state_error(s); i++) {
+        u64 rec = m->record[pages[i]];
+
+        state_u32(s, "page", &pages[i]);
+        state_u64(s, "record", &rec);
+        state_require(s, pages[i] < LINEAR_PAGES && (rec & REC_VALID) && rec < PHYS_LIMIT, fail);
+        if (state_is_loading(s) && !state_error(s)) {
+            m->recorded_count--; /* add_record counts it again */
+            add_record(m, pages[i], rec);
+        }
+    }
+    state_end(s);
+    free(pages);
+}
