@@ -56,8 +56,9 @@ bool seg_check(struct cpu *c, enum seg_reg seg, u64 off, unsigned size, enum mmu
 
 static bool translate(struct cpu *c, u64 la, enum mmu_access access, enum mmu_class class, u64 *gpa)
 {
-    struct walk w;
+    struct walk w = {0};
 
+    *gpa = 0;
     if (!mmu_translate(&c->mmu, la, access, class, &w))
         return fault_page(c, la, w.error);
     *gpa = w.gpa;
