@@ -23,15 +23,21 @@ struct chr {
     /* Set by the chip: takes input on the machine thread. */
     void (*receive)(void *opaque, const u8 *data, size_t len);
     void *opaque;
+    u64 dropped; /* bytes of output that the host could not take */
 };
 
 /* Write; a null chr swallows. */
 void chr_write(struct chr *c, const void *data, size_t len);
+/* See ops->poll; a null chr is silent. Also sends on what a slow host has left waiting. */
+size_t chr_poll(struct chr *c, void *data, size_t size);
+/* Gives a slow host up to two seconds for what is waiting, restores the terminal, frees. */
 void chr_close(struct chr *c);
 
 /*
- * Open by description: "stdio", "file:PATH", "unix:PATH" (listens, one client at a time), "pty"
- * (prints the name it got), "none". NULL and a sentence in err on failure.
+ * Open by description: "stdio" (keys come one by one, Ctrl-C and Ctrl-Z stay the terminal's),
+ * "file:PATH" (emptied first), "unix:PATH" (listens, one client at a time, others wait; only the
+ * same user may connect), "pty" (prints the name it got on stderr), "none". NULL and a sentence in
+ * err on failure.
  */
 struct chr *chr_open(const char *what, char *err, size_t err_size);
 /* Keeps what is written (at most `limit` bytes, oldest dropped); for tests and scripts. */
