@@ -14,7 +14,7 @@ enum cpu_feature {
     FEAT_386,
     FEAT_486,
     FEAT_586,
-    FEAT_686, /* UD2, RDPMC */
+    FEAT_686,
     FEAT_FPU,
     FEAT_FPU_287, /* FSETPM, FSTSW AX */
     FEAT_FPU_387, /* FSIN, FUCOM, FPREM1 ... */
@@ -31,6 +31,7 @@ enum cpu_feature {
     FEAT_PGE,
     FEAT_CMOV,
     FEAT_MMX,
+    FEAT_PMC, /* RDPMC: Pentium MMX and the P6 family */
     FEAT_FXSR,
     FEAT_SSE,
     FEAT_SSE2,

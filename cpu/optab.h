@@ -13,6 +13,77 @@ struct insn;
 
 typedef bool op_handler(struct cpu *c, const struct insn *in);
 
+/*
+ * Operand codes: SDM Vol. 2D, Appendix A, "Codes for Addressing Method" and "Codes for Operand
+ * Type"; those marked + are ours.
+ */
+enum operand_code {
+    OC_no,
+    OC_Eb, /* ModRM.rm: register or memory */
+    OC_Ew,
+    OC_Ed,
+    OC_Ey,   /* 4 bytes, 8 with REX.W */
+    OC_Ev,   /* effective operand size */
+    OC_RvMw, /* + a register of the operand size, or a word in memory */
+    OC_M,    /* memory; its size is the handler's business */
+    OC_Mb,
+    OC_Mw,
+    OC_Md,
+    OC_Mq,
+    OC_Mt, /* 10 bytes */
+    OC_Mp, /* far pointer: operand size + 2 */
+    OC_Ma, /* BOUND: two of the operand size */
+    OC_Ms, /* GDTR or IDTR image */
+    OC_Gb, /* ModRM.reg */
+    OC_Gw,
+    OC_Gd,
+    OC_Gv,
+    OC_Zb, /* + register in the low three bits of the opcode */
+    OC_Zv,
+    OC_Ry, /* ModRM.rm, always a register: 4 bytes, 8 in 64-bit mode */
+    OC_Cy, /* ModRM.reg: control, debug, test register */
+    OC_Dy,
+    OC_Ty,
+    OC_Sw, /* ModRM.reg: segment register */
+    OC_ES,
+    OC_CS,
+    OC_SS,
+    OC_DS,
+    OC_FS,
+    OC_GS,
+    OC_Ib,
+    OC_Iw,
+    OC_Iz,  /* 2 or 4 bytes, sign-extended */
+    OC_Iv,  /* 2, 4 or 8 */
+    OC_Ibs, /* a byte sign-extended to the operand size */
+    OC_I2b, /* + the second immediate of ENTER */
+    OC_1,   /* the constant one */
+    OC_Jb,
+    OC_Jz,
+    OC_Ap, /* selector:offset in the instruction */
+    OC_Ob, /* memory at an offset in the instruction */
+    OC_Ov,
+    OC_Xb, /* DS:rSI, and by operand size */
+    OC_Xv,
+    OC_Xz, /* at most 4 bytes */
+    OC_Yb, /* ES:rDI */
+    OC_Yv,
+    OC_Yz,
+    OC_AL,
+    OC_AX,
+    OC_eAX, /* at most 4 bytes */
+    OC_rAX, /* by operand size */
+    OC_CL,
+    OC_DX,
+    OC_ST0,
+    OC_STi, /* ModRM.rm */
+    OC_Pq,  /* ModRM.reg: MM register */
+    OC_Nq,  /* ModRM.rm: MM register only */
+    OC_Qd,  /* ModRM.rm: MM register or memory */
+    OC_Qq,
+    OC_COUNT
+};
+
 /* Flags as the liveness columns name them. */
 enum flag_set {
     FL_NONE = 0,
@@ -24,7 +95,22 @@ enum flag_set {
     FL_OF = 1 << 5,
     FL_DF = 1 << 6,
     FL_SYSTEM = 1 << 7, /* any of TF IF IOPL NT RF VM AC VIF VIP ID */
+    FL_CF_ZF = FL_CF | FL_ZF,
+    FL_CF_AF = FL_CF | FL_AF,
+    FL_CF_OF = FL_CF | FL_OF,
+    FL_CF_AF_OF = FL_CF | FL_AF | FL_OF,
+    FL_OF_AF = FL_OF | FL_AF,
+    FL_SF_OF = FL_SF | FL_OF,
+    FL_SF_ZF_OF = FL_SF | FL_ZF | FL_OF,
+    FL_OSZP = FL_OF | FL_SF | FL_ZF | FL_PF,
+    FL_OSAP = FL_OF | FL_SF | FL_AF | FL_PF,
+    FL_SZAP = FL_SF | FL_ZF | FL_AF | FL_PF,
+    FL_SZAPC = FL_SZAP | FL_CF,
+    FL_NOT_CF = FL_SZAP | FL_OF,
+    FL_NOT_ZF = FL_OSAP | FL_CF,
     FL_ARITH = FL_CF | FL_PF | FL_AF | FL_ZF | FL_SF | FL_OF,
+    FL_ARITH_DF = FL_ARITH | FL_DF,
+    FL_ALL = FL_ARITH | FL_DF | FL_SYSTEM,
 };
 
 /* How the translator treats a row. */
@@ -39,29 +125,45 @@ enum row_attr {
     ATTR_STRING = 1 << 5, /* takes REP, REPE, REPNE */
     ATTR_X87 = 1 << 6,
     ATTR_MMX = 1 << 7,
-    ATTR_DEF64 = 1 << 8,     /* operand size is 64 bits in 64-bit mode: near branches, stack */
+    ATTR_DEF64 = 1 << 8,     /* operand size in 64-bit mode is 8, or 2 with 66h: the stack */
     ATTR_READS_OP0 = 1 << 9, /* with the next: a read-modify-write */
     ATTR_WRITES_OP0 = 1 << 10,
     ATTR_MEM_ONLY = 1 << 11, /* ModRM must name memory, else #UD */
     ATTR_REG_ONLY = 1 << 12, /* ModRM must name a register, else #UD */
     ATTR_PREFIXED = 1 << 13, /* 66, F2 or F3 are part of the opcode */
+    ATTR_FORCE64 = 1 << 14,  /* operand size in 64-bit mode is 8 whatever the prefixes */
 };
 
 struct optab_row {
     const char *name; /* mnemonic in capitals; what follows '_' is not part of it */
     op_handler *handler;
-    u8 operand[3]; /* operand codes of the manual; an enum of the decoder */
+    u8 operand[3]; /* enum operand_code */
     u8 flags_read; /* enum flag_set */
     u8 flags_written;
     u8 flags_undefined; /* the part of flags_written that the manual leaves open */
     u8 translate;       /* enum translate_class */
     u8 feature;         /* enum cpu_feature that the model must have */
-    u16 attr;           /* enum row_attr */
+    u32 attr;           /* enum row_attr */
     u16 opcode;         /* map << 8 | byte: map 0 one-byte, 1 is 0F, 2 is 0F38, 3 is 0F3A */
     s8 group;           /* ModRM.reg that selects this row, or -1 */
+    u8 modrm;           /* the whole ModRM byte that selects this row (x87), or 0 */
 };
 
-extern const struct optab_row optab_rows[];
-extern const unsigned optab_row_count;
+/* The "mod" column: any, memory, register, one whole ModRM byte. */
+enum row_mod { MOD_ANY, MOD_MEM, MOD_REG, MOD_ONE };
+enum { MOD_SHIFT_ANY = 0, MOD_SHIFT_MEM = 0, MOD_SHIFT_REG = 0, MOD_SHIFT_ONE = 3 };
+
+/* An index into optab_rows for each row, named after its map (1, F, X for x87, 8086) and byte. */
+enum row_id {
+#define ROW(id, ...) ROW_##id,
+#include "cpu/optab.inc"
+    ROW_COUNT
+};
+
+extern const struct optab_row optab_rows[]; /* ROW_COUNT of them */
+
+/* The handlers: op_NAME for every name in the table. */
+#define ROW(id, map, byte, group, modrm, mod, name, ...) op_handler op_##name;
+#include "cpu/optab.inc"
 
 #endif
