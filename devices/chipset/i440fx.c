@@ -275,8 +275,6 @@ struct device *i440fx_create(struct bus *bus, struct pci_bus *pci,
     d->fn.opaque = d;
     d->fn.config_written = i440fx_config_written;
     pci_add(pci, &d->fn);
-    /* Only port CF8h itself: a dword from there is ours, the byte at CF9h the ISA bridge's. */
-    bus_map_ports(bus, CONFADD, 1, &i440fx_ports, d);
-    bus_map_ports(bus, CONFDATA, 4, &i440fx_ports, d);
+    bus_map_ports(bus, CONFADD, 8, &i440fx_ports, d);
     return &d->dev;
 }

@@ -20,7 +20,7 @@ struct i440fx_memory {
     void (*smram)(void *opaque, bool open, bool closed, bool locked, bool enabled);
 };
 
-/* Device 0 of `pci`; claims ports CF8h and CFCh-CFFh. ram_bytes fills the DRAM row boundaries. */
+/* Device 0 of `pci`; claims ports CF8h-CFFh. ram_bytes fills the DRAM row boundaries. */
 struct device *i440fx_create(struct bus *bus, struct pci_bus *pci,
                              const struct i440fx_memory *memory, u64 ram_bytes);
 

@@ -210,7 +210,7 @@ static const struct {
     {0xAE, 0x00, 0xFF}, /* CTHTMR */
 };
 
-struct device *piix3_create(struct bus *bus, const struct piix3_pins *pins)
+struct device *piix3_create(const struct piix3_pins *pins)
 {
     struct piix3 *d = device_new(&piix3_class, sizeof *d);
     unsigned i;
@@ -224,13 +224,15 @@ struct device *piix3_create(struct bus *bus, const struct piix3_pins *pins)
     }
     d->fn.opaque = d;
     d->fn.config_written = piix3_config_written;
-    bus_map_ports(bus, RC_PORT, 1, &piix3_rc_ports, d);
     return &d->dev;
 }
 
-void piix3_plug(struct device *dev, struct pci_bus *pci)
+void piix3_plug(struct device *dev, struct bus *bus, struct pci_bus *pci)
 {
-    pci_add(pci, &((struct piix3 *)dev)->fn);
+    struct piix3 *d = (struct piix3 *)dev;
+
+    pci_add(pci, &d->fn);
+    bus_map_ports(bus, RC_PORT, 1, &piix3_rc_ports, d);
 }
 
 struct irq_line piix3_pirq(struct device *dev, unsigned n)

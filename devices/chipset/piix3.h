@@ -14,9 +14,12 @@ struct piix3_pins {
     struct irq_line init;    /* pulsed: reset the processor alone */
 };
 
-struct device *piix3_create(struct bus *bus, const struct piix3_pins *pins);
-/* Plug function 0 of device 1 into the bus; a call of its own, since the bus takes our PIRQs. */
-void piix3_plug(struct device *dev, struct pci_bus *pci);
+struct device *piix3_create(const struct piix3_pins *pins);
+/*
+ * Plug function 0 of device 1 into the bus; a call of its own, since the bus takes our PIRQs.
+ * After i440fx_create: port CF9h lies inside the four that the host bridge has for dwords.
+ */
+void piix3_plug(struct device *dev, struct bus *bus, struct pci_bus *pci);
 
 /* PCI interrupt inputs PIRQA#..PIRQD#, n 0 to 3; true means asserted. */
 struct irq_line piix3_pirq(struct device *dev, unsigned n);
