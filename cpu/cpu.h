@@ -140,7 +140,8 @@ struct table_reg {
 
 /*
  * x87 state. Registers in physical order, each the 80-bit memory image; the MM registers are
- * their low 64 bits. Bit n of tags set: physical register n is not empty.
+ * their low 64 bits. Bit n of tags set: physical register n is not empty. While an engine runs,
+ * the host's FPU may hold registers, tags, TOP and status word instead: see cpu/fpu.h.
  */
 struct fpu {
     u8 reg[8][16];
@@ -148,6 +149,7 @@ struct fpu {
     u8 top, tags;
     u16 fop, fcs, fds;
     u64 fip, fdp;
+    u8 host; /* enum fpu_host; not saved: 0 outside of engines */
 };
 
 /* A fault or trap on its way to delivery; see fault.h. */
