@@ -339,8 +339,8 @@ int blk_finish(struct blk_request *r)
 {
     struct blk *b = r->blk;
 
-    assert(r->status != STATUS_IDLE);
     pthread_mutex_lock(&b->lock);
+    assert(r->status != STATUS_IDLE);
     while (r->status != STATUS_DONE)
         help_or_wait(b);
     r->status = STATUS_IDLE;
