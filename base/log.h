@@ -27,7 +27,10 @@ typedef void log_sink(void *opaque, enum log_level level, const char *line);
 struct log *log_new(log_sink *sink, void *opaque);
 void log_free(struct log *log);
 
-/* Choose the chatty categories: names with commas between, or "all". Unknown names are harmless. */
+/*
+ * Choose the chatty categories: names with commas between, or "all". Unknown names are harmless.
+ * On the machine thread, as is log_wants.
+ */
 void log_choose(struct log *log, const char *names);
 
 /* True if LOG_GUEST and LOG_TRACE of this category are shown: guards costly arguments. */

@@ -113,6 +113,7 @@ void rig_setup(struct rig *r)
     physmap_map_frames(r->physmap, 0, RIG_RAM_BYTES, ram, true);
     r->bus = bus_new(r->physmap);
     r->clock = clock_new(&ops);
+    r->chr = chr_new_memory(1 << 20);
     r->log = log_new(keep_line, r);
     log_choose(r->log, "all");
 }
@@ -122,7 +123,13 @@ void rig_teardown(struct rig *r)
     bus_free(r->bus);
     physmap_free(r->physmap);
     clock_free(r->clock);
+    chr_close(r->chr);
     log_free(r->log);
+}
+
+const char *rig_text(struct rig *r)
+{
+    return chr_memory_text(r->chr, NULL);
 }
 
 /* --- saving and loading ---------------------------------------------------------------------- */

@@ -13,6 +13,7 @@
 #include "base/state.h"
 #include "base/types.h"
 #include "devices/device.h"
+#include "devices/host/chr.h"
 #include "mmu/bus.h"
 #include "mmu/physmap.h"
 
@@ -38,6 +39,7 @@ struct rig {
     struct physmap *physmap;
     struct bus *bus;
     struct clock *clock;
+    struct chr *chr;  /* in memory: what a chip wrote is rig_text */
     struct log *log;  /* all categories are shown; the last line is in last_log */
     u64 count;        /* instructions; the rate is 1 ns each, so this is also the time in ns */
     unsigned rearmed; /* how often the clock said that a deadline moved nearer */
@@ -50,6 +52,9 @@ struct rig {
 
 void rig_setup(struct rig *r);
 void rig_teardown(struct rig *r);
+
+/* What was written to rig.chr. */
+const char *rig_text(struct rig *r);
 
 /* Let virtual time pass; each timer fires exactly at its deadline. */
 void rig_advance_ns(struct rig *r, u64 ns);

@@ -123,3 +123,9 @@ Test(rig, bus_has_memory_and_empty_ports)
     cr_assert_eq(back, v);
     cr_assert_eq(bus_in(rig.bus, 0x1234, 1), 0xFF);
 }
+
+Test(rig, text_is_what_a_chip_wrote)
+{
+    chr_write(rig.chr, "boot\n", 5);
+    cr_assert_str_eq(rig_text(&rig), "boot\n");
+}
