@@ -178,6 +178,7 @@ enum special {
     SPECIAL_RF = 1 << 3,
     SPECIAL_DR_CODE = 1 << 4,  /* DR7 enables an instruction breakpoint */
     SPECIAL_DEBUGGER = 1 << 5, /* the debugger wants every boundary */
+    SPECIAL_AC = 1 << 6,       /* CPL 3 with CR0.AM and EFLAGS.AC: alignment is checked */
 };
 
 /* What decoded code depends on: part of the key of a run. */
@@ -207,7 +208,7 @@ enum { TRANSFER_LOG = 16 };
 
 struct cpu {
     /* Architectural state. */
-    u64 gpr[GPR_COUNT];
+    u64 gpr[GPR_COUNT + 1]; /* the last is always zero: "no register" in address sums */
     u64 rip;    /* of the current instruction while one executes, else of the next one */
     u16 aflags; /* enum aflags */
     u32 eflags; /* all others; arithmetic bits zero, EF_FIXED set */

@@ -1,0 +1,274 @@
+/*
+ * The cache of decoded code; see run.h. Runs are taken from an arena front to back; when it is
+ * full all of it is forgotten, which happens at run boundaries only.
+ */
+#include "cpu/run.h"
+
+#include "cpu/optab.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+enum {
+    ARENA_BYTES = 48 << 20,
+    BUCKETS = 1 << 15,
+    RUN_BYTES_MAX = sizeof(struct run) + (RUN_MAX + 1) * sizeof(struct insn),
+};
+
+struct run_cache {
+    struct cpu *c;
+    void (*finish)(void *opaque, struct run *r);
+    void *opaque;
+    u8 *arena;
+    size_t used;
+    u64 kills;
+    struct run *bucket[BUCKETS];
+};
+
+struct run_cache *run_cache_new(struct cpu *c, void (*finish)(void *opaque, struct run *r),
+                                void *opaque)
+{
+    struct run_cache *rc = calloc(1, sizeof *rc);
+
+    if (!rc)
+        return NULL;
+    rc->c = c;
+    rc->finish = finish;
+    rc->opaque = opaque;
+    rc->arena = mmap(NULL, ARENA_BYTES, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (rc->arena == MAP_FAILED) {
+        free(rc);
+        return NULL;
+    }
+    madvise(rc->arena, ARENA_BYTES, MADV_DONTDUMP);
+    return rc;
+}
+
+static size_t run_size(const struct run *r)
+{
+    return sizeof *r + (r->count + 1u) * sizeof r->insn[0];
+}
+
+static void clear_frame(struct run_cache *rc, frame_id id)
+{
+    physmap_frame(rc->c->mmu.pm, id)->code = NULL;
+    physmap_clear_code(rc->c->mmu.pm, id);
+}
+
+void run_cache_flush(struct run_cache *rc)
+{
+    for (size_t at = 0; at < rc->used;) {
+        struct run *r = (struct run *)(rc->arena + at);
+
+        at += run_size(r);
+        if (r->key == RUN_DEAD)
+            continue;
+        clear_frame(rc, r->frame);
+        if (r->frame2)
+            clear_frame(rc, r->frame2);
+    }
+    rc->used = 0;
+    rc->kills++;
+    memset(rc->bucket, 0, sizeof rc->bucket);
+}
+
+void run_cache_free(struct run_cache *rc)
+{
+    if (!rc)
+        return;
+    run_cache_flush(rc);
+    munmap(rc->arena, ARENA_BYTES);
+    free(rc);
+}
+
+u64 run_kills(const struct run_cache *rc)
+{
+    return rc->kills;
+}
+
+static struct run **bucket_of(struct run_cache *rc, u64 key)
+{
+    return &rc->bucket[(key * 0x9E3779B97F4A7C15ull) >> (64 - 15)];
+}
+
+/* ---- Killing ---- */
+
+static void unhash(struct run_cache *rc, struct run *r)
+{
+    struct run **p = bucket_of(rc, r->key);
+
+    while (*p != r)
+        p = &(*p)->hash_next;
+    *p = r->hash_next;
+}
+
+static struct run **next_on(struct run *r, frame_id id)
+{
+    return r->frame == id ? &r->frame_next : &r->frame2_next;
+}
+
+static void unlist(struct run_cache *rc, struct run *r, frame_id id)
+{
+    struct frame *f = physmap_frame(rc->c->mmu.pm, id);
+    struct run *head = f->code, **p = &head;
+
+    while (*p != r)
+        p = next_on(*p, id);
+    *p = *next_on(r, id);
+    f->code = head;
+    if (!head)
+        physmap_clear_code(rc->c->mmu.pm, id);
+}
+
+static void kill(struct run_cache *rc, struct run *r)
+{
+    unhash(rc, r);
+    unlist(rc, r, r->frame);
+    if (r->frame2)
+        unlist(rc, r, r->frame2);
+    r->key = RUN_DEAD;
+    rc->kills++;
+}
+
+/* Where on frame `id` the run's bytes are. */
+static void extent(const struct run *r, frame_id id, u32 *from, u32 *to)
+{
+    u32 end = r->offset + r->bytes;
+
+    *from = r->frame == id ? r->offset : 0;
+    *to = r->frame == id ? (end < PAGE_SIZE ? end : PAGE_SIZE) : end - PAGE_SIZE;
+}
+
+void run_code_written(void *opaque, frame_id id, u32 offset, u32 len)
+{
+    struct run_cache *rc = opaque;
+    struct run *r = physmap_frame(rc->c->mmu.pm, id)->code, *next;
+    u32 from, to;
+
+    for (; r; r = next) {
+        next = *next_on(r, id);
+        extent(r, id, &from, &to);
+        if (offset < to && offset + len > from)
+            kill(rc, r);
+    }
+}
+
+/* ---- Building ---- */
+
+static struct decode_mode mode_of(const struct cpu *c)
+{
+    return (struct decode_mode){
+        .code = c->mode & MODE_CODE_SIZE,
+        .protected = c->mode & MODE_PROTECTED,
+        .model = c->model,
+    };
+}
+
+static void place(struct insn *in, unsigned index, unsigned offset)
+{
+    in->index_in_run = (u8)index;
+    in->offset_in_run = (u16)offset;
+    if (in->base == REG_NONE)
+        in->base = GPR_COUNT; /* the register that is always zero */
+    if (in->index == REG_NONE)
+        in->index = GPR_COUNT;
+}
+
+static bool ends_run(const struct insn *in)
+{
+    return (in->flags & INSN_ENDS) ||
+           ((in->flags & (INSN_REP | INSN_REPNE)) && (optab_rows[in->row].attr & ATTR_STRING));
+}
+
+/* As many instructions as fit; 0 if already the first one crosses the page's end. */
+static void decode_in_page(const struct cpu *c, const u8 *code, unsigned avail, struct run *r)
+{
+    struct decode_mode mode = mode_of(c);
+
+    r->count = 0;
+    r->bytes = 0;
+    while (r->count < RUN_MAX) {
+        struct insn *in = &r->insn[r->count];
+        unsigned n = insn_decode(code + r->bytes, avail - r->bytes, &mode, in);
+
+        if (!n)
+            return;
+        place(in, r->count, r->bytes);
+        r->count++;
+        r->bytes = (u16)(r->bytes + n);
+        if (ends_run(in))
+            return;
+    }
+}
+
+static bool decode_across(struct cpu *c, const u8 *code, unsigned avail, u64 la, struct run *r)
+{
+    struct decode_mode mode = mode_of(c);
+    frame_id second = c->mmu.exec[(u32)(la + PAGE_SIZE) >> PAGE_SHIFT];
+    u8 bytes[INSN_MAX_BYTES];
+    unsigned n;
+
+    if (!second || second == r->frame)
+        return false;
+    memcpy(bytes, code, avail);
+    memcpy(bytes + avail, frame_host(physmap_frame(c->mmu.pm, second)), sizeof bytes - avail);
+    n = insn_decode(bytes, sizeof bytes, &mode, &r->insn[0]);
+    if (n <= avail)
+        return false;
+    place(&r->insn[0], 0, 0);
+    r->count = 1;
+    r->bytes = (u16)n;
+    r->frame2 = second;
+    return true;
+}
+
+static void list_on(struct run_cache *rc, struct run *r, frame_id id, u32 offset, u32 len)
+{
+    struct frame *f = physmap_frame(rc->c->mmu.pm, id);
+
+    *next_on(r, id) = f->code;
+    f->code = r;
+    physmap_mark_code(rc->c->mmu.pm, id, offset, len);
+}
+
+static struct run *build(struct run_cache *rc, u64 key, u64 la)
+{
+    struct cpu *c = rc->c;
+    unsigned offset = la & PAGE_MASK, avail = PAGE_SIZE - offset;
+    const u8 *code;
+    struct run *r, **bucket;
+
+    if (rc->used + RUN_BYTES_MAX > ARENA_BYTES)
+        run_cache_flush(rc);
+    r = (struct run *)(rc->arena + rc->used);
+    memset(r, 0, sizeof *r);
+    r->frame = (frame_id)(key >> 20);
+    r->offset = (u16)offset;
+    code = frame_host(physmap_frame(c->mmu.pm, r->frame)) + offset;
+    decode_in_page(c, code, avail, r);
+    if (!r->count && !decode_across(c, code, avail, la, r))
+        return NULL;
+    memset(&r->insn[r->count], 0, sizeof r->insn[0]);
+    r->insn[r->count].offset_in_run = r->bytes;
+    r->insn[r->count].index_in_run = (u8)r->count;
+    r->key = key;
+    rc->used += run_size(r);
+    bucket = bucket_of(rc, key);
+    r->hash_next = *bucket;
+    *bucket = r;
+    list_on(rc, r, r->frame, offset, r->bytes < avail ? r->bytes : avail);
+    if (r->frame2)
+        list_on(rc, r, r->frame2, 0, r->bytes - avail);
+    rc->finish(rc->opaque, r);
+    return r;
+}
+
+struct run *run_find(struct run_cache *rc, u64 key, u64 la)
+{
+    for (struct run *r = *bucket_of(rc, key); r; r = r->hash_next)
+        if (r->key == key)
+            return r;
+    return build(rc, key, la);
+}

@@ -1,0 +1,56 @@
+/*
+ * The cache of decoded code. A run is a stretch of instructions that execute one after the other:
+ * it starts where something jumped to, ends at the first instruction that may go elsewhere, and
+ * lies in one page, except that one instruction across a page boundary makes a run of its own.
+ *
+ * Runs are kept by the frame they came from, not by address, so they survive CR3 loads; a write to
+ * their bytes kills them. Both engines decode through here.
+ */
+#ifndef CPU_RUN_H
+#define CPU_RUN_H
+
+#include "cpu/cpu.h"
+
+enum { RUN_MAX = 48 /* instructions */ };
+
+#define RUN_DEAD UINT64_MAX
+
+struct run {
+    u64 key;    /* frame, mode and offset in the page; RUN_DEAD after its bytes were written */
+    u16 count;  /* instructions, without the end mark */
+    u16 bytes;  /* of code */
+    u16 offset; /* in its page */
+    frame_id frame;
+    frame_id frame2; /* of the second page of an instruction across a boundary, else 0 */
+    struct run *hash_next;
+    struct run *frame_next, *frame2_next; /* lists that hang on struct frame */
+    struct insn insn[];                   /* count of them and an end mark */
+};
+
+struct run_cache;
+
+/* `finish` is called for each new run to choose its bodies. NULL if the host has no memory. */
+struct run_cache *run_cache_new(struct cpu *c, void (*finish)(void *opaque, struct run *r),
+                                void *opaque);
+void run_cache_free(struct run_cache *rc);
+void run_cache_flush(struct run_cache *rc);
+
+static inline u64 run_key(frame_id frame, u32 mode, u32 offset)
+{
+    return (u64)frame << 20 | (u64)(mode & 0xFF) << 12 | offset;
+}
+
+/*
+ * The run at `key`, decoded if it was not there, for the code at linear address la. NULL if it
+ * cannot be cached (an instruction across a page boundary whose second page is not in the exec
+ * table yet): then the instruction must be stepped.
+ */
+struct run *run_find(struct run_cache *rc, u64 key, u64 la);
+
+/* Kill the runs that came from written bytes; the mmu calls it. */
+void run_code_written(void *opaque, frame_id id, u32 offset, u32 len);
+/* How many runs were killed so far: lets an engine notice that the current one may be among them.
+ */
+u64 run_kills(const struct run_cache *rc);
+
+#endif
