@@ -291,7 +291,7 @@ static bool port_decode(const struct vga *v, u16 *port)
         return true;
     if ((*port >= 0x3D0) != !!(v->misc & MISC_COLOR))
         return false;
-    *port |= 0x3D0;
+    *port = 0x3D0 | (*port & 0x0F);
     return true;
 }
 

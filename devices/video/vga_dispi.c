@@ -127,6 +127,7 @@ static void enable_write(struct vga *v, u16 value)
     if (!was_on && vga_dispi_on(v)) {
         r[DISPI_VIRT_WIDTH] = r[DISPI_X_OFFSET] = r[DISPI_Y_OFFSET] = r[DISPI_BANK] = 0;
         settle(v);
+        vga_mem_update(v); /* text memory is written back first */
         if (!(value & DISPI_NO_CLEAR))
             clear_screen(v);
     }
@@ -290,7 +291,7 @@ static void vga_bar_moved(void *opaque, unsigned bar, u64 old, u64 now)
 
 void vga_dispi_attach(struct vga *v, struct pci_bus *pci)
 {
-    bus_map_ports(v->bus, 0x1CE, 3, &dispi_ports, v);
+    bus_map_ports(v->bus, 0x1CE, 4, &dispi_ports, v);
     if (!pci) {
         bus_map_vram(v->bus, ISA_LFB, v->vram, 0, v->vram_bytes);
         return;

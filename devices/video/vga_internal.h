@@ -90,8 +90,8 @@ enum {
     CR11_PROTECT = 0x80,
     CR14_COUNT_BY_4 = 0x20,
     CR14_DWORD = 0x40,
-    CR17_ROW0 = 0x01, /* 0: row scan bit 0 on MA13 */
-    CR17_ROW1 = 0x02, /* 0: row scan bit 1 on MA14 */
+    CR17_ROW0 = 0x01, /* 0: row scan bit 0 on output bit 13 */
+    CR17_ROW1 = 0x02, /* 0: row scan bit 1 on output bit 14 */
     CR17_HALF_LINES = 0x04,
     CR17_COUNT_BY_2 = 0x08,
     CR17_WRAP_MA15 = 0x20,

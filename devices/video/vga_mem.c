@@ -7,7 +7,8 @@
  *   - text and CGA graphics (odd/even, planes 0 and 1, write mode 0 with nothing set): text_vram,
  *     32 KiB that hold planes 0 and 1 of the even plane addresses as the processor sees them,
  *     alternating. While it is mapped it is the truth, and is copied from and to the planes when
- *     the mapping begins and ends. Both are guest state; which is mapped follows from registers.
+ *     the mapping begins and ends (what the linear frame buffer writes there meanwhile is lost).
+ *     Both are guest state; which is mapped follows from registers.
  * Otherwise one mapping calls the pair of handlers for the present write mode, read mode and
  * addressing. Changing the pair costs a pointer, where changing the mapping would cost every
  * processor its cached translations, and drawing programs change the write mode all the time.

@@ -103,16 +103,18 @@ static void load_colors(struct vga *v)
 static u32 plane_address(const struct vga *v, u32 ma, u8 row)
 {
     u8 mode = v->crtc[CR_MODE];
+    u32 p = ma & 0xFFFF;
 
-    if (!(mode & CR17_ROW0))
-        ma = (ma & ~0x2000u) | (row & 1u) << 13;
-    if (!(mode & CR17_ROW1))
-        ma = (ma & ~0x4000u) | (row >> 1 & 1u) << 14;
     if (v->crtc[CR_UNDERLINE] & CR14_DWORD)
-        return (ma << 2 & 0xFFFC) | (ma >> 12 & 3);
-    if (mode & CR17_BYTE)
-        return ma & 0xFFFF;
-    return (ma << 1 & 0xFFFE) | (ma >> (mode & CR17_WRAP_MA15 ? 15 : 13) & 1);
+        p = (ma << 2 & 0xFFFC) | (ma >> 12 & 3);
+    else if (!(mode & CR17_BYTE))
+        p = (ma << 1 & 0xFFFE) | (ma >> (mode & CR17_WRAP_MA15 ? 15 : 13) & 1);
+    /* The row counter comes in behind the multiplexer. */
+    if (!(mode & CR17_ROW0))
+        p = (p & ~0x2000u) | (row & 1u) << 13;
+    if (!(mode & CR17_ROW1))
+        p = (p & ~0x4000u) | (row >> 1 & 1u) << 14;
+    return p;
 }
 
 /* All four planes at a plane address. */
