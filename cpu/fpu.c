@@ -78,12 +78,22 @@ void fpu_settle(struct cpu *c)
         c->pins.ferr(c->pins.opaque, now);
 }
 
-/* #MF, or nothing where the board reports the error by interrupt. */
+/*
+ * A pending exception at a waiting instruction: #MF, or with CR0.NE clear, unless IGNNE# is active,
+ * a stop before the instruction until an interrupt comes: FERR# has asked for it (SDM Vol. 1,
+ * "MS-DOS Compatibility Sub-mode"). As in HLT the board waits, and here the instruction repeats.
+ */
 static bool pending_check(struct cpu *c)
 {
-    if (likely(!(c->fpu.sw & SW_ES)) || !(c->cr0 & CR0_NE))
+    if (likely(!(c->fpu.sw & SW_ES)))
         return true;
-    return fault_raise(c, VEC_MF);
+    if (c->cr0 & CR0_NE)
+        return fault_raise(c, VEC_MF);
+    if (c->ignne || !c->pins.ferr)
+        return true;
+    c->next_rip = c->rip;
+    c->halted = true;
+    return false;
 }
 
 #if defined(__x86_64__)
@@ -190,7 +200,7 @@ bool fpu_check_wait(struct cpu *c)
 {
     if ((c->cr0 & (CR0_MP | CR0_TS)) == (CR0_MP | CR0_TS))
         return fault_raise(c, VEC_NM);
-    return pending_check(c);
+    return pending_check(c) || fpu_stopped(c);
 }
 
 bool fpu_check_mmx(struct cpu *c)

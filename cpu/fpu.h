@@ -62,14 +62,18 @@ enum fpu_cw {
 };
 
 /*
- * The checks before a waiting x87 instruction: #NM by CR0.EM and TS, then #MF if an exception is
- * pending and CR0.NE is set. With NE clear the exception has gone out through FERR# when it
- * arose, and the instruction goes on as under IGNNE#.
+ * The checks before a waiting x87 instruction: #NM by CR0.EM and TS; if an exception is pending
+ * #MF, or with CR0.NE clear a stop until an interrupt comes. The stop is no fault: the handler ends
+ * with `return fpu_stopped(c)`, true, and the engine finds the processor halted and rip unchanged.
  */
 bool fpu_check(struct cpu *c, const struct insn *in);
-/* The same for WAIT, where #NM takes both CR0.MP and TS. */
+static inline bool fpu_stopped(const struct cpu *c)
+{
+    return !c->fault.pending;
+}
+/* All of WAIT, where #NM takes both CR0.MP and TS: what its handler returns. */
 bool fpu_check_wait(struct cpu *c);
-/* The checks before an MMX instruction: #UD by EM, #NM by TS, #MF. */
+/* The checks before an MMX instruction: #UD by EM, #NM by TS, then as fpu_check. */
 bool fpu_check_mmx(struct cpu *c);
 
 /* State after power-on; INIT# leaves the FPU alone. SDM Vol. 3A, "Processor State After Reset". */

@@ -66,7 +66,9 @@ static inline bool binary(struct cpu *c, const struct insn *in, u64 (*f)(u64 a, 
 {
     u64 b;
 
-    if (!mm_begin(c) || !mm_read(c, in, 1, &b))
+    if (!mm_begin(c))
+        return fpu_stopped(c);
+    if (!mm_read(c, in, 1, &b))
         return false;
     mm_touch(c);
     mm_set(c, in->reg[0], f(mm_get(c, in->reg[0]), b));
@@ -79,7 +81,9 @@ static bool move(struct cpu *c, const struct insn *in)
 {
     u64 v;
 
-    if (!mm_begin(c) || !mm_read(c, in, 1, &v))
+    if (!mm_begin(c))
+        return fpu_stopped(c);
+    if (!mm_read(c, in, 1, &v))
         return false;
     if (in->kind[0] == OPND_MM) {
         mm_touch(c);
@@ -105,7 +109,7 @@ bool op_MOVQ(struct cpu *c, const struct insn *in)
 bool op_EMMS(struct cpu *c, const struct insn *in)
 {
     if (!mm_begin(c))
-        return false;
+        return fpu_stopped(c);
     c->fpu.tags = 0;
     c->fpu.top = 0;
     return true;

@@ -83,7 +83,7 @@ static u16 exceptions_check(struct cpu *c, const struct insn *in, u64 off)
 static bool run_register(struct cpu *c, const struct insn *in)
 {
     if (!fpu_check(c, in))
-        return false;
+        return fpu_stopped(c);
     fpu_hold(c);
     fpu_note(c, in);
     x87_register(c->fpu.fop);
@@ -122,7 +122,7 @@ static bool run_memory(struct cpu *c, const struct insn *in)
     u8 operand[16] = {0};
 
     if (!fpu_check(c, in))
-        return false;
+        return fpu_stopped(c);
     if (form & W ? !mem_probe_write(c, in->seg, off, bytes)
                  : !read_bytes(c, in, off, operand, bytes))
         return false;
@@ -143,7 +143,7 @@ static bool run_with_flags(struct cpu *c, const struct insn *in, u16 *flags)
     u16 fop = fpu_opcode(in);
 
     if (!fpu_check(c, in))
-        return false;
+        return fpu_stopped(c);
     fpu_hold(c);
     fpu_note(c, in);
     *flags = x87_call(x87_register_stubs[(fop >> 2 & 0x1C0) | (fop & 0x3F)], NULL, c->aflags);
@@ -155,7 +155,7 @@ static bool run_with_flags(struct cpu *c, const struct insn *in, u16 *flags)
 
 static bool run_register(struct cpu *c, const struct insn *in)
 {
-    return fpu_check(c, in); /* always #NM */
+    return fpu_check(c, in); /* #NM */
 }
 
 static bool run_memory(struct cpu *c, const struct insn *in)

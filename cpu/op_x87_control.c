@@ -44,7 +44,9 @@ bool op_FLDCW(struct cpu *c, const struct insn *in)
 {
     u64 cw;
 
-    if (!fpu_check(c, in) || !read_op(c, in, 0, &cw))
+    if (!fpu_check(c, in))
+        return fpu_stopped(c);
+    if (!read_op(c, in, 0, &cw))
         return false;
     fpu_set_control(c, (u16)cw);
     return true;
@@ -211,7 +213,9 @@ bool op_FLDENV(struct cpu *c, const struct insn *in)
     unsigned bytes = env_bytes(in);
     u8 env[ENV_MAX];
 
-    if (!fpu_check(c, in) || !mem_read_bytes(c, in->seg, effective_address(c, in), env, bytes))
+    if (!fpu_check(c, in))
+        return fpu_stopped(c);
+    if (!mem_read_bytes(c, in->seg, effective_address(c, in), env, bytes))
         return false;
     fpu_leave(c);
     env_take(c, env, bytes);
@@ -240,8 +244,9 @@ bool op_FRSTOR(struct cpu *c, const struct insn *in)
     unsigned bytes = env_bytes(in), i;
     u8 image[ENV_MAX + REGS_BYTES];
 
-    if (!fpu_check(c, in) ||
-        !mem_read_bytes(c, in->seg, effective_address(c, in), image, bytes + REGS_BYTES))
+    if (!fpu_check(c, in))
+        return fpu_stopped(c);
+    if (!mem_read_bytes(c, in->seg, effective_address(c, in), image, bytes + REGS_BYTES))
         return false;
     fpu_leave(c);
     env_take(c, image, bytes);
