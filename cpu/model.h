@@ -52,6 +52,7 @@ struct cpu_model {
     u32 leaf2[4];      /* cache descriptors */
     const char *brand; /* CPUID 80000002h-80000004h, or NULL */
     u32 eflags_mask;   /* bits of EFLAGS that can be changed at all */
+    u32 eflags_ones;   /* bits that always read as one */
     u32 cr4_mask;
     u32 tsc_mhz;      /* what RDTSC counts */
     u32 nominal_kips; /* fixed default rate, thousands of instructions a second; 0: steered */
@@ -62,7 +63,7 @@ static inline bool model_has(const struct cpu_model *m, enum cpu_feature f)
     return m->features >> f & 1;
 }
 
-/* By name, or NULL. */
+/* By name (NULL: the default model), or NULL. */
 const struct cpu_model *cpu_model_find(const char *name);
 /* All of them; the list ends with a NULL name. */
 extern const struct cpu_model cpu_models[];

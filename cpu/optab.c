@@ -5,20 +5,9 @@
 
 #include "cpu/model.h"
 
-/* The attribute column's words. */
+#include "cpu/optab_words.inc"
+
 enum {
-    R = ATTR_READS_OP0,
-    W = ATTR_WRITES_OP0,
-    RW = ATTR_READS_OP0 | ATTR_WRITES_OP0,
-    LOCK = ATTR_LOCK,
-    ENDS = ATTR_ENDS,
-    PROT = ATTR_PROTECTED,
-    N64 = ATTR_NOT64,
-    D64 = ATTR_DEF64,
-    F64 = ATTR_FORCE64,
-    STRING = ATTR_STRING,
-    MMX = ATTR_MMX,
-    MEM = ATTR_MEM_ONLY,
     MOD_ATTR_ANY = 0,
     MOD_ATTR_MEM = ATTR_MEM_ONLY,
     MOD_ATTR_REG = ATTR_REG_ONLY,

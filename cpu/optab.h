@@ -15,10 +15,11 @@ typedef bool op_handler(struct cpu *c, const struct insn *in);
 
 /*
  * Operand codes: SDM Vol. 2D, Appendix A, "Codes for Addressing Method" and "Codes for Operand
- * Type"; those marked + are ours.
+ * Type"; those marked + are ours. The order matters: OPERAND_HAS_MODRM and OPERAND_HAS_IMM.
  */
 enum operand_code {
     OC_no,
+    /* From ModRM. */
     OC_Eb, /* ModRM.rm: register or memory */
     OC_Ew,
     OC_Ed,
@@ -38,51 +39,58 @@ enum operand_code {
     OC_Gw,
     OC_Gd,
     OC_Gv,
-    OC_Zb, /* + register in the low three bits of the opcode */
-    OC_Zv,
     OC_Ry, /* ModRM.rm, always a register: 4 bytes, 8 in 64-bit mode */
     OC_Cy, /* ModRM.reg: control, debug, test register */
     OC_Dy,
     OC_Ty,
-    OC_Sw, /* ModRM.reg: segment register */
+    OC_Sw,  /* ModRM.reg: segment register */
+    OC_ST0, /* + */
+    OC_STi, /* + ModRM.rm */
+    OC_Pq,  /* ModRM.reg: MM register */
+    OC_Nq,  /* ModRM.rm: MM register only */
+    OC_Qd,  /* ModRM.rm: MM register or memory */
+    OC_Qq,
+    OC_LAST_MODRM = OC_Qq,
+    /* Bytes after ModRM. */
+    OC_1,  /* + the constant one; no byte at all */
+    OC_Ib, /* zero-extended */
+    OC_Iw,
+    OC_Iz,  /* 2 or 4 bytes, sign-extended to the operand size */
+    OC_Iv,  /* 2, 4 or 8 */
+    OC_Ibs, /* + a byte sign-extended to the operand size */
+    OC_Jb,
+    OC_Jz,
+    OC_Ap, /* selector:offset in the instruction */
+    OC_Ob, /* memory at an offset in the instruction */
+    OC_Ov,
+    OC_I2b, /* + the second immediate of ENTER, after Iw */
+    OC_LAST_IMM = OC_I2b,
+    /* From the opcode alone. */
+    OC_Zb, /* + register in the low three bits of the opcode */
+    OC_Zv,
     OC_ES,
     OC_CS,
     OC_SS,
     OC_DS,
     OC_FS,
     OC_GS,
-    OC_Ib,
-    OC_Iw,
-    OC_Iz,  /* 2 or 4 bytes, sign-extended */
-    OC_Iv,  /* 2, 4 or 8 */
-    OC_Ibs, /* a byte sign-extended to the operand size */
-    OC_I2b, /* + the second immediate of ENTER */
-    OC_1,   /* the constant one */
-    OC_Jb,
-    OC_Jz,
-    OC_Ap, /* selector:offset in the instruction */
-    OC_Ob, /* memory at an offset in the instruction */
-    OC_Ov,
-    OC_Xb, /* DS:rSI, and by operand size */
-    OC_Xv,
-    OC_Xz, /* at most 4 bytes */
-    OC_Yb, /* ES:rDI */
-    OC_Yv,
-    OC_Yz,
     OC_AL,
     OC_AX,
     OC_eAX, /* at most 4 bytes */
     OC_rAX, /* by operand size */
     OC_CL,
     OC_DX,
-    OC_ST0,
-    OC_STi, /* ModRM.rm */
-    OC_Pq,  /* ModRM.reg: MM register */
-    OC_Nq,  /* ModRM.rm: MM register only */
-    OC_Qd,  /* ModRM.rm: MM register or memory */
-    OC_Qq,
+    OC_Xb, /* DS:rSI; this and those that follow set insn.opsize, not insn.kind */
+    OC_Xv,
+    OC_Xz, /* at most 4 bytes */
+    OC_Yb, /* ES:rDI */
+    OC_Yv,
+    OC_Yz,
     OC_COUNT
 };
+
+#define OPERAND_HAS_MODRM(oc) ((oc) > OC_no && (oc) <= OC_LAST_MODRM)
+#define OPERAND_HAS_IMM(oc)   ((oc) > OC_LAST_MODRM && (oc) <= OC_LAST_IMM)
 
 /* Flags as the liveness columns name them. */
 enum flag_set {
@@ -132,6 +140,7 @@ enum row_attr {
     ATTR_REG_ONLY = 1 << 12, /* ModRM must name a register, else #UD */
     ATTR_PREFIXED = 1 << 13, /* 66, F2 or F3 are part of the opcode */
     ATTR_FORCE64 = 1 << 14,  /* operand size in 64-bit mode is 8 whatever the prefixes */
+    ATTR_MOD3 = 1 << 15,     /* ModRM.mod is ignored: rm is a register */
 };
 
 struct optab_row {
