@@ -55,6 +55,9 @@ $(B)/%.o: %.c $(B)/flags
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) -c -o $@ $<
 
+# Each body of the interpreter keeps its own indirect jump.
+$(B)/cpu/interp.o: CFLAGS += -fno-gcse -fno-crossjumping
+
 # Rebuild everything when the flags change.
 $(B)/flags: FORCE
 	$(Q)mkdir -p $(B) && echo '$(CC) $(CFLAGS)' | cmp -s - $@ || echo '$(CC) $(CFLAGS)' > $@

@@ -126,9 +126,36 @@
     ALU_ROTATE(ROL, "rol", suffix, type, size)                                                     \
     ALU_ROTATE(ROR, "ror", suffix, type, size)
 
+/* SHLD SHRD by a count that is not zero. */
+#define ALU_DOUBLE_SHIFT(NAME, insn)                                                               \
+    static inline u32 alu_##NAME##_4(struct cpu *c, u32 a, u32 b, u8 count)                        \
+    {                                                                                              \
+        u16 fl;                                                                                    \
+                                                                                                   \
+        __asm__(insn " %%cl, %2, %0" ALU_FLAGS : "+r"(a), "=&a"(fl) : "r"(b), "c"(count) : "cc");  \
+        c->aflags = fl & AF_ALL;                                                                   \
+        return a;                                                                                  \
+    }
+
+/* EDX:EAX = EAX * b, unsigned. */
+static inline void alu_MUL_4(struct cpu *c, u32 b)
+{
+    u32 flags = (u32)c->gpr[RAX], hi, lo;
+
+    __asm__("mull %3\n\tmovl %%eax, %2" ALU_FLAGS
+            : "+&a"(flags), "=&d"(hi), "=&r"(lo)
+            : "r"(b)
+            : "cc");
+    c->gpr[RAX] = lo;
+    c->gpr[RDX] = hi;
+    c->aflags = (u16)flags & AF_ALL;
+}
+
 ALU_SIZE("b", u8, 1)
 ALU_SIZE("w", u16, 2)
 ALU_SIZE("l", u32, 4)
+ALU_DOUBLE_SHIFT(SHLD, "shldl")
+ALU_DOUBLE_SHIFT(SHRD, "shrdl")
 ALU_IMUL("w", u16, 2)
 ALU_IMUL("l", u32, 4)
 

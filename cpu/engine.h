@@ -31,6 +31,12 @@ struct engine {
     void (*flush)(struct cpu *c);
 };
 
+/*
+ * Execute one instruction with all checks: breakpoints, shadow, RF, single step. Faults are
+ * delivered and count nothing. False after a triple fault.
+ */
+bool cpu_step(struct cpu *c);
+
 extern const struct engine engine_interp;
 
 #endif

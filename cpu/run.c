@@ -24,6 +24,7 @@ struct run_cache {
     size_t used;
     u64 kills;
     struct run *bucket[BUCKETS];
+    struct run *front[RUN_FRONT];
 };
 
 struct run_cache *run_cache_new(struct cpu *c, void (*finish)(void *opaque, struct run *r),
@@ -72,6 +73,7 @@ void run_cache_flush(struct run_cache *rc)
     rc->used = 0;
     rc->kills++;
     memset(rc->bucket, 0, sizeof rc->bucket);
+    memset(rc->front, 0, sizeof rc->front);
 }
 
 void run_cache_free(struct run_cache *rc)
@@ -81,6 +83,11 @@ void run_cache_free(struct run_cache *rc)
     run_cache_flush(rc);
     munmap(rc->arena, ARENA_BYTES);
     free(rc);
+}
+
+struct run **run_front(struct run_cache *rc)
+{
+    return rc->front;
 }
 
 u64 run_kills(const struct run_cache *rc)

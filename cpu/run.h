@@ -29,6 +29,8 @@ struct run {
 
 struct run_cache;
 
+enum { RUN_FRONT = 1 << 13 };
+
 /* `finish` is called for each new run to choose its bodies. NULL if the host has no memory. */
 struct run_cache *run_cache_new(struct cpu *c, void (*finish)(void *opaque, struct run *r),
                                 void *opaque);
@@ -46,6 +48,12 @@ static inline u64 run_key(frame_id frame, u32 mode, u32 offset)
  * table yet): then the instruction must be stepped.
  */
 struct run *run_find(struct run_cache *rc, u64 key, u64 la);
+
+/*
+ * RUN_FRONT slots in front of run_find for the engine to use as it likes; a slot's run is valid as
+ * long as its key matches. Cleared whenever the arena is.
+ */
+struct run **run_front(struct run_cache *rc);
 
 /* Kill the runs that came from written bytes; the mmu calls it. */
 void run_code_written(void *opaque, frame_id id, u32 offset, u32 len);

@@ -1,0 +1,289 @@
+/*
+ * The interpreter as an engine: runs of decoded instructions, a specialised body for each common
+ * form, and the generic handlers (cpu/op_*.c) for everything else.
+ *
+ *   enter -> look up the run at CS:rip -> body -> body -> ... -> end of run or branch -> enter
+ *                                          |
+ *                                          +-> generic: rip, handler, fault or attention
+ *
+ * A body does its work only if nothing unusual is in the way: segment limit kept, page in the T
+ * table, no page crossing. Otherwise it has changed nothing yet and goes to `generic`, which
+ * executes the same instruction from the start through its handler; so bodies know neither faults
+ * nor chips nor the TLB. While a run executes, c->rip is that of its first instruction and
+ * c->count the number of instructions before it; `generic` makes both exact.
+ *
+ * Bodies are labels of one function and dispatched by computed goto: each ends in its own jump,
+ * which the host predicts far better than one common jump.
+ */
+#include "cpu/engine.h"
+
+#include "cpu/alu.h"
+#include "cpu/fpu.h"
+#include "cpu/op.h"
+#include "cpu/optab.h"
+#include "cpu/run.h"
+#include "cpu/segment.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#if defined(__x86_64__) && !defined(INTERP_GENERIC)
+#define HOT 1
+#else
+#define HOT 0
+#endif
+
+struct interp {
+    struct run_cache *runs;
+    struct run **front;
+    const void *const *bodies;
+};
+
+enum body {
+    B_GENERIC,
+    B_END,
+#define BODY(name) B_##name,
+#if HOT
+#include "cpu/interp_bodies.inc"
+#endif
+#undef BODY
+    B_COUNT
+};
+
+static const void *const *interp_loop(struct cpu *c, u64 until, enum engine_stop *why);
+
+#if HOT
+#include "cpu/interp_select.inc"
+#else
+static enum body select_body(const struct run *r, unsigned i)
+{
+    return B_GENERIC;
+}
+#endif
+
+static void finish_run(void *opaque, struct run *r)
+{
+    struct interp *e = opaque;
+
+    for (unsigned i = 0; i < r->count; i++) {
+        struct insn *in = &r->insn[i];
+
+        in->body = e->bodies[select_body(r, i)];
+        if (in->kind[0] == OPND_REL) {
+            /* A branch: its displacement from the start of the run, and how its target is cut. */
+            in->disp = (s32)(in->offset_in_run + in->len + in->imm);
+            in->cut = in->opsize == 2 ? 16 : 0;
+        } else {
+            in->cut = in->asize == 2 ? 16 : 0;
+        }
+    }
+    r->insn[r->count].body = e->bodies[B_END];
+}
+
+static bool interp_attach(struct cpu *c)
+{
+    struct interp *e = calloc(1, sizeof *e);
+
+    if (!e)
+        return false;
+    e->bodies = interp_loop(NULL, 0, NULL);
+    e->runs = run_cache_new(c, finish_run, e);
+    if (!e->runs) {
+        free(e);
+        return false;
+    }
+    e->front = run_front(e->runs);
+    c->engine_data = e;
+    c->mmu.code_written = run_code_written;
+    c->mmu.code_opaque = e->runs;
+    return true;
+}
+
+static void interp_detach(struct cpu *c)
+{
+    struct interp *e = c->engine_data;
+
+    if (!e)
+        return;
+    c->mmu.code_written = NULL;
+    run_cache_free(e->runs);
+    free(e);
+    c->engine_data = NULL;
+}
+
+static void interp_flush(struct cpu *c)
+{
+    struct interp *e = c->engine_data;
+
+    run_cache_flush(e->runs);
+}
+
+/* The run at CS:rip, or NULL if the instruction there must be stepped. Never faults. */
+static struct run *find_run(struct cpu *c, struct interp *e)
+{
+    u32 la = (u32)(c->seg[SEG_CS].base + c->rip);
+    frame_id frame = c->mmu.exec[la >> PAGE_SHIFT];
+    u64 key = run_key(frame, c->mode, la & PAGE_MASK);
+    struct run **front = &e->front[(key ^ key >> 17) & (RUN_FRONT - 1)], *r = *front;
+
+    if (unlikely(!frame))
+        return NULL;
+    if (unlikely(!r || r->key != key)) {
+        r = run_find(e->runs, key, la);
+        if (!r)
+            return NULL;
+        *front = r;
+    }
+    if (unlikely(r->frame2) && c->mmu.exec[((la >> PAGE_SHIFT) + 1) & 0xFFFFF] != r->frame2)
+        return NULL;
+    if (unlikely(c->rip + r->bytes - 1 > c->seg[SEG_CS].limit))
+        return NULL;
+    return r;
+}
+
+static enum engine_stop interp_run(struct cpu *c, u64 until)
+{
+    enum engine_stop why = ENGINE_ERROR;
+
+    c->until = until;
+    interp_loop(c, until, &why);
+    fpu_leave(c);
+    return why;
+}
+
+#if HOT
+static const u8 byte_of_reg[20] = {0,  8,  16, 24,  32,  40,  48, 56, 64, 72,
+                                   80, 88, 96, 104, 112, 120, 1,  9,  17, 25};
+
+static inline u16 hot_load_2(const u8 *host)
+{
+    u16 v;
+
+    memcpy(&v, host, 2);
+    return v;
+}
+
+static inline u32 hot_load_4(const u8 *host)
+{
+    u32 v;
+
+    memcpy(&v, host, 4);
+    return v;
+}
+
+static inline void hot_store_2(u8 *host, u16 v)
+{
+    memcpy(host, &v, 2);
+}
+
+static inline void hot_store_4(u8 *host, u32 v)
+{
+    memcpy(host, &v, 4);
+}
+#endif
+
+/*
+ * The loop. Called with NULL it returns the table of labels instead, indexed by enum body.
+ */
+static const void *const *interp_loop(struct cpu *c, u64 until, enum engine_stop *why)
+{
+    static const void *const labels[B_COUNT] = {
+        [B_GENERIC] = &&generic,
+        [B_END] = &&end_of_run,
+#define BODY(name) [B_##name] = &&body_##name,
+#if HOT
+#include "cpu/interp_bodies.inc"
+#endif
+#undef BODY
+    };
+    struct interp *e;
+    const struct run *run;
+    const struct insn *in;
+    const u64 *table_read, *table_write;
+    u64 kills, start;
+
+    if (!c)
+        return labels;
+    e = c->engine_data;
+
+enter:
+    if (unlikely(c->attention)) {
+        *why = c->halted ? ENGINE_HALT : ENGINE_ATTENTION;
+        return NULL;
+    }
+    if (unlikely(c->special))
+        goto step;
+    run = find_run(c, e);
+    if (unlikely(!run))
+        goto step;
+    if (unlikely(c->count + run->count > until))
+        goto step;
+    table_read = c->mmu.read;
+    table_write = c->mmu.write;
+    in = run->insn;
+    goto * in->body;
+
+end_of_run:
+    c->rip += run->bytes;
+    c->count += run->count;
+    goto enter;
+
+step:
+    /* One instruction with all checks: special modes, the last few before `until`, odd fetches. */
+    if (c->count >= until) {
+        *why = ENGINE_COUNT;
+        return NULL;
+    }
+    if (unlikely(!cpu_step(c))) {
+        *why = ENGINE_SHUTDOWN;
+        return NULL;
+    }
+    if (unlikely(c->halted)) {
+        *why = ENGINE_HALT;
+        return NULL;
+    }
+    goto enter;
+
+generic:
+    start = c->rip;
+    kills = run_kills(e->runs);
+    c->rip = (u32)(start + in->offset_in_run);
+    c->next_rip = (u32)(c->rip + in->len);
+    c->run_index = in->index_in_run;
+    if (unlikely(!optab_rows[in->row].handler(c, in))) {
+        c->count += c->run_index;
+        c->run_index = 0;
+        if (!fault_deliver(c)) {
+            *why = ENGINE_SHUTDOWN;
+            return NULL;
+        }
+        goto enter;
+    }
+    if (likely(!(in->flags & INSN_ENDS) && !c->attention && !c->special &&
+               c->next_rip == (u32)(c->rip + in->len) && kills == run_kills(e->runs))) {
+        c->rip = start;
+        c->run_index = 0;
+        in++;
+        goto * in->body;
+    }
+    c->count += c->run_index + 1;
+    c->run_index = 0;
+    c->rip = c->next_rip;
+    if (unlikely(c->halted)) {
+        *why = ENGINE_HALT;
+        return NULL;
+    }
+    goto enter;
+
+#if HOT
+#include "cpu/interp_hot.inc"
+#endif
+}
+
+const struct engine engine_interp = {
+    .name = "interp",
+    .attach = interp_attach,
+    .detach = interp_detach,
+    .run = interp_run,
+    .flush = interp_flush,
+};
