@@ -78,6 +78,11 @@ check: all unit layers
 layers:
 	$(Q)tests/support/layers.sh
 
+# The AML of the ACPI tables; needs iasl, so the result is kept in the repository.
+dsdt: FORCE
+	$(Q)devices/chipset/mkdsdt.sh devices/chipset/dsdt.asl > devices/chipset/dsdt.h.new
+	$(Q)mv devices/chipset/dsdt.h.new devices/chipset/dsdt.h
+
 clean:
 	rm -rf build build-* bygone
 
