@@ -13,7 +13,8 @@ enum {
     KEY_PRINT_SCREEN = 0x137 /* sends E0 2A E0 37 */
 };
 
-enum { MOUSE_LEFT = 1, MOUSE_RIGHT = 2, MOUSE_MIDDLE = 4 };
+/* SIDE and EXTRA are the fourth and fifth button, "back" and "forward". */
+enum { MOUSE_LEFT = 1, MOUSE_RIGHT = 2, MOUSE_MIDDLE = 4, MOUSE_SIDE = 8, MOUSE_EXTRA = 16 };
 
 struct input_sink {
     void *opaque;
