@@ -236,7 +236,7 @@ static void narrow_registers(struct insn *out)
 }
 
 /* True if the special register of operand n exists on this model and may be named here. */
-static bool special_exists(const struct decode_mode *mode, struct insn *out, unsigned n)
+static bool special_exists(const struct decode_mode *mode, struct insn *out, unsigned n, bool loads)
 {
     const struct cpu_model *m = mode->model;
     unsigned reg = out->reg[n];
@@ -245,9 +245,9 @@ static bool special_exists(const struct decode_mode *mode, struct insn *out, uns
     case OPND_SREG:
         if (model_has(m, FEAT_ONLY_8086))
             out->reg[n] = reg &= 3; /* the chip looks at two bits; CS can be loaded */
-        else if (n == 0 && reg == SEG_CS)
+        else if (loads && reg == SEG_CS)
             return false;
-        if (n == 0 && reg == SEG_SS)
+        if (loads && reg == SEG_SS)
             out->flags |= INSN_ENDS;
         return reg < (model_has(m, FEAT_386) ? SEG_COUNT : SEG_FS);
     case OPND_CREG:
@@ -270,7 +270,8 @@ static bool rare_valid(const struct decoder *d, struct insn *out, u32 attr)
         return false;
     if (attr & (code64 ? ATTR_NOT64 : ATTR_ONLY64))
         return false;
-    return special_exists(d->mode, out, 0) && special_exists(d->mode, out, 1);
+    return special_exists(d->mode, out, 0, attr & ATTR_WRITES_OP0) &&
+           special_exists(d->mode, out, 1, false);
 }
 
 /* LOCK needs a locked form and memory; before the 386 it goes with anything (SDM Vol. 2A, "LOCK").
