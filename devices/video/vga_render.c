@@ -643,8 +643,10 @@ bool vga_render(void *opaque, struct display_frame *f, u64 now_ns, bool force)
     if (f->width != p.width || f->height != p.height) {
         force = true;
         if (!display_frame_resize(f, p.width, p.height)) {
-            /* No monitor shows this: black, at the size we had. */
-            p = (struct picture){.kind = BLANK, .width = f->width, .height = f->height};
+            /* No monitor shows this. */
+            p = (struct picture){.kind = BLANK, .width = IDLE_WIDTH, .height = IDLE_HEIGHT};
+            if (!display_frame_resize(f, p.width, p.height))
+                return false;
         }
     }
     all = force || must_redraw(v, &p, f);
