@@ -1,0 +1,122 @@
+/*
+ * Scan codes of a PC keyboard in its three sets, one row for each key.
+ *
+ * Sources: IBM PS/2 Hardware Interface Technical Reference, "Keyboards (101- and 102-Key)", "Scan
+ * Codes" and "Scan Code Set 3" (key types); Microsoft, "Keyboard Scan Code Specification", for the
+ * keys that came later. 0 in set 3: those keys have no code there.
+ */
+#include "devices/input/scancodes.h"
+
+const struct scancode scancodes[128] = {
+    [0x01] = {0x76, 0x08, SET3_MAKE, 0x00, SET3_MAKE},      /* Esc */
+    [0x02] = {0x16, 0x16, SET3_TYPEMATIC, 0x00, SET3_MAKE}, /* 1 */
+    [0x03] = {0x1E, 0x1E, SET3_TYPEMATIC, 0x00, SET3_MAKE}, /* 2 */
+    [0x04] = {0x26, 0x26, SET3_TYPEMATIC, 0x00, SET3_MAKE}, /* 3 */
+    [0x05] = {0x25, 0x25, SET3_TYPEMATIC, 0x00, SET3_MAKE}, /* 4 */
+    [0x06] = {0x2E, 0x2E, SET3_TYPEMATIC, 0x00, SET3_MAKE}, /* 5 */
+    [0x07] = {0x36, 0x36, SET3_TYPEMATIC, 0x00, SET3_MAKE}, /* 6 */
+    [0x08] = {0x3D, 0x3D, SET3_TYPEMATIC, 0x00, SET3_MAKE}, /* 7 */
+    [0x09] = {0x3E, 0x3E, SET3_TYPEMATIC, 0x00, SET3_MAKE}, /* 8 */
+    [0x0A] = {0x46, 0x46, SET3_TYPEMATIC, 0x00, SET3_MAKE}, /* 9 */
+    [0x0B] = {0x45, 0x45, SET3_TYPEMATIC, 0x00, SET3_MAKE}, /* 0 */
+    [0x0C] = {0x4E, 0x4E, SET3_TYPEMATIC, 0x00, SET3_MAKE}, /* - */
+    [0x0D] = {0x55, 0x55, SET3_TYPEMATIC, 0x00, SET3_MAKE}, /* = */
+    [0x0E] = {0x66, 0x66, SET3_TYPEMATIC, 0x00, SET3_MAKE}, /* Backspace */
+    [0x0F] = {0x0D, 0x0D, SET3_TYPEMATIC, 0x00, SET3_MAKE}, /* Tab */
+    [0x10] = {0x15, 0x15, SET3_TYPEMATIC, 0x00, SET3_MAKE}, /* Q; E0: Previous Track */
+    [0x11] = {0x1D, 0x1D, SET3_TYPEMATIC, 0x00, SET3_MAKE}, /* W */
+    [0x12] = {0x24, 0x24, SET3_TYPEMATIC, 0x00, SET3_MAKE}, /* E */
+    [0x13] = {0x2D, 0x2D, SET3_TYPEMATIC, 0x00, SET3_MAKE}, /* R */
+    [0x14] = {0x2C, 0x2C, SET3_TYPEMATIC, 0x00, SET3_MAKE}, /* T */
+    [0x15] = {0x35, 0x35, SET3_TYPEMATIC, 0x00, SET3_MAKE}, /* Y */
+    [0x16] = {0x3C, 0x3C, SET3_TYPEMATIC, 0x00, SET3_MAKE}, /* U */
+    [0x17] = {0x43, 0x43, SET3_TYPEMATIC, 0x00, SET3_MAKE}, /* I */
+    [0x18] = {0x44, 0x44, SET3_TYPEMATIC, 0x00, SET3_MAKE}, /* O */
+    [0x19] = {0x4D, 0x4D, SET3_TYPEMATIC, 0x00, SET3_MAKE}, /* P; E0: Next Track */
+    [0x1A] = {0x54, 0x54, SET3_TYPEMATIC, 0x00, SET3_MAKE}, /* [ */
+    [0x1B] = {0x5B, 0x5B, SET3_TYPEMATIC, 0x00, SET3_MAKE}, /* ] */
+    [0x1C] = {0x5A, 0x5A, SET3_TYPEMATIC, 0x79, SET3_MAKE}, /* Enter; E0: keypad Enter */
+    [0x1D] = {0x14, 0x11, SET3_BREAK, 0x58, SET3_MAKE},     /* left Ctrl; E0: right Ctrl */
+    [0x1E] = {0x1C, 0x1C, SET3_TYPEMATIC, 0x00, SET3_MAKE}, /* A */
+    [0x1F] = {0x1B, 0x1B, SET3_TYPEMATIC, 0x00, SET3_MAKE}, /* S */
+    [0x20] = {0x23, 0x23, SET3_TYPEMATIC, 0x00, SET3_MAKE}, /* D; E0: Mute */
+    [0x21] = {0x2B, 0x2B, SET3_TYPEMATIC, 0x00, SET3_MAKE}, /* F; E0: Calculator */
+    [0x22] = {0x34, 0x34, SET3_TYPEMATIC, 0x00, SET3_MAKE}, /* G; E0: Play */
+    [0x23] = {0x33, 0x33, SET3_TYPEMATIC, 0x00, SET3_MAKE}, /* H */
+    [0x24] = {0x3B, 0x3B, SET3_TYPEMATIC, 0x00, SET3_MAKE}, /* J; E0: Stop */
+    [0x25] = {0x42, 0x42, SET3_TYPEMATIC, 0x00, SET3_MAKE}, /* K */
+    [0x26] = {0x4B, 0x4B, SET3_TYPEMATIC, 0x00, SET3_MAKE}, /* L */
+    [0x27] = {0x4C, 0x4C, SET3_TYPEMATIC, 0x00, SET3_MAKE}, /* ; */
+    [0x28] = {0x52, 0x52, SET3_TYPEMATIC, 0x00, SET3_MAKE}, /* ' */
+    [0x29] = {0x0E, 0x0E, SET3_TYPEMATIC, 0x00, SET3_MAKE}, /* ` */
+    [0x2A] = {0x12, 0x12, SET3_BREAK, 0x00, SET3_MAKE},     /* left Shift */
+    [0x2B] = {0x5D, 0x5C, SET3_TYPEMATIC, 0x00, SET3_MAKE}, /* backslash */
+    [0x2C] = {0x1A, 0x1A, SET3_TYPEMATIC, 0x00, SET3_MAKE}, /* Z */
+    [0x2D] = {0x22, 0x22, SET3_TYPEMATIC, 0x00, SET3_MAKE}, /* X */
+    [0x2E] = {0x21, 0x21, SET3_TYPEMATIC, 0x00, SET3_MAKE}, /* C; E0: Volume Down */
+    [0x2F] = {0x2A, 0x2A, SET3_TYPEMATIC, 0x00, SET3_MAKE}, /* V */
+    [0x30] = {0x32, 0x32, SET3_TYPEMATIC, 0x00, SET3_MAKE}, /* B; E0: Volume Up */
+    [0x31] = {0x31, 0x31, SET3_TYPEMATIC, 0x00, SET3_MAKE}, /* N */
+    [0x32] = {0x3A, 0x3A, SET3_TYPEMATIC, 0x00, SET3_MAKE}, /* M; E0: Web Home */
+    [0x33] = {0x41, 0x41, SET3_TYPEMATIC, 0x00, SET3_MAKE}, /* , */
+    [0x34] = {0x49, 0x49, SET3_TYPEMATIC, 0x00, SET3_MAKE}, /* . */
+    [0x35] = {0x4A, 0x4A, SET3_TYPEMATIC, 0x77, SET3_MAKE}, /* /; E0: keypad / */
+    [0x36] = {0x59, 0x59, SET3_BREAK, 0x00, SET3_MAKE},     /* right Shift */
+    [0x37] = {0x7C, 0x7E, SET3_MAKE, 0x57, SET3_MAKE},      /* keypad *; E0: Print Screen */
+    [0x38] = {0x11, 0x19, SET3_BREAK, 0x39, SET3_MAKE},     /* left Alt; E0: right Alt */
+    [0x39] = {0x29, 0x29, SET3_TYPEMATIC, 0x00, SET3_MAKE}, /* Space */
+    [0x3A] = {0x58, 0x14, SET3_BREAK, 0x00, SET3_MAKE},     /* Caps Lock */
+    [0x3B] = {0x05, 0x07, SET3_MAKE, 0x00, SET3_MAKE},      /* F1 */
+    [0x3C] = {0x06, 0x0F, SET3_MAKE, 0x00, SET3_MAKE},      /* F2 */
+    [0x3D] = {0x04, 0x17, SET3_MAKE, 0x00, SET3_MAKE},      /* F3 */
+    [0x3E] = {0x0C, 0x1F, SET3_MAKE, 0x00, SET3_MAKE},      /* F4 */
+    [0x3F] = {0x03, 0x27, SET3_MAKE, 0x00, SET3_MAKE},      /* F5 */
+    [0x40] = {0x0B, 0x2F, SET3_MAKE, 0x00, SET3_MAKE},      /* F6 */
+    [0x41] = {0x83, 0x37, SET3_MAKE, 0x00, SET3_MAKE},      /* F7 */
+    [0x42] = {0x0A, 0x3F, SET3_MAKE, 0x00, SET3_MAKE},      /* F8 */
+    [0x43] = {0x01, 0x47, SET3_MAKE, 0x00, SET3_MAKE},      /* F9 */
+    [0x44] = {0x09, 0x4F, SET3_MAKE, 0x00, SET3_MAKE},      /* F10 */
+    [0x45] = {0x77, 0x76, SET3_MAKE, 0x00, SET3_MAKE},      /* Num Lock */
+    [0x46] = {0x7E, 0x5F, SET3_MAKE, 0x00, SET3_MAKE},      /* Scroll Lock; E0: Ctrl-Pause */
+    [0x47] = {0x6C, 0x6C, SET3_MAKE, 0x6E, SET3_MAKE},      /* keypad 7; E0: Home */
+    [0x48] = {0x75, 0x75, SET3_MAKE, 0x63, SET3_TYPEMATIC}, /* keypad 8; E0: Up */
+    [0x49] = {0x7D, 0x7D, SET3_MAKE, 0x6F, SET3_MAKE},      /* keypad 9; E0: Page Up */
+    [0x4A] = {0x7B, 0x84, SET3_MAKE, 0x00, SET3_MAKE},      /* keypad - */
+    [0x4B] = {0x6B, 0x6B, SET3_MAKE, 0x61, SET3_TYPEMATIC}, /* keypad 4; E0: Left */
+    [0x4C] = {0x73, 0x73, SET3_MAKE, 0x00, SET3_MAKE},      /* keypad 5 */
+    [0x4D] = {0x74, 0x74, SET3_MAKE, 0x6A, SET3_TYPEMATIC}, /* keypad 6; E0: Right */
+    [0x4E] = {0x79, 0x7C, SET3_TYPEMATIC, 0x00, SET3_MAKE}, /* keypad + */
+    [0x4F] = {0x69, 0x69, SET3_MAKE, 0x65, SET3_MAKE},      /* keypad 1; E0: End */
+    [0x50] = {0x72, 0x72, SET3_MAKE, 0x60, SET3_TYPEMATIC}, /* keypad 2; E0: Down */
+    [0x51] = {0x7A, 0x7A, SET3_MAKE, 0x6D, SET3_MAKE},      /* keypad 3; E0: Page Down */
+    [0x52] = {0x70, 0x70, SET3_MAKE, 0x67, SET3_MAKE},      /* keypad 0; E0: Insert */
+    [0x53] = {0x71, 0x71, SET3_MAKE, 0x64, SET3_TYPEMATIC}, /* keypad .; E0: Delete */
+    [0x54] = {0x84, 0x00, SET3_MAKE, 0x00, SET3_MAKE},      /* SysRq: Print Screen with Alt */
+    [0x56] = {0x61, 0x13, SET3_TYPEMATIC, 0x00, SET3_MAKE}, /* the 102nd key */
+    [0x57] = {0x78, 0x56, SET3_MAKE, 0x00, SET3_MAKE},      /* F11 */
+    [0x58] = {0x07, 0x5E, SET3_MAKE, 0x00, SET3_MAKE},      /* F12 */
+    [0x5B] = {0x1F, 0x00, SET3_MAKE, 0x8B, SET3_MAKE},      /* E0: left GUI */
+    [0x5C] = {0x27, 0x00, SET3_MAKE, 0x8C, SET3_MAKE},      /* E0: right GUI */
+    [0x5D] = {0x2F, 0x00, SET3_MAKE, 0x8D, SET3_MAKE},      /* E0: Menu */
+    [0x5E] = {0x37, 0x00, SET3_MAKE, 0x00, SET3_MAKE},      /* E0: Power */
+    [0x5F] = {0x3F, 0x00, SET3_MAKE, 0x00, SET3_MAKE},      /* E0: Sleep */
+    [0x63] = {0x5E, 0x00, SET3_MAKE, 0x00, SET3_MAKE},      /* E0: Wake */
+    [0x64] = {0x08, 0x00, SET3_MAKE, 0x00, SET3_MAKE},      /* F13 */
+    [0x65] = {0x10, 0x00, SET3_MAKE, 0x00, SET3_MAKE},      /* F14; E0: Search */
+    [0x66] = {0x18, 0x00, SET3_MAKE, 0x00, SET3_MAKE},      /* F15; E0: Favourites */
+    [0x67] = {0x20, 0x00, SET3_MAKE, 0x00, SET3_MAKE},      /* F16; E0: Refresh */
+    [0x68] = {0x28, 0x00, SET3_MAKE, 0x00, SET3_MAKE},      /* F17; E0: Web Stop */
+    [0x69] = {0x30, 0x00, SET3_MAKE, 0x00, SET3_MAKE},      /* F18; E0: Forward */
+    [0x6A] = {0x38, 0x00, SET3_MAKE, 0x00, SET3_MAKE},      /* F19; E0: Back */
+    [0x6B] = {0x40, 0x00, SET3_MAKE, 0x00, SET3_MAKE},      /* F20; E0: My Computer */
+    [0x6C] = {0x48, 0x00, SET3_MAKE, 0x00, SET3_MAKE},      /* F21; E0: E-mail */
+    [0x6D] = {0x50, 0x00, SET3_MAKE, 0x00, SET3_MAKE},      /* F22; E0: Media Select */
+    [0x6E] = {0x57, 0x00, SET3_MAKE, 0x00, SET3_MAKE},      /* F23 */
+    [0x70] = {0x13, 0x87, SET3_MAKE, 0x00, SET3_MAKE},      /* Katakana */
+    [0x73] = {0x51, 0x51, SET3_TYPEMATIC, 0x00, SET3_MAKE}, /* Ro */
+    [0x76] = {0x5F, 0x00, SET3_MAKE, 0x00, SET3_MAKE},      /* F24 */
+    [0x79] = {0x64, 0x86, SET3_MAKE, 0x00, SET3_MAKE},      /* Henkan */
+    [0x7B] = {0x67, 0x85, SET3_MAKE, 0x00, SET3_MAKE},      /* Muhenkan */
+    [0x7D] = {0x6A, 0x5D, SET3_TYPEMATIC, 0x00, SET3_MAKE}, /* Yen */
+    [0x7E] = {0x6D, 0x7B, SET3_MAKE, 0x00, SET3_MAKE},      /* keypad , */
+};
