@@ -33,7 +33,7 @@ $(eval $(call optional,NCURSES,ncursesw))
 $(eval $(call optional,EDIT,libedit))
 
 LIB_SRC := $(filter-out frontend/main.c,$(shell find base mmu cpu jit devices frontend -name '*.c' | sort))
-LIB_OBJ := $(LIB_SRC:%.c=$(B)/%.o)
+LIB_OBJ := $(LIB_SRC:%.c=$(B)/%.o) $(B)/devices/board/bootrom.o
 UNIT_SRC := $(shell find tests/unit -name 'test_*.c' | sort)
 UNIT := $(UNIT_SRC:%.c=$(B)/%)
 SUPPORT_OBJ := $(patsubst %.c,$(B)/%.o,$(wildcard tests/support/*.c))
@@ -57,6 +57,16 @@ $(B)/%.o: %.c $(B)/flags
 
 # Each body of the interpreter keeps its own indirect jump.
 $(B)/cpu/interp.o: CFLAGS += -fno-gcse -fno-crossjumping
+
+# Our firmware: flat binaries from bios/*.S, linked at offset 0.
+$(B)/bios/bootrom.bin: bios/bootrom.S bios/checksum.sh
+	$(call say,ROM,$@)
+	$(Q)mkdir -p $(@D) && $(CC) -m32 -c -Wa,--defsym,ROM_SIZE=1024 -o $(@:.bin=.o) $<
+	$(Q)ld -m elf_i386 -Ttext 0 --oformat binary -o $@ $(@:.bin=.o) && bios/checksum.sh $@ 32
+
+$(B)/devices/board/bootrom.o: devices/board/bootrom.S $(B)/bios/bootrom.bin
+	$(call say,AS,$<)
+	$(Q)mkdir -p $(@D) && $(CC) -c -DBOOTROM='"$(B)/bios/bootrom.bin"' -o $@ $<
 
 # Rebuild everything when the flags change.
 $(B)/flags: FORCE

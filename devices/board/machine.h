@@ -23,30 +23,30 @@ enum { MACHINE_SERIALS = 4, MACHINE_PATH_MAX = 4096 };
 
 /* What to build. Strings are the caller's and must outlive machine_new only; NULL means "none". */
 struct machine_config {
-    u64 mem_bytes;     /* RAM, a multiple of 1 MiB, 1 MiB to 3 GiB */
-    const char *cpu;   /* model name: "pentium2" */
+    u64 mem_bytes;      /* RAM, a multiple of 1 MiB, 1 MiB to 3 GiB */
+    const char *cpu;    /* model name: "pentium2" */
     const char *engine; /* "interp" */
     const char *drive[DRIVE_COUNT];
     bool drive_is_cd[DRIVE_COUNT]; /* an ATAPI CD-ROM, which may be empty (path NULL) */
-    const char *boot;  /* letters in order: "a", "c", "d" */
+    const char *boot;              /* letters in order: "a", "c", "d" */
     const char *kernel, *initrd, *append;
-    const char *bios, *vgabios; /* files; NULL: the installed SeaBIOS */
+    const char *bios, *vgabios;          /* files; NULL: the installed SeaBIOS */
     struct chr *serial[MACHINE_SERIALS]; /* owned by the machine from now on */
     struct chr *parallel;
-    struct chr *debugcon; /* ports E9h and 402h */
+    struct chr *debugcon;     /* ports E9h and 402h */
     struct sound_sink *sound; /* owned by the caller */
-    bool discard;       /* all images: keep writes in memory */
-    bool deterministic; /* fixed rate, fixed clock, no host time anywhere */
-    bool speed_max;     /* as fast as the host can, no sleeping in HLT either way off */
-    u32 speed_mips;     /* fixed nominal rate; 0: the model's, or steered to the wall clock */
-    s64 rtc_epoch;      /* seconds since 1970 that the RTC shows at start; INT64_MIN: host time */
+    bool discard;             /* all images: keep writes in memory */
+    bool deterministic;       /* fixed rate, fixed clock, no host time anywhere */
+    bool speed_max;           /* as fast as the host can, no sleeping in HLT either way off */
+    u32 speed_mips;           /* fixed nominal rate; 0: the model's, or steered to the wall clock */
+    s64 rtc_epoch; /* seconds since 1970 that the RTC shows at start; INT64_MIN: host time */
     u64 seed;
     bool post_card;
     u16 post_card_port;
     bool debug_exit;
     u16 debug_exit_port;
     bool reset_on_triple_fault; /* else the machine stops and explains */
-    struct log *log; /* the caller's; outlives the machine */
+    struct log *log;            /* the caller's; outlives the machine */
 };
 
 /* Build and reset a machine. On failure NULL and one sentence in err: part, reason, remedy. */
@@ -122,8 +122,8 @@ bool machine_info(struct machine *m, const char *topic, char *out, size_t out_si
 
 /* Status for title bars and LEDs. */
 struct machine_status {
-    double speed;           /* virtual seconds per host second, over the last second or so */
-    double mips;            /* instructions per host second / 1e6 */
+    double speed; /* virtual seconds per host second, over the last second or so */
+    double mips;  /* instructions per host second / 1e6 */
     u64 disk_ops[DRIVE_COUNT];
     bool paused;
 };

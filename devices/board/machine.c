@@ -1,0 +1,472 @@
+/*
+ * The machine's life and its run loop; see machine.h.
+ *
+ *   posted commands -> timers that are due -> interrupts -> engine for a slice -> pace -> again
+ *
+ * A slice ends at the next deadline, at the time asked for, or after SLICE instructions; what
+ * comes from other threads is looked at between slices.
+ */
+#define _GNU_SOURCE
+#include "devices/board/machine.h"
+
+#include "base/state.h"
+#include "devices/board/board.h"
+#include "devices/board/pace.h"
+#include "devices/chipset/piix4pm.h"
+#include "devices/host/chr.h"
+#include "devices/host/input.h"
+#include "devices/input/i8042.h"
+#include "devices/serial/uart16550.h"
+#include "devices/video/vga.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+enum {
+    SLICE = 65536,         /* instructions */
+    DEFAULT_KIPS = 200000, /* of models without a nominal rate, at first or for ever */
+    CHR_POLL_MS = 2,
+    PAUSE_NAP_MS = 20,
+};
+
+struct posted {
+    struct posted *next;
+    void (*fn)(struct machine *m, void *arg);
+    void *arg;
+};
+
+struct machine {
+    struct machine_config config;
+    struct board board;
+    struct pace pace;
+    struct input_sink input;
+    struct display_source display;
+
+    int wake_fd;
+    volatile bool interrupted; /* set by signal handlers too */
+    bool paused;
+    char crash[1024];
+    char error[256];
+
+    pthread_mutex_t lock; /* guards the queue below */
+    struct posted *first, **last;
+
+    u64 next_chr_poll_ns;
+};
+
+/* ---- Life ---- */
+
+static bool init_pace(struct machine *m)
+{
+    const struct machine_config *cfg = &m->config;
+    u32 nominal = m->board.cpu->model->nominal_kips;
+    u32 kips = cfg->speed_mips ? cfg->speed_mips * 1000 : nominal ? nominal : DEFAULT_KIPS;
+    bool steered = !cfg->deterministic && !cfg->speed_mips && (!nominal || cfg->speed_max);
+
+    pace_init(&m->pace, m->board.clock, kips, steered, cfg->speed_max, m->wake_fd);
+    return true;
+}
+
+struct machine *machine_new(const struct machine_config *config, char *err, size_t err_size)
+{
+    struct machine *m = calloc(1, sizeof *m);
+
+    if (!m) {
+        snprintf(err, err_size, "machine: the host has no memory left");
+        return NULL;
+    }
+    m->config = *config;
+    m->board.config = &m->config;
+    m->board.log = config->log;
+    pthread_mutex_init(&m->lock, NULL);
+    m->last = &m->first;
+    m->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (m->wake_fd < 0) {
+        snprintf(err, err_size, "machine: no eventfd: %s", strerror(errno));
+        machine_free(m);
+        return NULL;
+    }
+    if (!board_build(&m->board, err, err_size)) {
+        machine_free(m);
+        return NULL;
+    }
+    m->input = i8042_input(m->board.kbd);
+    m->display = vga_display(m->board.vga);
+    init_pace(m);
+    return m;
+}
+
+int machine_free(struct machine *m)
+{
+    int e;
+
+    if (!m)
+        return 0;
+    machine_run_posted(m);
+    e = board_destroy(&m->board);
+    if (m->wake_fd >= 0)
+        close(m->wake_fd);
+    pthread_mutex_destroy(&m->lock);
+    free(m);
+    return e;
+}
+
+/* ---- Other threads ---- */
+
+static void wake(struct machine *m)
+{
+    u64 one = 1;
+
+    if (write(m->wake_fd, &one, sizeof one) < 0)
+        return; /* the counter is full: it is awake already */
+}
+
+void machine_interrupt(struct machine *m)
+{
+    m->interrupted = true;
+    wake(m);
+}
+
+void machine_post(struct machine *m, void (*fn)(struct machine *m, void *arg), void *arg)
+{
+    struct posted *p = malloc(sizeof *p);
+
+    if (!p)
+        return; /* the host is out of memory: a key press is lost */
+    *p = (struct posted){.fn = fn, .arg = arg};
+    pthread_mutex_lock(&m->lock);
+    *m->last = p;
+    m->last = &p->next;
+    pthread_mutex_unlock(&m->lock);
+    wake(m);
+}
+
+static struct posted *take_posted(struct machine *m)
+{
+    struct posted *p;
+
+    pthread_mutex_lock(&m->lock);
+    p = m->first;
+    if (p) {
+        m->first = p->next;
+        if (!m->first)
+            m->last = &m->first;
+    }
+    pthread_mutex_unlock(&m->lock);
+    return p;
+}
+
+void machine_run_posted(struct machine *m)
+{
+    struct posted *p;
+
+    while ((p = take_posted(m))) {
+        p->fn(m, p->arg);
+        free(p);
+    }
+}
+
+/* ---- Running ---- */
+
+static void poll_chrs(struct machine *m)
+{
+    struct board *b = &m->board;
+    u8 data[256];
+
+    m->next_chr_poll_ns = clock_now(b->clock) + CHR_POLL_MS * 1000000ull;
+    for (unsigned i = 0; i < b->chr_count; i++) {
+        struct chr *chr = b->chrs[i];
+        size_t room = sizeof data, n;
+
+        for (unsigned u = 0; u < MACHINE_SERIALS; u++)
+            if (b->uart[u] && b->config->serial[u] == chr && uart16550_room(b->uart[u]) < room)
+                room = uart16550_room(b->uart[u]);
+        n = chr_poll(chr, data, room);
+        if (n && chr->receive)
+            chr->receive(chr->opaque, data, n);
+    }
+}
+
+static void do_resets(struct board *b)
+{
+    if (b->reset_machine)
+        board_reset(b);
+    else if (b->reset_cpu)
+        cpu_reset(b->cpu, false);
+    b->reset_machine = b->reset_cpu = false;
+}
+
+/* What the outside and the chips ask for between slices; true if machine_run must return. */
+static bool attend(struct machine *m, enum machine_stop *why)
+{
+    struct board *b = &m->board;
+
+    machine_run_posted(m);
+    if (b->reset_machine || b->reset_cpu)
+        do_resets(b);
+    if (m->interrupted) {
+        m->interrupted = false;
+        *why = MACHINE_INTERRUPTED;
+        return true;
+    }
+    if (b->powered_off) {
+        *why = MACHINE_POWERED_OFF;
+        return true;
+    }
+    if (b->debug_exited) {
+        *why = MACHINE_DEBUG_EXIT;
+        return true;
+    }
+    return false;
+}
+
+static void idle(struct machine *m, u64 until_ns)
+{
+    struct clock *clock = m->board.clock;
+    u64 now = clock_now(clock), to = min_u64(clock_next_deadline(clock), until_ns);
+
+    if (to <= now)
+        return;
+    to = pace_idle(&m->pace, to);
+    if (to > now)
+        clock_advance_idle(clock, to - now);
+}
+
+/* Run the processor until the next deadline, `until_ns`, or the end of the slice. */
+static enum engine_stop run_slice(struct board *b, u64 until_ns)
+{
+    struct cpu *c = b->cpu;
+    u64 deadline = min_u64(clock_next_deadline(b->clock), until_ns);
+    u64 until = min_u64(clock_count_at(b->clock, deadline), c->count + SLICE);
+
+    if (cpu_waits_for_shadow(c))
+        until = c->count + 1;
+    if (until <= c->count)
+        return ENGINE_COUNT;
+    return c->engine->run(c, until);
+}
+
+static void describe_crash(struct machine *m);
+
+/* A triple fault: true if the machine stops for it. */
+static bool shut_down(struct machine *m)
+{
+    describe_crash(m);
+    if (!m->config.reset_on_triple_fault)
+        return true;
+    log_warn(m->config.log, "cpu", "%s", m->crash);
+    board_reset(&m->board);
+    return false;
+}
+
+enum machine_stop machine_run(struct machine *m, u64 until_ns)
+{
+    struct board *b = &m->board;
+    struct cpu *c = b->cpu;
+    enum machine_stop why;
+
+    for (;;) {
+        if (attend(m, &why))
+            return why;
+        if (m->paused) {
+            pace_restart(&m->pace);
+            usleep(PAUSE_NAP_MS * 1000);
+            continue;
+        }
+        c->attention &= ~(u32)(ATT_TIMER | ATT_STOP);
+        clock_run_due(b->clock);
+        if (clock_now(b->clock) >= m->next_chr_poll_ns)
+            poll_chrs(m);
+        cpu_service(c);
+        if (clock_now(b->clock) >= until_ns)
+            return MACHINE_TIME;
+        if (c->halted) {
+            idle(m, until_ns);
+            continue;
+        }
+        if (run_slice(b, until_ns) == ENGINE_SHUTDOWN && shut_down(m))
+            return MACHINE_TRIPLE_FAULT;
+        pace_slice(&m->pace, c->count);
+    }
+}
+
+/* ---- Reports ---- */
+
+static void describe_crash(struct machine *m)
+{
+    const struct cpu *c = m->board.cpu;
+    size_t n = (size_t)snprintf(m->crash, sizeof m->crash, "%s\nlast control transfers:\n",
+                                c->crash[0] ? c->crash : "triple fault");
+
+    for (unsigned i = 0; i < 10 && n < sizeof m->crash; i++) {
+        u32 slot = (c->transfer_next + TRANSFER_LOG - 1 - i) % TRANSFER_LOG;
+
+        if (c->transfer_next < i + 1)
+            break;
+        n += (size_t)snprintf(m->crash + n, sizeof m->crash - n, "  %04x:%08llx -> %04x:%08llx\n",
+                              c->transfers[slot].from_cs,
+                              (unsigned long long)c->transfers[slot].from, c->transfers[slot].to_cs,
+                              (unsigned long long)c->transfers[slot].to);
+    }
+}
+
+u64 machine_now_ns(const struct machine *m)
+{
+    return clock_now(m->board.clock);
+}
+
+u64 machine_instructions(const struct machine *m)
+{
+    return cpu_count(m->board.cpu);
+}
+
+int machine_exit_code(const struct machine *m)
+{
+    return m->board.exit_code;
+}
+
+const char *machine_error(const struct machine *m)
+{
+    return m->error;
+}
+
+const char *machine_crash_report(const struct machine *m)
+{
+    return m->crash;
+}
+
+const struct machine_config *machine_config(const struct machine *m)
+{
+    return &m->config;
+}
+
+struct cpu *machine_cpu(struct machine *m, unsigned index)
+{
+    return index == 0 ? m->board.cpu : NULL;
+}
+
+void machine_get_status(struct machine *m, struct machine_status *out)
+{
+    *out = (struct machine_status){
+        .speed = m->pace.speed,
+        .mips = m->pace.mips,
+        .paused = m->paused,
+    };
+    for (unsigned i = 0; i < DRIVE_COUNT; i++)
+        if (m->board.drive[i].blk) {
+            struct blk_stats s;
+
+            blk_get_stats(m->board.drive[i].blk, &s);
+            out->disk_ops[i] = s.reads + s.writes;
+        }
+}
+
+/* ---- Control ---- */
+
+void machine_reset(struct machine *m)
+{
+    m->board.reset_machine = true;
+    m->board.powered_off = false;
+}
+
+void machine_powerdown(struct machine *m)
+{
+    if (!piix4pm_power_button(m->board.pm_chip))
+        log_warn(m->config.log, "acpi",
+                 "the guest does not listen to the power button; it must shut down by itself");
+}
+
+void machine_set_paused(struct machine *m, bool paused)
+{
+    m->paused = paused;
+    pace_restart(&m->pace);
+}
+
+bool machine_is_paused(const struct machine *m)
+{
+    return m->paused;
+}
+
+void machine_key(struct machine *m, u16 key, bool down)
+{
+    m->input.key(m->input.opaque, key, down);
+}
+
+void machine_mouse(struct machine *m, s32 dx, s32 dy, s32 dz, u8 buttons)
+{
+    m->input.mouse(m->input.opaque, dx, dy, dz, buttons);
+}
+
+int machine_insert(struct machine *m, enum drive_id drive, const char *path, char *err,
+                   size_t err_size)
+{
+    return board_insert(&m->board, drive, path, err, err_size);
+}
+
+int machine_eject(struct machine *m, enum drive_id drive, char *err, size_t err_size)
+{
+    return board_eject(&m->board, drive, err, err_size);
+}
+
+enum drive_id machine_drive_by_name(const struct machine *m, const char *name)
+{
+    return board_drive_by_name(&m->board, name);
+}
+
+bool machine_render(struct machine *m, struct display_frame *f, bool force)
+{
+    return m->display.render(m->display.opaque, f, machine_now_ns(m), force);
+}
+
+/* ---- State and memory ---- */
+
+void machine_state(struct machine *m, struct state *s)
+{
+    board_state(&m->board, s);
+}
+
+u64 machine_state_hash(struct machine *m)
+{
+    struct state *s = state_new_hash();
+    u64 hash;
+
+    machine_state(m, s);
+    hash = state_hash(s);
+    state_free(s);
+    return hash;
+}
+
+size_t machine_read_physical(struct machine *m, u64 gpa, void *data, size_t len)
+{
+    return physmap_debug_read(m->board.pm, gpa, data, len);
+}
+
+size_t machine_write_physical(struct machine *m, u64 gpa, const void *data, size_t len)
+{
+    return physmap_debug_write(m->board.pm, gpa, data, len);
+}
+
+size_t machine_read_linear(struct machine *m, u64 la, void *data, size_t len)
+{
+    struct mmu *mmu = &m->board.cpu->mmu;
+    u8 *out = data;
+    size_t got = 0;
+
+    while (len) {
+        size_t rest = PAGE_SIZE - (la & PAGE_MASK), n = len < rest ? len : rest;
+        struct walk w = {.gpa = la};
+
+        if (mmu->paging.enabled && !mmu_walk(mmu, la, MMU_READ, MMU_SUPERVISOR, false, &w))
+            break;
+        got += physmap_debug_read(m->board.pm, w.gpa, out, n);
+        la = (u32)(la + n);
+        out += n;
+        len -= n;
+    }
+    return got;
+}
