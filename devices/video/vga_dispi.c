@@ -223,7 +223,9 @@ static u8 mmio_read_byte(struct vga *v, u32 offset)
 {
     u32 extended[2] = {EXTENDED_BYTES, LITTLE_ENDIAN_MARK};
 
-    if (offset >= MMIO_VGA && offset < MMIO_VGA_END)
+    if (offset < MMIO_VGA)
+        return vga_edid_read(offset);
+    if (offset < MMIO_VGA_END)
         return (u8)vga_port_read(v, (u16)(0x3C0 + offset - MMIO_VGA));
     if (offset >= MMIO_DISPI && offset < MMIO_DISPI_END)
         return (u8)(dispi_read(v, (offset - MMIO_DISPI) / 2) >> 8 * (offset & 1));

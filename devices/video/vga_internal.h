@@ -1,6 +1,6 @@
 /*
  * What the files of the VGA share: vga.c (ports, timing, state), vga_mem.c (processor access to
- * video memory), vga_dispi.c (DISPI, PCI) and vga_render.c (pictures).
+ * video memory), vga_dispi.c (DISPI, PCI), vga_edid.c (monitor) and vga_render.c (pictures).
  *
  * How video memory is stored. The VGA has four planes of 64 KiB. The four bytes at one plane
  * address P are one little-endian u32, plane 0 in its low byte, and the u32s are stored in the
@@ -269,6 +269,9 @@ static inline bool vga_dac_8bit(const struct vga *v)
 }
 /* Bytes from one line to the next; with 4 bits per pixel, of one plane. */
 u32 vga_dispi_pitch(const struct vga *v);
+
+/* vga_edid.c: a byte of the monitor's description; zero past its end */
+u8 vga_edid_read(u32 offset);
 
 /* vga_render.c */
 bool vga_render(void *opaque, struct display_frame *f, u64 now_ns, bool force);

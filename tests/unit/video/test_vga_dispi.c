@@ -239,6 +239,18 @@ Test(vga_dispi, memory_mapped_registers_are_the_ports)
     cr_assert_eq(mem_read(MMIO + 0x604, 4), 0x1E1E1E1Eu);
 }
 
+Test(vga_dispi, monitor_describes_itself)
+{
+    u8 sum = 0;
+    unsigned i;
+
+    cr_assert_eq(mem_read(MMIO, 8), 0x00FFFFFFFFFFFF00ull);
+    for (i = 0; i < 128; i++)
+        sum += (u8)mem_read(MMIO + i, 1);
+    cr_assert_eq(sum, 0);
+    cr_assert_eq(mem_read(MMIO + 128, 1), 0);
+}
+
 Test(vga_dispi, rom_is_read_only_behind_its_bar)
 {
     static const u8 rom[512] = {0x55, 0xAA, 0x01};
