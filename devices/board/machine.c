@@ -11,6 +11,7 @@
 
 #include "base/state.h"
 #include "devices/board/board.h"
+#include "devices/board/info.h"
 #include "devices/board/pace.h"
 #include "devices/chipset/piix4pm.h"
 #include "devices/host/chr.h"
@@ -364,6 +365,11 @@ void machine_get_status(struct machine *m, struct machine_status *out)
             blk_get_stats(m->board.drive[i].blk, &s);
             out->disk_ops[i] = s.reads + s.writes;
         }
+}
+
+bool machine_info(struct machine *m, const char *topic, char *out, size_t out_size)
+{
+    return board_info(&m->board, topic, out, out_size);
 }
 
 /* ---- Control ---- */
