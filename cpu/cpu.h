@@ -77,6 +77,8 @@ enum {
     CR4_OSFXSR = 1 << 9,
 };
 #define CR0_PG (1u << 31)
+/* Bits of CR3 that are kept: the directory's address, PCD and PWT. */
+#define CR3_MASK 0xFFFFFFFFFFFFF018ull
 
 enum vector {
     VEC_DE = 0,
@@ -158,6 +160,7 @@ struct fault {
     u8 vector;
     bool has_error;
     u32 error;
+    u64 address; /* of a #PF, for CR2 */
 };
 
 enum attention {
@@ -168,6 +171,16 @@ enum attention {
     ATT_TIMER = 1 << 4, /* a deadline moved nearer */
     ATT_STOP = 1 << 5,  /* the board wants its thread back */
     ATT_RESET = 1 << 6,
+    ATT_DEBUG = 1 << 7, /* a data or I/O breakpoint was hit: cpu_service delivers the trap */
+};
+
+/* DR6 and DR7 (SDM Vol. 3B, "Debug Registers"). */
+enum debug_bits {
+    DR6_BD = 1 << 13,
+    DR6_BS = 1 << 14,
+    DR6_BT = 1 << 15,
+    DR7_GD = 1 << 13,
+    DEBUG_TASK = 1 << 7, /* in dr6_pending, for DR6_BT */
 };
 
 /* Reasons to execute one instruction at a time, with all checks. */
@@ -178,6 +191,8 @@ enum special {
     SPECIAL_RF = 1 << 3,
     SPECIAL_DR_CODE = 1 << 4,  /* DR7 enables an instruction breakpoint */
     SPECIAL_DEBUGGER = 1 << 5, /* the debugger wants every boundary */
+    SPECIAL_NO_STEP = 1 << 7,  /* INT n was executed with TF set: no trap behind it */
+    SPECIAL_VIP = 1 << 8,      /* VIF and VIP are both set where they count: #GP to come */
     SPECIAL_AC = 1 << 6,       /* CPL 3 with CR0.AM and EFLAGS.AC: alignment is checked */
 };
 
@@ -225,6 +240,7 @@ struct cpu {
     u64 tsc_offset;
     u64 msr_sysenter_cs, msr_sysenter_esp, msr_sysenter_eip;
     u64 msr_efer, msr_pat, msr_mcg_cap, msr_mcg_status, msr_mcg_ctl, msr_debugctl;
+    u64 msr_perf[4];  /* stored values: two counters, two event selects */
     u64 msr_mtrr[32]; /* stored values: default type, fixed and variable ranges */
 
     /* Pins as they are. */
@@ -240,8 +256,7 @@ struct cpu {
     u32 mode;       /* enum mode_bits; derived by cpu_update_mode */
     u64 stack_mask; /* which bits of RSP the stack uses: FFFFh or FFFFFFFFh */
     struct fault fault;
-    u8 dr6_pending; /* data breakpoints that the current instruction hit (B0-B3) */
-    u8 delivering;  /* which event is being delivered, for double faults; see fault.c */
+    u8 dr6_pending; /* B0-B3 of breakpoints hit, DEBUG_TASK: a trap at the next boundary */
 
     /* Memory: this processor's TLB, tables and windows. */
     struct mmu mmu;
@@ -291,6 +306,11 @@ static inline u64 cpu_count(const struct cpu *c)
 {
     return c->count + c->run_index;
 }
+
+/* The time-stamp counter now. */
+u64 cpu_tsc(const struct cpu *c);
+/* MSRs after power-on. */
+void msr_reset(struct cpu *c);
 
 /* RFLAGS as the guest sees them, and from such a value (all bits are taken as they are). */
 u64 cpu_flags(const struct cpu *c);

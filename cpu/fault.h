@@ -37,11 +37,23 @@ enum event_kind { EVENT_FAULT, EVENT_TRAP, EVENT_SOFTWARE /* INT n, INT3, INTO *
 bool event_deliver(struct cpu *c, u8 vector, enum event_kind kind, bool has_error, u32 error,
                    u64 return_rip);
 
+/* As event_deliver at an instruction boundary, faults on the way included; false: triple fault. */
+bool event_enter(struct cpu *c, u8 vector, enum event_kind kind);
+
+/* INT n, with what virtual-8086 mode makes of it: IOPL, redirection under VME. For handlers. */
+bool software_interrupt(struct cpu *c, u8 vector);
+
 /*
  * The end of an instruction that was executed by itself: single step and data breakpoint traps,
  * after `rip` is that of the next instruction. Returns false after a triple fault.
  */
 bool debug_traps(struct cpu *c, bool was_tf);
+/* DR7 enables at least one instruction breakpoint. */
+bool debug_has_code_breakpoint(const struct cpu *c);
+/* An enabled data breakpoint touches this linear page. */
+bool debug_watches_page(const struct cpu *c, u64 linear_page);
+/* A task switch to a TSS with its T bit set: a trap before the first instruction. */
+void debug_task_trap(struct cpu *c);
 /* True if an instruction breakpoint (DR7) matches rip and RF is clear; the fault is then pending.
  */
 bool debug_code_breakpoint(struct cpu *c);

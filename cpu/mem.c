@@ -28,22 +28,12 @@ static bool rights_allow(const struct segment *s, enum mmu_access access)
     return access == MMU_READ || (s->attr & DESC_RW);
 }
 
-static bool limit_allows(const struct segment *s, u64 off, unsigned size)
-{
-    u64 last = off + size - 1;
-
-    if (!(s->attr & DESC_CODE) && (s->attr & DESC_EC))
-        return off > s->limit && last <= (s->attr & DESC_DB ? 0xFFFFFFFF : 0xFFFF);
-    /* A segment of 4 GiB has no end: an access across it wraps to offset 0. */
-    return last <= s->limit || s->limit == 0xFFFFFFFF;
-}
-
 bool seg_check(struct cpu *c, enum seg_reg seg, u64 off, unsigned size, enum mmu_access access,
                u64 *la)
 {
     const struct segment *s = &c->seg[seg];
 
-    if (!rights_allow(s, access) || !limit_allows(s, off, size))
+    if (!rights_allow(s, access) || !seg_contains(s, off, size))
         return seg_fault(c, seg);
     *la = (u32)(s->base + off);
     if (unlikely(c->cpl == 3 && (c->cr0 & CR0_AM) && (c->eflags & EF_AC)) && access != MMU_FETCH &&

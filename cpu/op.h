@@ -102,6 +102,14 @@ void flags_logic(struct cpu *c, unsigned size, u64 result);
 /* Condition code 0-15 of Jcc, SETcc, CMOVcc (SDM Vol. 1, Appendix B). */
 bool condition(const struct cpu *c, unsigned cc);
 
+/*
+ * Load the EFLAGS bits in `mask` (all kinds, reserved and missing ones are left out), and look at
+ * what they change: mode, traps, interrupts.
+ */
+void flags_load(struct cpu *c, u32 value, u32 mask);
+/* What POPF and IRET may change in real mode: all but VM, VIF, VIP and RF. */
+u32 flags_mask_real(const struct cpu *c, unsigned opsize);
+
 /* A near transfer to an offset: checks the CS limit, cuts to the operand size, notes nothing. */
 bool branch_near(struct cpu *c, const struct insn *in, u64 target);
 
