@@ -1,0 +1,405 @@
+/*
+ * String instructions and their repetition. SDM Vol. 2, "MOVS", "CMPS", "STOS", "LODS", "SCAS",
+ * "INS", "OUTS", "REP/REPE/REPZ/REPNE/REPNZ".
+ *
+ * One call does as many rounds as fit before cpu->until, at least one, and counts them: all but the
+ * last here, the last by the engine. While rounds are left, next_rip stays at the instruction, and
+ * interrupts come in between; RF is then set, as the SDM has it pushed in the middle of a string.
+ *
+ * Elements of plain memory within a page are done on host pointers, with the result that doing them
+ * one by one gives: an overlapping move repeats its pattern.
+ */
+#include "cpu/op.h"
+#include "cpu/segment.h"
+#include "mmu/bus.h"
+
+#include <string.h>
+
+/* One round: false with a fault pending and nothing changed. */
+typedef bool round_fn(struct cpu *c, const struct insn *in);
+/* Up to `max` rounds at once; returns how many, 0 where only single rounds will do. */
+typedef unsigned many_fn(struct cpu *c, const struct insn *in, unsigned max);
+
+static bool backward(const struct cpu *c)
+{
+    return c->eflags & EF_DF;
+}
+
+/* Move rSI or rDI on by n elements, within the address size. */
+static void advance(struct cpu *c, const struct insn *in, enum gpr r, unsigned n)
+{
+    u64 bytes = (u64)n * in->opsize;
+
+    reg_set(c, r, in->asize, c->gpr[r] + (backward(c) ? 0 - bytes : bytes));
+}
+
+static u64 offset(const struct cpu *c, const struct insn *in, enum gpr r)
+{
+    return reg_get(c, r, in->asize);
+}
+
+/* ---- Repetition ---- */
+
+/* How many elements from rSI or rDI on lie in one page and do not wrap the offset. */
+static unsigned in_one_page(const struct cpu *c, const struct insn *in, enum seg_reg seg,
+                            enum gpr r, unsigned max)
+{
+    u64 off = offset(c, in, r), size = in->opsize;
+    u64 at = (c->seg[seg].base + off) & PAGE_MASK, n, wrap;
+
+    if (backward(c)) {
+        n = at + size <= PAGE_SIZE ? at / size + 1 : 0;
+        wrap = off / size + 1;
+    } else {
+        n = (PAGE_SIZE - at) / size;
+        wrap = (size_mask(in->asize) - off + 1) / size;
+    }
+    return (unsigned)min_u64(max, min_u64(n, wrap));
+}
+
+/* Host pointer to the lowest of *n elements, which may become fewer; NULL and 0 if there is none.
+ */
+static u8 *elements(struct cpu *c, const struct insn *in, enum seg_reg seg, enum gpr r, bool write,
+                    unsigned *n)
+{
+    u64 off = offset(c, in, r);
+    unsigned got, count = in_one_page(c, in, seg, r, *n);
+    u8 *host = NULL;
+
+    if (count && backward(c))
+        off -= (u64)(count - 1) * in->opsize;
+    if (count)
+        host = mem_host_range(c, seg, off, count * in->opsize, write, &got);
+    if (host && got < count * in->opsize)
+        count = backward(c) ? 0 : got / in->opsize;
+    *n = host ? count : 0;
+    return *n ? host : NULL;
+}
+
+static void stay_for_more(struct cpu *c)
+{
+    c->next_rip = c->rip;
+    c->eflags |= EF_RF;
+    c->special |= SPECIAL_RF;
+}
+
+/* Rounds until the engine must look up: at a count, or after each where traps may wait. */
+static unsigned budget(const struct cpu *c)
+{
+    u64 now = cpu_count(c), left = c->until > now ? c->until - now : 1;
+
+    return c->special & SPECIAL_TF ? 1 : (unsigned)min_u64(left, 1u << 20);
+}
+
+/* `ends_on_zf`: CMPS and SCAS, which stop when ZF is not what the prefix wants. */
+static bool repeat(struct cpu *c, const struct insn *in, round_fn *round, many_fn *many,
+                   bool ends_on_zf)
+{
+    u64 left = reg_get(c, RCX, in->asize);
+    bool wanted = in->flags & INSN_REP;
+    unsigned n, max;
+
+    if (!(in->flags & (INSN_REP | INSN_REPNE)))
+        return round(c, in);
+    if (!left)
+        return true;
+    for (;;) {
+        max = budget(c);
+        n = max > 1 && left > 1 && many ? many(c, in, (unsigned)min_u64(left, max)) : 0;
+        if (!n && !round(c, in))
+            return false;
+        n = n ? n : 1;
+        left -= n;
+        reg_set(c, RCX, in->asize, left);
+        c->count += n;
+        if (!left || (ends_on_zf && flag_zf(c) != wanted))
+            break;
+        if (n == max || c->attention) {
+            stay_for_more(c);
+            break;
+        }
+    }
+    c->count--;
+    return true;
+}
+
+/* ---- MOVS ---- */
+
+static bool movs_round(struct cpu *c, const struct insn *in)
+{
+    u64 v;
+
+    if (!mem_read(c, in->seg, offset(c, in, RSI), in->opsize, &v) ||
+        !mem_write(c, SEG_ES, offset(c, in, RDI), in->opsize, v))
+        return false;
+    advance(c, in, RSI, 1);
+    advance(c, in, RDI, 1);
+    return true;
+}
+
+/* Element after element, in the direction of DF. */
+static void copy_elements(u8 *dst, const u8 *src, unsigned size, unsigned n, bool down)
+{
+    u64 v = 0;
+
+    for (unsigned i = 0; i < n; i++) {
+        size_t at = (size_t)(down ? n - 1 - i : i) * size;
+
+        memcpy(&v, src + at, size);
+        memcpy(dst + at, &v, size);
+    }
+}
+
+/* dst lies above src by at least an element, within the range: what lies between is repeated. */
+static void copy_pattern(u8 *dst, const u8 *src, size_t len)
+{
+    while (len) {
+        size_t n = (size_t)(dst - src) < len ? (size_t)(dst - src) : len;
+
+        memcpy(dst, src, n);
+        dst += n;
+        len -= n;
+    }
+}
+
+static unsigned movs_many(struct cpu *c, const struct insn *in, unsigned max)
+{
+    unsigned n = max, size = in->opsize, m;
+    const u8 *src = elements(c, in, in->seg, RSI, false, &n);
+    u8 *dst;
+    size_t len;
+
+    m = n;
+    dst = n ? elements(c, in, SEG_ES, RDI, true, &m) : NULL;
+    if (!dst)
+        return 0;
+    if (backward(c))
+        src += (size_t)(n - m) * size;
+    n = m;
+    len = (size_t)n * size;
+    if (dst + len <= src || src + len <= dst || (dst <= src) == !backward(c) || dst == src)
+        memmove(dst, src, len);
+    else if (!backward(c) && (size_t)(dst - src) >= size)
+        copy_pattern(dst, src, len);
+    else
+        copy_elements(dst, src, size, n, backward(c));
+    advance(c, in, RSI, n);
+    advance(c, in, RDI, n);
+    return n;
+}
+
+bool op_MOVS(struct cpu *c, const struct insn *in)
+{
+    return repeat(c, in, movs_round, movs_many, false);
+}
+
+/* ---- STOS ---- */
+
+static bool stos_round(struct cpu *c, const struct insn *in)
+{
+    if (!mem_write(c, SEG_ES, offset(c, in, RDI), in->opsize, reg_get(c, RAX, in->opsize)))
+        return false;
+    advance(c, in, RDI, 1);
+    return true;
+}
+
+static unsigned stos_many(struct cpu *c, const struct insn *in, unsigned max)
+{
+    unsigned n = max;
+    u8 *dst = elements(c, in, SEG_ES, RDI, true, &n);
+
+    if (!dst)
+        return 0;
+    if (in->opsize == 1) {
+        memset(dst, (int)(c->gpr[RAX] & 0xFF), n);
+    } else {
+        memcpy(dst, &c->gpr[RAX], in->opsize);
+        copy_pattern(dst + in->opsize, dst, (size_t)(n - 1) * in->opsize);
+    }
+    advance(c, in, RDI, n);
+    return n;
+}
+
+bool op_STOS(struct cpu *c, const struct insn *in)
+{
+    return repeat(c, in, stos_round, stos_many, false);
+}
+
+/* ---- LODS ---- */
+
+static bool lods_round(struct cpu *c, const struct insn *in)
+{
+    u64 v;
+
+    if (!mem_read(c, in->seg, offset(c, in, RSI), in->opsize, &v))
+        return false;
+    reg_set(c, RAX, in->opsize, v);
+    advance(c, in, RSI, 1);
+    return true;
+}
+
+bool op_LODS(struct cpu *c, const struct insn *in)
+{
+    return repeat(c, in, lods_round, NULL, false);
+}
+
+/* ---- CMPS and SCAS ---- */
+
+static u64 element(const u8 *host, unsigned size, unsigned n, unsigned i, bool down)
+{
+    u64 v = 0;
+
+    memcpy(&v, host + (size_t)(down ? n - 1 - i : i) * size, size);
+    return v;
+}
+
+static bool cmps_round(struct cpu *c, const struct insn *in)
+{
+    u64 a, b;
+
+    if (!mem_read(c, in->seg, offset(c, in, RSI), in->opsize, &a) ||
+        !mem_read(c, SEG_ES, offset(c, in, RDI), in->opsize, &b))
+        return false;
+    flags_sub(c, in->opsize, a, b, a - b);
+    advance(c, in, RSI, 1);
+    advance(c, in, RDI, 1);
+    return true;
+}
+
+static unsigned cmps_many(struct cpu *c, const struct insn *in, unsigned max)
+{
+    bool down = backward(c), go_on = in->flags & INSN_REP;
+    unsigned n = max, m, i = 0, size = in->opsize;
+    const u8 *x = elements(c, in, in->seg, RSI, false, &n), *y;
+    u64 a, b;
+
+    m = n;
+    y = n ? elements(c, in, SEG_ES, RDI, false, &m) : NULL;
+    if (!y)
+        return 0;
+    if (down)
+        x += (size_t)(n - m) * size;
+    do {
+        a = element(x, size, m, i, down);
+        b = element(y, size, m, i, down);
+        i++;
+    } while (i < m && (a == b) == go_on);
+    flags_sub(c, size, a, b, a - b);
+    advance(c, in, RSI, i);
+    advance(c, in, RDI, i);
+    return i;
+}
+
+bool op_CMPS(struct cpu *c, const struct insn *in)
+{
+    return repeat(c, in, cmps_round, cmps_many, true);
+}
+
+static bool scas_round(struct cpu *c, const struct insn *in)
+{
+    u64 a = reg_get(c, RAX, in->opsize), b;
+
+    if (!mem_read(c, SEG_ES, offset(c, in, RDI), in->opsize, &b))
+        return false;
+    flags_sub(c, in->opsize, a, b, a - b);
+    advance(c, in, RDI, 1);
+    return true;
+}
+
+static unsigned scas_many(struct cpu *c, const struct insn *in, unsigned max)
+{
+    bool down = backward(c), go_on = in->flags & INSN_REP;
+    unsigned n = max, i = 0, size = in->opsize;
+    const u8 *y = elements(c, in, SEG_ES, RDI, false, &n);
+    u64 a = reg_get(c, RAX, size), b;
+
+    if (!y)
+        return 0;
+    do {
+        b = element(y, size, n, i, down);
+        i++;
+    } while (i < n && (a == b) == go_on);
+    flags_sub(c, size, a, b, a - b);
+    advance(c, in, RDI, i);
+    return i;
+}
+
+bool op_SCAS(struct cpu *c, const struct insn *in)
+{
+    return repeat(c, in, scas_round, scas_many, true);
+}
+
+/* ---- INS and OUTS ---- */
+
+static u16 port(const struct cpu *c)
+{
+    return (u16)c->gpr[RDX];
+}
+
+/* The port is read only when the store cannot fail: a chip's register may change by it. */
+static bool ins_round(struct cpu *c, const struct insn *in)
+{
+    u64 off = offset(c, in, RDI);
+
+    if (!io_allowed(c, port(c), in->opsize) || !mem_probe_write(c, SEG_ES, off, in->opsize))
+        return false;
+    debug_io_access(c, port(c), in->opsize);
+    if (!mem_write(c, SEG_ES, off, in->opsize, bus_in(c->bus, port(c), in->opsize)))
+        return false;
+    advance(c, in, RDI, 1);
+    return true;
+}
+
+/* Where the port is not allowed, the single round that follows raises the fault. */
+static unsigned ins_many(struct cpu *c, const struct insn *in, unsigned max)
+{
+    unsigned n = max;
+    u8 *dst;
+
+    if (backward(c) || (c->dr[7] & 0xFF) || !io_allowed(c, port(c), in->opsize))
+        return 0;
+    dst = elements(c, in, SEG_ES, RDI, true, &n);
+    if (!dst)
+        return 0;
+    n = bus_in_many(c->bus, port(c), dst, in->opsize, n);
+    advance(c, in, RDI, n);
+    return n;
+}
+
+bool op_INS(struct cpu *c, const struct insn *in)
+{
+    return repeat(c, in, ins_round, ins_many, false);
+}
+
+static bool outs_round(struct cpu *c, const struct insn *in)
+{
+    u64 v;
+
+    if (!io_allowed(c, port(c), in->opsize) ||
+        !mem_read(c, in->seg, offset(c, in, RSI), in->opsize, &v))
+        return false;
+    debug_io_access(c, port(c), in->opsize);
+    bus_out(c->bus, port(c), in->opsize, (u32)v);
+    advance(c, in, RSI, 1);
+    return true;
+}
+
+static unsigned outs_many(struct cpu *c, const struct insn *in, unsigned max)
+{
+    unsigned n = max;
+    const u8 *src;
+
+    if (backward(c) || (c->dr[7] & 0xFF) || !io_allowed(c, port(c), in->opsize))
+        return 0;
+    src = elements(c, in, in->seg, RSI, false, &n);
+    if (!src)
+        return 0;
+    n = bus_out_many(c->bus, port(c), src, in->opsize, n);
+    advance(c, in, RSI, n);
+    return n;
+}
+
+bool op_OUTS(struct cpu *c, const struct insn *in)
+{
+    return repeat(c, in, outs_round, outs_many, false);
+}
