@@ -29,7 +29,6 @@ enum {
     /* Miscellaneous output register, 3C2h/3CCh. */
     MISC_COLOR = 0x01,    /* CRTC at 3Dxh instead of 3Bxh */
     MISC_RAM = 0x02,      /* answer to processor memory accesses */
-    MISC_PAGE = 0x20,     /* page bit for odd/even */
     MISC_CLOCK_SHIFT = 2, /* two bits: 0 = 25.175 MHz, 1 = 28.322 MHz */
 
     /* Sequencer. */
@@ -252,8 +251,6 @@ u16 vga_start_address(const struct vga *v, u64 now_ns);
 void vga_mem_update(struct vga *v);
 /* The same after loading: text_vram already holds what belongs there. */
 void vga_mem_restore(struct vga *v);
-/* The processor's view of odd/even memory starts at this plane address: 0 or 1. */
-u32 vga_odd_even_page(const struct vga *v);
 
 /* vga_dispi.c */
 void vga_dispi_attach(struct vga *v, struct pci_bus *pci);

@@ -16,7 +16,8 @@
  * All four planes at one address are one u32, so each step of the graphics controller is one
  * operation on four planes.
  * Not modelled: reads of plain memory do not load the latches, so a latch copy must begin with a
- * read after the registers for it were set.
+ * read after the registers for it were set. The page bit of the miscellaneous output register,
+ * which BIOSes leave set and clones ignore.
  *
  * Source: IBM PS/2 Hardware Interface Technical Reference, "Video Subsystem": "Graphics
  * Controller Registers", "Sequencer Registers" (Map Mask, Memory Mode), "Video Memory
@@ -31,20 +32,13 @@ enum addressing { LINEAR, ODD_EVEN, CHAIN4 };
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
-u32 vga_odd_even_page(const struct vga *v)
-{
-    /* The page bit stands in for address bit 0. The CRTC's word mode puts 0 there and BIOSes set
-     * the page bit in text modes, so the bit must reach the memory inverted. */
-    return v->misc & MISC_PAGE ? 0 : 1;
-}
-
 ALWAYS_INLINE u32 plane_address(const struct vga *v, enum addressing how, u32 offset)
 {
     if (how == CHAIN4)
         return (offset & 0xFFFC) | (offset >> 14 & 3);
     if (how == ODD_EVEN && v->gr[GR_MISC] & GMISC_CHAIN) {
-        /* With the 128 KiB window A16 selects the page instead. */
-        u32 page = v->gr[GR_MISC] & 0x0C ? vga_odd_even_page(v) : offset >> 16 & 1;
+        /* Something takes the place of address bit 0: A16 where the window has one. */
+        u32 page = v->gr[GR_MISC] & 0x0C ? 0 : offset >> 16 & 1;
 
         return (offset & 0xFFFE) | page;
     }
@@ -236,8 +230,7 @@ static bool is_plain_text(const struct vga *v)
     return data_untouched(v) && v->seq[SEQ_MAP_MASK] == 3 &&
            !(v->seq[SEQ_MEMORY] & (MEMORY_CHAIN4 | MEMORY_SEQUENTIAL)) &&
            v->gr[GR_MODE] & MODE_ODD_EVEN && !(v->gr[GR_READ_MAP] & 2) &&
-           (v->gr[GR_MISC] & (0x08 | GMISC_CHAIN)) == (0x08 | GMISC_CHAIN) && v->misc & MISC_PAGE &&
-           v->bank == 0;
+           (v->gr[GR_MISC] & (0x08 | GMISC_CHAIN)) == (0x08 | GMISC_CHAIN) && v->bank == 0;
 }
 
 static struct vga_window window_now(const struct vga *v)
