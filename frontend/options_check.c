@@ -1,0 +1,42 @@
+/* Options that only make sense together or apart. */
+#include "frontend/options.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static bool is(const char *text, const char *word)
+{
+    return text && !strcmp(text, word);
+}
+
+/* Standard input has one reader. */
+static unsigned stdio_users(const struct options *o)
+{
+    unsigned i, n = is(o->monitor, "stdio") + is(o->display, "terminal");
+
+    for (i = 0; i < o->serial_count; i++)
+        n += is(o->serial[i], "stdio");
+    return n;
+}
+
+int options_check(const struct options *o, char *err, size_t err_size)
+{
+    const char *problem = NULL;
+
+    if (o->keep_writes && !o->deterministic)
+        problem = "--keep-writes goes with --deterministic; without it images are written anyway";
+    else if (o->keep_writes && o->discard)
+        problem = "--keep-writes and --discard contradict each other";
+    else if ((o->initrd || o->append) && !o->kernel)
+        problem = "--initrd and --append are for a kernel; give one with --kernel";
+    else if (stdio_users(o) > 1)
+        problem = "only one of --serial stdio, --monitor stdio and --display terminal can have "
+                  "the terminal; lead the others elsewhere";
+    else if (o->cdrom && o->drive[DRIVE_HDA] && o->drive[DRIVE_HDB] && o->drive[DRIVE_HDC] &&
+             o->drive[DRIVE_HDD])
+        problem = "--cdrom: no place is left beside four hard disks";
+    if (!problem)
+        return 0;
+    snprintf(err, err_size, "%s", problem);
+    return EXIT_USAGE;
+}
