@@ -268,7 +268,7 @@ static bool rare_valid(const struct decoder *d, struct insn *out, u32 attr)
 
     if (attr & ATTR_PROTECTED && !d->mode->protected)
         return false;
-    if (attr & (code64 ? ATTR_NOT64 : ATTR_ONLY64))
+    if (attr & (code64 ? ATTR_NOT64 : ATTR_ONLY64) || (attr & ATTR_NOREXW && d->rex & 8))
         return false;
     return special_exists(d->mode, out, 0, attr & ATTR_WRITES_OP0) &&
            special_exists(d->mode, out, 1, false);
@@ -315,8 +315,8 @@ static unsigned find_row(struct decoder *d, struct insn *out, unsigned *opcode)
         groups = &groups_two_byte;
         byte = get_u8(d);
         entry = map_two_byte[byte];
-    } else if (unlikely(d->rex & 1) && entry == ROW_1_0x90) {
-        entry = ROW_1_0x91; /* XCHG R8, rAX */
+    } else if (unlikely(d->rex & 1) && entry == ROW_1_0x90 && !(out->flags & INSN_REP)) {
+        entry = ROW_1_0x91; /* XCHG R8, rAX; F3 90 is PAUSE with REX.B as well */
     }
     *opcode = byte;
     if (entry & E_MODRM)

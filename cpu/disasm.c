@@ -101,6 +101,8 @@ static void put_mnemonic(struct text *t, const struct insn *in)
         }
     if (put_conditional(t, name))
         return;
+    if (!strcmp(name, "MOVD") && in->opsize == 8)
+        name = "MOVQ";
     if (!strcmp(name, "JCXZ"))
         put(t, "%s", in->asize == 2 ? "jcxz" : in->asize == 4 ? "jecxz" : "jrcxz");
     else if (!strcmp(name, "RET_FAR"))

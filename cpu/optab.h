@@ -24,6 +24,7 @@ enum operand_code {
     OC_Ew,
     OC_Ed,
     OC_Ey,   /* 4 bytes, 8 with REX.W */
+    OC_Ez,   /* operand size, at most 4 bytes */
     OC_Ev,   /* effective operand size */
     OC_RvMw, /* + a register of the operand size, or a word in memory */
     OC_M,    /* memory; its size is the handler's business */
@@ -141,6 +142,7 @@ enum row_attr {
     ATTR_PREFIXED = 1 << 13, /* 66, F2 or F3 are part of the opcode */
     ATTR_FORCE64 = 1 << 14,  /* operand size in 64-bit mode is 8 whatever the prefixes */
     ATTR_MOD3 = 1 << 15,     /* ModRM.mod is ignored: rm is a register */
+    ATTR_NOREXW = 1 << 16,   /* with REX.W it is another instruction, which no model has */
 };
 
 struct optab_row {

@@ -162,6 +162,7 @@ const struct operand_info operand_info[OC_COUNT] = {
     [OC_Ew] = {RM(OPND_GPR, SIZE_2)},
     [OC_Ed] = {RM(OPND_GPR, SIZE_4)},
     [OC_Ey] = {RM(OPND_GPR, SIZE_Y)},
+    [OC_Ez] = {RM(OPND_GPR, SIZE_Z)},
     [OC_Ev] = {RM(OPND_GPR, SIZE_V)},
     [OC_RvMw] = {OPND_GPR, SIZE_V, FROM_RM, 0, SIZE_2, true},
     [OC_M] = {MEMORY(SIZE_0)},

@@ -42,7 +42,7 @@ struct form {
 enum form_attr {
     FORM_HAS_MODRM = 1 << 28,
     FORM_SPECIAL_REG = 1 << 29, /* control, debug, test and segment registers in ModRM.reg */
-    FORM_RARE = ATTR_PROTECTED | ATTR_NOT64 | ATTR_ONLY64 | FORM_SPECIAL_REG,
+    FORM_RARE = ATTR_PROTECTED | ATTR_NOT64 | ATTR_ONLY64 | ATTR_NOREXW | FORM_SPECIAL_REG,
 };
 
 extern const struct form forms[ROW_COUNT];
