@@ -87,6 +87,20 @@ unit-%: FORCE
 unit: $(UNIT)
 	$(Q)for t in $(UNIT); do $$t || exit 1; done
 
+# Programs that compare the processor with other implementations; see the top of each source.
+$(B)/tests/cpu/decode_oracle: LDLIBS += -lcapstone -lZydis
+$(B)/tests/cpu/%: $(B)/tests/cpu/%.o $(B)/libbygone.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+# libFuzzer targets, run by hand: make build/tests/fuzz/fuzz_decode && build/tests/fuzz/fuzz_decode.
+# Each names the sources that are to be instrumented.
+FUZZ_CC = clang
+$(B)/tests/fuzz/fuzz_decode: cpu/decode.c cpu/disasm.c cpu/optab_decode.c cpu/model.c
+$(B)/tests/fuzz/%: tests/fuzz/%.c
+	$(call say,FUZZ,$@)
+	$(Q)mkdir -p $(@D) && $(FUZZ_CC) -std=gnu11 -O1 -g -I. -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $^
+
 check: all unit layers
 
 layers:
