@@ -11,9 +11,12 @@
 
 /* ---- Segment and alignment checks ---- */
 
+/* In real mode the 286 has one exception for all segments, 13 ("Segment Overrun"). */
 static bool seg_fault(struct cpu *c, enum seg_reg seg)
 {
-    return fault_raise_error(c, seg == SEG_SS ? VEC_SS : VEC_GP, 0);
+    bool stack = seg == SEG_SS && ((c->cr0 & CR0_PE) || model_has(c->model, FEAT_386));
+
+    return fault_raise_error(c, stack ? VEC_SS : VEC_GP, 0);
 }
 
 /* Rights by type (SDM Vol. 3A, "Type Checking"); in real mode they are what was left behind. */

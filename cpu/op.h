@@ -103,6 +103,16 @@ void flags_logic(struct cpu *c, unsigned size, u64 result);
 bool condition(const struct cpu *c, unsigned cc);
 
 /*
+ * The 286 leaves behind what an instruction had changed when it faulted: pointers and counts of
+ * strings, SP of POP. Later chips restart as if nothing had happened. Source: recordings of an
+ * N80C286-12, SingleStepTests/80286, by Daniel Balsom.
+ */
+static inline bool faults_leave_traces(const struct cpu *c)
+{
+    return model_has(c->model, FEAT_286) && !model_has(c->model, FEAT_386);
+}
+
+/*
  * Load the EFLAGS bits in `mask` (all kinds, reserved and missing ones are left out), and look at
  * what they change: mode, traps, interrupts.
  */

@@ -25,7 +25,7 @@ static void set_ah(struct cpu *c, unsigned v)
     reg_set(c, 16 + RAX, 1, v);
 }
 
-/* The 8086 and 286 do not correct the high digit for 9Ah-9Fh if AF is set. */
+/* The 8086 does not correct the high digit of 9Ah-9Fh if AF is set. */
 static bool high_digit_wrong(const struct cpu *c)
 {
     unsigned most = flag_af(c) && !model_has(c->model, FEAT_286) ? 0x9F : 0x99;
@@ -37,8 +37,8 @@ static bool decimal_adjust(struct cpu *c, int sign)
 {
     bool low = (al(c) & 15) > 9 || flag_af(c), high = high_digit_wrong(c);
     int v = al(c) + sign * ((low ? 6 : 0) + (high ? 0x60 : 0));
-    /* A borrow of the low digit is carried even where the high digit is right. */
-    bool borrow = sign < 0 && low && al(c) < 6;
+    /* A borrow of the low digit is carried even where the high digit is right; not by the 8086. */
+    bool borrow = sign < 0 && low && al(c) < 6 && model_has(c->model, FEAT_286);
 
     set_al(c, (u8)v);
     c->aflags = flags_szp(1, (u8)v) | (low ? AF_AF : 0) | (high || borrow ? AF_CF : 0);

@@ -18,7 +18,7 @@ enum acc_op { ACC_MUL, ACC_IMUL, ACC_DIV, ACC_IDIV };
 
 static s128 wide_signed(unsigned size, struct wide w)
 {
-    return (s128)((u128)sign_extend(w.hi, size) << size * 8 | w.lo);
+    return (s128)((u128)(s64)sign_extend(w.hi, size) << size * 8 | w.lo);
 }
 
 /* The accumulator of the one-operand forms: AH:AL, DX:AX, EDX:EAX, RDX:RAX. */
@@ -167,6 +167,15 @@ static bool quotient_fits(const struct cpu *c, unsigned size, struct wide w, u64
     return quotient <= max && quotient >= -max - model_has(c->model, FEAT_286);
 }
 
+/*
+ * The microcode of the 8086 keeps the sign of the quotient where it also notes a REP prefix, so REP
+ * IDIV negates it. Source: recordings of a P80C86A-2, SingleStepTests/8086, by Daniel Balsom.
+ */
+static bool negates_quotient(const struct cpu *c, const struct insn *in)
+{
+    return (in->flags & (INSN_REP | INSN_REPNE)) && model_has(c->model, FEAT_ONLY_8086);
+}
+
 bool op_IDIV(struct cpu *c, const struct insn *in)
 {
     unsigned size = in->size[0];
@@ -177,6 +186,9 @@ bool op_IDIV(struct cpu *c, const struct insn *in)
         return false;
     if (!quotient_fits(c, size, w, src))
         return fault_raise(c, VEC_DE);
-    wide_set(c, size, accumulate(ACC_IDIV, size, w, src, &c->aflags));
+    w = accumulate(ACC_IDIV, size, w, src, &c->aflags);
+    if (negates_quotient(c, in))
+        w.lo = 0 - w.lo;
+    wide_set(c, size, w);
     return true;
 }

@@ -25,7 +25,8 @@ bool op_POP(struct cpu *c, const struct insn *in)
         return false;
     if (write_op(c, in, 0, v))
         return true;
-    c->gpr[RSP] = rsp;
+    if (!faults_leave_traces(c))
+        c->gpr[RSP] = rsp;
     return false;
 }
 

@@ -123,15 +123,33 @@ static bool repeat(struct cpu *c, const struct insn *in, round_fn *round, many_f
     return true;
 }
 
+/*
+ * A fault in a round. Where faults leave traces, the pointers of the accesses made and of the
+ * failing one have moved, and rCX went down: twice if it was a store, since stores come late.
+ */
+static bool fail(struct cpu *c, const struct insn *in, bool si, bool di, unsigned rcx)
+{
+    if (!faults_leave_traces(c))
+        return false;
+    if (si)
+        advance(c, in, RSI, 1);
+    if (di)
+        advance(c, in, RDI, 1);
+    if (in->flags & (INSN_REP | INSN_REPNE))
+        reg_set(c, RCX, in->asize, c->gpr[RCX] - rcx);
+    return false;
+}
+
 /* ---- MOVS ---- */
 
 static bool movs_round(struct cpu *c, const struct insn *in)
 {
     u64 v;
 
-    if (!mem_read(c, in->seg, offset(c, in, RSI), in->opsize, &v) ||
-        !mem_write(c, SEG_ES, offset(c, in, RDI), in->opsize, v))
-        return false;
+    if (!mem_read(c, in->seg, offset(c, in, RSI), in->opsize, &v))
+        return fail(c, in, true, false, 1);
+    if (!mem_write(c, SEG_ES, offset(c, in, RDI), in->opsize, v))
+        return fail(c, in, true, true, 2);
     advance(c, in, RSI, 1);
     advance(c, in, RDI, 1);
     return true;
@@ -198,7 +216,7 @@ bool op_MOVS(struct cpu *c, const struct insn *in)
 static bool stos_round(struct cpu *c, const struct insn *in)
 {
     if (!mem_write(c, SEG_ES, offset(c, in, RDI), in->opsize, reg_get(c, RAX, in->opsize)))
-        return false;
+        return fail(c, in, false, true, 2);
     advance(c, in, RDI, 1);
     return true;
 }
@@ -232,7 +250,7 @@ static bool lods_round(struct cpu *c, const struct insn *in)
     u64 v;
 
     if (!mem_read(c, in->seg, offset(c, in, RSI), in->opsize, &v))
-        return false;
+        return fail(c, in, true, false, 1);
     reg_set(c, RAX, in->opsize, v);
     advance(c, in, RSI, 1);
     return true;
@@ -253,12 +271,17 @@ static u64 element(const u8 *host, unsigned size, unsigned n, unsigned i, bool d
     return v;
 }
 
+/* The 286 reads ES:DI first, which shows in what a fault leaves behind. */
 static bool cmps_round(struct cpu *c, const struct insn *in)
 {
+    bool di_first = faults_leave_traces(c);
     u64 a, b;
 
-    if (!mem_read(c, in->seg, offset(c, in, RSI), in->opsize, &a) ||
-        !mem_read(c, SEG_ES, offset(c, in, RDI), in->opsize, &b))
+    if (di_first && !mem_read(c, SEG_ES, offset(c, in, RDI), in->opsize, &b))
+        return fail(c, in, false, true, 0);
+    if (!mem_read(c, in->seg, offset(c, in, RSI), in->opsize, &a))
+        return fail(c, in, true, true, 1);
+    if (!di_first && !mem_read(c, SEG_ES, offset(c, in, RDI), in->opsize, &b))
         return false;
     flags_sub(c, in->opsize, a, b, a - b);
     advance(c, in, RSI, 1);
@@ -300,7 +323,7 @@ static bool scas_round(struct cpu *c, const struct insn *in)
     u64 a = reg_get(c, RAX, in->opsize), b;
 
     if (!mem_read(c, SEG_ES, offset(c, in, RDI), in->opsize, &b))
-        return false;
+        return fail(c, in, false, true, 1);
     flags_sub(c, in->opsize, a, b, a - b);
     advance(c, in, RDI, 1);
     return true;
@@ -342,7 +365,7 @@ static bool ins_round(struct cpu *c, const struct insn *in)
     u64 off = offset(c, in, RDI);
 
     if (!io_allowed(c, port(c), in->opsize) || !mem_probe_write(c, SEG_ES, off, in->opsize))
-        return false;
+        return fail(c, in, false, true, 2);
     debug_io_access(c, port(c), in->opsize);
     if (!mem_write(c, SEG_ES, off, in->opsize, bus_in(c->bus, port(c), in->opsize)))
         return false;
@@ -377,7 +400,7 @@ static bool outs_round(struct cpu *c, const struct insn *in)
 
     if (!io_allowed(c, port(c), in->opsize) ||
         !mem_read(c, in->seg, offset(c, in, RSI), in->opsize, &v))
-        return false;
+        return fail(c, in, true, false, 1);
     debug_io_access(c, port(c), in->opsize);
     bus_out(c->bus, port(c), in->opsize, (u32)v);
     advance(c, in, RSI, 1);
