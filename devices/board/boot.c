@@ -21,7 +21,7 @@ enum {
     FILE_MAX = 1 << 30,
     PLAN_KEY = FWCFG_SETUP_DATA,
     PLAN_PIECES = 40,
-    FIRST_KEY = 0x8000,     /* keys above are the emulator's own */
+    FIRST_KEY = 0x1000,     /* between the files (20h...) and the architectures' own (8000h...) */
     FIRMWARE_TOP = 1 * MiB, /* the firmware keeps tables at the end of RAM */
 };
 
