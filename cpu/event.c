@@ -59,7 +59,7 @@ static bool enter_real(struct cpu *c, u64 table, const struct event *e, u32 clea
     u64 pointer, from = c->rip;
     struct stack s;
 
-    if (!mem_read_linear(c, (u32)(table + e->vector * 4), 4, c->mmu.class, &pointer) ||
+    if (!mem_read_linear(c, (u32)(table + e->vector * 4), 4, MMU_SUPERVISOR, &pointer) ||
         !push_real_frame(c, &s, e->flags, e->return_rip))
         return false;
     if ((pointer & 0xFFFF) > c->seg[SEG_CS].limit)

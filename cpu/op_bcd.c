@@ -1,7 +1,9 @@
 /*
- * Decimal arithmetic. SDM Vol. 2, "DAA", "DAS", "AAA", "AAS", "AAM", "AAD"; the flags that it
- * leaves undefined are those that the P6 family was seen to produce: OF is cleared by all of them,
- * and AAA and AAS set SF, ZF and PF by AL.
+ * Decimal arithmetic. SDM Vol. 2, "DAA", "DAS", "AAA", "AAS", "AAM", "AAD". The flags that it
+ * leaves undefined are those of the addition or subtraction that the chip does: of AL and the whole
+ * correction in DAA and DAS, of AL and the product in AAD, of AL and 6 in AAA and AAS on the 8086
+ * and 286, of AX and 106h later. Sources: recordings of a P80C86A-2 and an N80C286-12
+ * (SingleStepTests by Daniel Balsom); measured on an AMD EPYC, which agrees where both have it.
  */
 #include "cpu/op.h"
 
@@ -33,15 +35,26 @@ static bool high_digit_wrong(const struct cpu *c)
     return al(c) > most || flag_cf(c);
 }
 
+/* AL plus or minus v, with the flags of that. */
+static void adjust_al(struct cpu *c, int sign, u64 v)
+{
+    u64 a = al(c), result = sign > 0 ? a + v : a - v;
+
+    if (sign > 0)
+        flags_add(c, 1, a, v, result);
+    else
+        flags_sub(c, 1, a, v, result);
+    set_al(c, (u8)result);
+}
+
 static bool decimal_adjust(struct cpu *c, int sign)
 {
     bool low = (al(c) & 15) > 9 || flag_af(c), high = high_digit_wrong(c);
-    int v = al(c) + sign * ((low ? 6 : 0) + (high ? 0x60 : 0));
     /* A borrow of the low digit is carried even where the high digit is right; not by the 8086. */
     bool borrow = sign < 0 && low && al(c) < 6 && model_has(c->model, FEAT_286);
 
-    set_al(c, (u8)v);
-    c->aflags = flags_szp(1, (u8)v) | (low ? AF_AF : 0) | (high || borrow ? AF_CF : 0);
+    adjust_al(c, sign, (low ? 6u : 0) + (high ? 0x60u : 0));
+    flags_put(c, AF_AF | AF_CF, (low ? AF_AF : 0) | (high || borrow ? AF_CF : 0));
     return true;
 }
 
@@ -55,20 +68,38 @@ bool op_DAS(struct cpu *c, const struct insn *in)
     return decimal_adjust(c, -1);
 }
 
-/* The 8086 adds to AL and AH apart; later chips carry from AL into AH. */
+/* AX plus or minus 106h, with the flags of that. */
+static void adjust_ax(struct cpu *c, int sign, u64 v)
+{
+    u64 a = reg_get(c, RAX, 2), result = sign > 0 ? a + v : a - v;
+
+    if (sign > 0)
+        flags_add(c, 2, a, v, result);
+    else
+        flags_sub(c, 2, a, v, result);
+    reg_set(c, RAX, 2, result);
+}
+
+/*
+ * The 8086 adds to AL and AH apart; later chips carry from AL into AH. AAS takes 6 from AX and one
+ * from AH, which is 106h from AX in all.
+ */
 static bool ascii_adjust(struct cpu *c, int sign)
 {
     bool wrong = (al(c) & 15) > 9 || flag_af(c);
+    u64 ax = reg_get(c, RAX, 2) + (wrong ? (u64)(s64)(sign * 0x106) : 0);
 
-    if (wrong && model_has(c->model, FEAT_286)) {
-        reg_set(c, RAX, 2, c->gpr[RAX] + (u64)(s64)(sign * 6));
-        set_ah(c, (unsigned)(ah(c) + sign));
-    } else if (wrong) {
-        set_al(c, (unsigned)(al(c) + sign * 6));
-        set_ah(c, (unsigned)(ah(c) + sign));
+    if (model_has(c->model, FEAT_386)) {
+        adjust_ax(c, sign, wrong ? 0x106 : 0);
+    } else {
+        adjust_al(c, sign, wrong ? 6 : 0);
+        if (model_has(c->model, FEAT_286))
+            reg_set(c, RAX, 2, ax);
+        else
+            set_ah(c, (unsigned)(ah(c) + (wrong ? sign : 0)));
     }
     set_al(c, al(c) & 15);
-    c->aflags = flags_szp(1, al(c)) | (wrong ? AF_AF | AF_CF : 0);
+    flags_put(c, AF_AF | AF_CF, wrong ? AF_AF | AF_CF : 0);
     return true;
 }
 
@@ -96,9 +127,7 @@ bool op_AAM(struct cpu *c, const struct insn *in)
 
 bool op_AAD(struct cpu *c, const struct insn *in)
 {
-    u8 v = (u8)(al(c) + ah(c) * (u8)in->imm);
-
-    reg_set(c, RAX, 2, v);
-    flags_logic(c, 1, v);
+    adjust_al(c, 1, (u8)(ah(c) * (u8)in->imm));
+    set_ah(c, 0);
     return true;
 }

@@ -124,7 +124,17 @@ bool op_BSR(struct cpu *c, const struct insn *in)
     return bit_scan(c, in, true);
 }
 
-/* 16 bits are undefined; chips from the 486 on clear the register. */
+/* 16 bits are undefined: the host's result, which is zero on most chips. */
+static u64 byte_swap_16(u64 v)
+{
+#if HOST_IS_X86
+    asm(".byte 0x66, 0x0F, 0xC8" : "+a"(v)); /* bswap ax, which assemblers refuse */
+    return v;
+#else
+    return 0;
+#endif
+}
+
 bool op_BSWAP(struct cpu *c, const struct insn *in)
 {
     u64 v = reg_get(c, in->reg[0], in->opsize);
@@ -132,7 +142,7 @@ bool op_BSWAP(struct cpu *c, const struct insn *in)
     if (in->opsize == 8)
         v = __builtin_bswap64(v);
     else
-        v = in->opsize == 4 ? __builtin_bswap32((u32)v) : 0;
+        v = in->opsize == 4 ? __builtin_bswap32((u32)v) : byte_swap_16(v);
     reg_set(c, in->reg[0], in->opsize, v);
     return true;
 }

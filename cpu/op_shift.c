@@ -2,8 +2,9 @@
  * Shifts and rotates. SDM Vol. 2, "SAL/SAR/SHL/SHR", "RCL/RCR/ROL/ROR", "SHLD", "SHRD".
  * OF of counts above one and AF are undefined: on x86 hosts they are the host's, elsewhere those of
  * a chip that shifts bit by bit. The 8086 and 286 are such chips, so their models always go that
- * way; the 8086 does not cut the count to five bits ("Instruction Reference": "IA-32 Architecture
- * Compatibility").
+ * way; the 8086 does not cut the count to five bits ("SAL/SAR/SHL/SHR": "IA-32 Architecture
+ * Compatibility"). Their AF: a left shift is an addition to itself; a right shift sets AF on the
+ * 286 and clears it on the 8086 (recordings, SingleStepTests by Daniel Balsom).
  */
 #include "cpu/host_flags.h"
 #include "cpu/op.h"
@@ -13,6 +14,7 @@ enum shift { ROL, ROR, RCL, RCR, SHL, SHR, SAR };
 struct shifted {
     u64 v;
     u16 flags;
+    u16 right_af; /* AF of a right shift done bit by bit: AF_AF or 0 */
 };
 
 /* One bit. OF is that of the shift by one, as the manual defines it. */
@@ -36,7 +38,9 @@ static struct shifted shift_once(enum shift kind, unsigned size, struct shifted 
     of = sign != (v >> top & 1);
     s.flags = (s.flags & ~(AF_CF | AF_OF)) | (out ? AF_CF : 0) | (of ? AF_OF : 0);
     if (kind >= SHL)
-        s.flags = (s.flags & (AF_CF | AF_OF)) | flags_szp(size, v);
+        s.flags = (s.flags & (AF_CF | AF_OF)) | flags_szp(size, v) | s.right_af;
+    if (kind == SHL)
+        s.flags = (s.flags & ~AF_AF) | (s.v & 8 ? AF_AF : 0);
     s.v = v;
     return s;
 }
@@ -75,7 +79,7 @@ static struct shifted shift_on_host(enum shift kind, unsigned size, struct shift
     case SHR: HOST_SHIFT_SIZES("shr"); break;
     case SAR: HOST_SHIFT_SIZES("sar"); break;
     }
-    return (struct shifted){v, flags & AF_ALL};
+    return (struct shifted){v, flags & AF_ALL, 0};
 }
 #else
 #define shift_on_host shift_bit_by_bit
@@ -85,7 +89,7 @@ static struct shifted shift_on_host(enum shift kind, unsigned size, struct shift
 static bool shift(struct cpu *c, const struct insn *in, enum shift kind)
 {
     unsigned size = in->size[0];
-    struct shifted s = {0, c->aflags};
+    struct shifted s = {0, c->aflags, model_has(c->model, FEAT_286) ? AF_AF : 0};
     u64 count;
 
     if (!read_op(c, in, 0, &s.v) || !read_op(c, in, 1, &count))
@@ -173,7 +177,7 @@ static struct shifted double_shift(bool left, unsigned size, struct shifted s, u
     case 8: HOST_DOUBLE("shrdq %%cl, %2, %0"); break;
     default: HOST_DOUBLE("shldq %%cl, %2, %0"); break;
     }
-    return (struct shifted){v, flags & AF_ALL};
+    return (struct shifted){v, flags & AF_ALL, 0};
 }
 #else
 /* Bit by bit through both registers; a 16-bit count above 16 rotates `fill` through. */
@@ -199,7 +203,7 @@ static struct shifted double_shift(bool left, unsigned size, struct shifted s, u
 static bool double_precision(struct cpu *c, const struct insn *in, bool left)
 {
     unsigned size = in->size[0];
-    struct shifted s = {0, c->aflags};
+    struct shifted s = {0, c->aflags, 0};
     u64 fill, count;
 
     if (!read_op(c, in, 0, &s.v) || !read_op(c, in, 1, &fill) || !read_op(c, in, 2, &count))
