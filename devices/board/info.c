@@ -200,5 +200,9 @@ bool board_info(struct board *b, const char *topic, char *out, size_t out_size)
             topics[i].tell(b, &r);
             return true;
         }
+    say(&r, "topics:");
+    for (unsigned i = 0; i < ARRAY_LEN(topics); i++)
+        say(&r, " %s", topics[i].topic);
+    say(&r, "\n");
     return false;
 }

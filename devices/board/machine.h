@@ -117,7 +117,10 @@ size_t machine_read_physical(struct machine *m, u64 gpa, void *data, size_t len)
 size_t machine_read_linear(struct machine *m, u64 la, void *data, size_t len);
 size_t machine_write_physical(struct machine *m, u64 gpa, const void *data, size_t len);
 
-/* Text reports for the monitor: "pci", "pic", "block", "mem", "registers", "irq" ... */
+/*
+ * Text reports for the monitor: "pci", "pic", "block", "mem", "registers", "irq" ... False, and a
+ * line that lists the topics, if there is none of that name.
+ */
 bool machine_info(struct machine *m, const char *topic, char *out, size_t out_size);
 
 /* Status for title bars and LEDs. */
