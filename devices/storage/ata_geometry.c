@@ -43,11 +43,10 @@ static bool entry_geometry(const u8 *e, u32 *heads, u32 *sectors)
     return last.c >= 1022 || chs_is_lba(last, start + count - 1, *heads, *sectors);
 }
 
-/* All partitions must agree. */
+/* All partitions must agree; heads and sectors are set only then. */
 static bool mbr_geometry(const u8 *mbr, u32 *heads, u32 *sectors)
 {
-    bool found = false;
-    u32 h, s;
+    u32 first_h = 0, first_s = 0, h, s;
     unsigned i;
 
     if (!mbr || get_le16(mbr + MBR_MAGIC) != 0xAA55)
@@ -57,13 +56,16 @@ static bool mbr_geometry(const u8 *mbr, u32 *heads, u32 *sectors)
 
         if (e[4] == 0)
             continue;
-        if (!entry_geometry(e, &h, &s) || (found && (h != *heads || s != *sectors)))
+        if (!entry_geometry(e, &h, &s) || (first_h && (h != first_h || s != first_s)))
             return false;
-        found = true;
-        *heads = h;
-        *sectors = s;
+        first_h = h;
+        first_s = s;
     }
-    return found;
+    if (first_h) {
+        *heads = first_h;
+        *sectors = first_s;
+    }
+    return first_h != 0;
 }
 
 /* Heads of LBA-assisted translation: enough for the disk in 1024 cylinders. */
