@@ -227,7 +227,6 @@ DefinitionBlock ("dsdt.aml", "DSDT", 1, "BYGONE", "BYGONEPC", 1)
                 { \
                     Interrupt (ResourceConsumer, Level, ActiveHigh, Shared) { 0 } \
                 }) \
-                CreateDWordField (CUR, 5, CURI) \
                 Method (_STA, 0) \
                 { \
                     If (And (REG, 0x80)) { Return (0x09) } \
@@ -239,6 +238,7 @@ DefinitionBlock ("dsdt.aml", "DSDT", 1, "BYGONE", "BYGONEPC", 1)
                 } \
                 Method (_CRS, 0, Serialized) \
                 { \
+                    CreateDWordField (CUR, 5, CURI) \
                     If (And (REG, 0x80)) { Store (0, CURI) } \
                     Else { And (REG, 0x0F, CURI) } \
                     Return (CUR) \
