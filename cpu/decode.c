@@ -2,6 +2,8 @@
  * The decoder: bytes to struct insn, driven by the tables of optab_*.inc. Pure: no processor, no
  * memory but the bytes it is given, no allocation.
  * Source: SDM Vol. 2A, "Instruction Format"; Vol. 2D, Appendix A, "Opcode Map".
+ * How the 286 and the 8086 differ agrees with all 259400 instructions of the recordings of real
+ * chips in SingleStepTests/80286 and /8086: length, #UD, and #GP for more than ten bytes.
  * Not modelled: an 8086 takes any number of prefixes, this decoder 14.
  */
 #include "cpu/insn.h"

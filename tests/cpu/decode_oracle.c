@@ -680,6 +680,8 @@ static bool rex_before_prefix(const struct test_case *t)
 /* What objdump 2.40 gets wrong; Zydis agrees with us on all of these. */
 static const char *known_objdump(const struct test_case *t, const struct view *theirs)
 {
+    if (t->code == CODE64 && rex_before_prefix(t))
+        return "objdump: starts over after a REX that is not the last prefix";
     if (!t->ours.valid) {
         if (has_prefix(t, 0xF0))
             return "objdump: does not check that LOCK is allowed";
@@ -706,8 +708,6 @@ static const char *known_objdump(const struct test_case *t, const struct view *t
         return "objdump: MOV to a segment register with 32 bits";
     if (t->in.flags & INSN_REX_W && names_far_pointer(t))
         return "objdump: size of far pointers with REX.W";
-    if (t->code == CODE64 && rex_before_prefix(t))
-        return "objdump: starts over after a REX that is not the last prefix";
     return NULL;
 }
 
