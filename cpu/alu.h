@@ -97,12 +97,13 @@
         return a;                                                                                  \
     }
 
+/* Some chips set SF, ZF, AF and PF, others leave them: the guest's must be there before. */
 #define ALU_IMUL(suffix, type, size)                                                               \
     static inline type alu_IMUL_##size(struct cpu *c, type a, type b)                              \
     {                                                                                              \
-        u16 fl;                                                                                    \
+        u16 fl = c->aflags;                                                                        \
                                                                                                    \
-        __asm__("imul" suffix " %2, %0" ALU_FLAGS : "+r"(a), "=&a"(fl) : "r"(b) : "cc");           \
+        __asm__("sahf\n\timul" suffix " %2, %0" ALU_FLAGS : "+r"(a), "+&a"(fl) : "r"(b) : "cc");   \
         c->aflags = fl & AF_ALL;                                                                   \
         return a;                                                                                  \
     }
@@ -140,10 +141,10 @@
 /* EDX:EAX = EAX * b, unsigned. */
 static inline void alu_MUL_4(struct cpu *c, u32 b)
 {
-    u32 flags = (u32)c->gpr[RAX], hi, lo;
+    u32 flags = c->aflags, hi, lo = (u32)c->gpr[RAX];
 
-    __asm__("mull %3\n\tmovl %%eax, %2" ALU_FLAGS
-            : "+&a"(flags), "=&d"(hi), "=&r"(lo)
+    __asm__("sahf\n\tmovl %2, %%eax\n\tmull %3\n\tmovl %%eax, %2" ALU_FLAGS
+            : "+&a"(flags), "=&d"(hi), "+&r"(lo)
             : "r"(b)
             : "cc");
     c->gpr[RAX] = lo;
