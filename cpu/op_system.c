@@ -289,7 +289,12 @@ bool op_ARPL(struct cpu *c, const struct insn *in)
 {
     u64 dest, src;
 
-    if (!read_op(c, in, 0, &dest) || !read_op(c, in, 1, &src))
+    /* Memory is written only if the RPL changes: a read-only page is no fault otherwise. */
+    if (in->kind[0] == OPND_MEM
+            ? !mem_read(c, in->seg, effective_address(c, in), in->size[0], &dest)
+            : !read_op(c, in, 0, &dest))
+        return false;
+    if (!read_op(c, in, 1, &src))
         return false;
     if ((dest & SEL_RPL) >= (src & SEL_RPL))
         return set_zf(c, false);
