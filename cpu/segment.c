@@ -13,8 +13,9 @@ bool seg_contains(const struct segment *s, u64 off, unsigned size)
 
     if (!(s->attr & DESC_CODE) && (s->attr & DESC_EC))
         return off > s->limit && last <= (s->attr & DESC_DB ? 0xFFFFFFFF : 0xFFFF);
-    /* A segment of 4 GiB has no end: an access across it wraps to offset 0. */
-    return last <= s->limit || s->limit == 0xFFFFFFFF;
+    /* So an access across 4 GiB faults: implementation-specific (SDM Vol. 3A, "Limit Checking"),
+     * seen on AMD's Zen 5. */
+    return last <= s->limit;
 }
 
 void seg_update(struct segment *s)
