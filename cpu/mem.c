@@ -45,6 +45,18 @@ bool seg_check(struct cpu *c, enum seg_reg seg, u64 off, unsigned size, enum mmu
     return true;
 }
 
+bool mem_check_alignment(struct cpu *c, enum seg_reg seg, u64 off, unsigned len,
+                         enum mmu_access access, unsigned align)
+{
+    u64 la;
+
+    if (likely(c->cpl != 3 || !(c->cr0 & CR0_AM) || !(c->eflags & EF_AC)))
+        return true;
+    if (!seg_check(c, seg, off, len, access, &la))
+        return false;
+    return !(la & (align - 1)) || fault_raise_error(c, VEC_AC, 0);
+}
+
 /* ---- One page ---- */
 
 static bool translate(struct cpu *c, u64 la, enum mmu_access access, enum mmu_class class, u64 *gpa)

@@ -16,7 +16,12 @@ bool mem_read_for_write(struct cpu *c, enum seg_reg seg, u64 off, unsigned size,
 /* Check that a write of `size` bytes (up to 512) would succeed; sets A and D bits. */
 bool mem_probe_write(struct cpu *c, enum seg_reg seg, u64 off, unsigned size);
 bool mem_probe_read(struct cpu *c, enum seg_reg seg, u64 off, unsigned size);
-/* Any length up to 512 bytes: FNSAVE images, 80-bit reals. The write probes everything first. */
+/*
+ * Any length up to 512 bytes: FNSAVE images, 80-bit reals. The write probes everything first. For
+ * their alignment mem_check_alignment is asked before; it checks the segment too.
+ */
+bool mem_check_alignment(struct cpu *c, enum seg_reg seg, u64 off, unsigned len,
+                         enum mmu_access access, unsigned align);
 bool mem_read_bytes(struct cpu *c, enum seg_reg seg, u64 off, void *data, unsigned len);
 bool mem_write_bytes(struct cpu *c, enum seg_reg seg, u64 off, const void *data, unsigned len);
 

@@ -96,11 +96,20 @@ static bool read_bytes(struct cpu *c, const struct insn *in, u64 off, u8 *data, 
     u64 v;
 
     if (bytes > 8)
-        return mem_read_bytes(c, in->seg, off, data, bytes);
+        return mem_check_alignment(c, in->seg, off, bytes, MMU_READ, 8) &&
+               mem_read_bytes(c, in->seg, off, data, bytes);
     if (!mem_read(c, in->seg, off, bytes, &v))
         return false;
     put_le64(data, v);
     return true;
+}
+
+/* 80-bit operands are aligned at 8 bytes (SDM Vol. 3A, "Alignment Requirements by Data Type"). */
+static bool probe_bytes(struct cpu *c, const struct insn *in, u64 off, unsigned bytes)
+{
+    if (bytes > 8 && !mem_check_alignment(c, in->seg, off, bytes, MMU_WRITE, 8))
+        return false;
+    return mem_probe_write(c, in->seg, off, bytes);
 }
 
 static void write_bytes(struct cpu *c, const struct insn *in, u64 off, const u8 *data,
@@ -123,8 +132,7 @@ static bool run_memory(struct cpu *c, const struct insn *in)
 
     if (!fpu_check(c, in))
         return fpu_stopped(c);
-    if (form & W ? !mem_probe_write(c, in->seg, off, bytes)
-                 : !read_bytes(c, in, off, operand, bytes))
+    if (form & W ? !probe_bytes(c, in, off, bytes) : !read_bytes(c, in, off, operand, bytes))
         return false;
     fpu_hold(c);
     fpu_note(c, in);

@@ -78,6 +78,25 @@ bool op_FNSETPM(struct cpu *c, const struct insn *in)
     return check_no_wait(c);
 }
 
+/* Images are aligned at their fields: 2 or 4 bytes. */
+static bool read_image(struct cpu *c, const struct insn *in, u8 *image, unsigned bytes)
+{
+    unsigned align = in->opsize == 2 ? 2 : 4;
+    u64 off = effective_address(c, in);
+
+    return mem_check_alignment(c, in->seg, off, bytes, MMU_READ, align) &&
+           mem_read_bytes(c, in->seg, off, image, bytes);
+}
+
+static bool write_image(struct cpu *c, const struct insn *in, const u8 *image, unsigned bytes)
+{
+    unsigned align = in->opsize == 2 ? 2 : 4;
+    u64 off = effective_address(c, in);
+
+    return mem_check_alignment(c, in->seg, off, bytes, MMU_WRITE, align) &&
+           mem_write_bytes(c, in->seg, off, image, bytes);
+}
+
 /*
  * The environment in its four layouts. The 32-bit ones hold the fields in dwords whose upper
  * halves, where reserved, are written as ones (as the chips do). In real and virtual-8086 mode the
@@ -202,7 +221,7 @@ bool op_FNSTENV(struct cpu *c, const struct insn *in)
         return false;
     fpu_leave(c);
     env_put(c, env, bytes);
-    if (!mem_write_bytes(c, in->seg, effective_address(c, in), env, bytes))
+    if (!write_image(c, in, env, bytes))
         return false;
     fpu_set_control(c, c->fpu.cw | CW_MASKS);
     return true;
@@ -215,7 +234,7 @@ bool op_FLDENV(struct cpu *c, const struct insn *in)
 
     if (!fpu_check(c, in))
         return fpu_stopped(c);
-    if (!mem_read_bytes(c, in->seg, effective_address(c, in), env, bytes))
+    if (!read_image(c, in, env, bytes))
         return false;
     fpu_leave(c);
     env_take(c, env, bytes);
@@ -233,7 +252,7 @@ bool op_FNSAVE(struct cpu *c, const struct insn *in)
     env_put(c, image, bytes);
     for (i = 0; i < 8; i++)
         memcpy(image + bytes + i * 10, fpu_st(&c->fpu, i), 10);
-    if (!mem_write_bytes(c, in->seg, effective_address(c, in), image, bytes + REGS_BYTES))
+    if (!write_image(c, in, image, bytes + REGS_BYTES))
         return false;
     fpu_init(c);
     return true;
@@ -246,7 +265,7 @@ bool op_FRSTOR(struct cpu *c, const struct insn *in)
 
     if (!fpu_check(c, in))
         return fpu_stopped(c);
-    if (!mem_read_bytes(c, in->seg, effective_address(c, in), image, bytes + REGS_BYTES))
+    if (!read_image(c, in, image, bytes + REGS_BYTES))
         return false;
     fpu_leave(c);
     env_take(c, image, bytes);
