@@ -80,10 +80,6 @@ $(B)/tests/unit/%: $(B)/tests/unit/%.o $(SUPPORT_OBJ) $(B)/libbygone.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcriterion
 
-$(B)/tests/cpu/%: $(B)/tests/cpu/%.o $(B)/libbygone.a
-	$(call say,LD,$@)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
-
 # One unit test by name: make unit-pit runs tests/unit/**/test_pit.
 unit-%: FORCE
 	$(Q)$(MAKE) --no-print-directory $(filter %/test_$*,$(UNIT)) && for t in $(filter %/test_$*,$(UNIT)); do $$t || exit 1; done
@@ -93,9 +89,11 @@ unit: $(UNIT)
 
 # Programs that compare the processor with other implementations; see the top of each source.
 $(B)/tests/cpu/decode_oracle: LDLIBS += -lcapstone -lZydis
+$(B)/tests/cpu/testfloat: $(B)/tests/support/cpubox.o
+$(B)/tests/cpu/silicon: $(patsubst %.c,$(B)/%.o,$(wildcard tests/cpu/silicon_*.c)) $(B)/tests/support/cpubox.o
 $(B)/tests/cpu/%: $(B)/tests/cpu/%.o $(B)/libbygone.a
 	$(call say,LD,$@)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS)
 
 # libFuzzer targets, run by hand: make build/tests/fuzz/fuzz_decode && build/tests/fuzz/fuzz_decode.
 # Each names the sources that are to be instrumented.
