@@ -283,6 +283,8 @@ void firmware_acpi(struct board *b, u16 pm_base)
         .hpet = b->hpet != NULL,
     };
 
+    for (unsigned i = 0; i < MACHINE_SERIALS; i++)
+        config.serials |= (u8)((b->uart[i] != NULL) << i);
     /* Without an APIC there is nothing an ACPI system could use: those machines are older. */
     if (b->fwcfg && b->ioapic)
         acpi_tables_add(b->fwcfg, &config);

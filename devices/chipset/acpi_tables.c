@@ -159,20 +159,37 @@ static u32 build_facs(struct builder *b)
     return at;
 }
 
+/* Where `what` occurs in the DSDT, which is ours and has it. */
+static u8 *find_in_dsdt(u8 *dsdt, const void *what, u32 len)
+{
+    u32 i;
+
+    for (i = 0; memcmp(dsdt + i, what, len) != 0; i++)
+        assert(i + len < sizeof dsdt_aml);
+    return dsdt + i;
+}
+
 /* The window for cards in the host bridge's _CRS: minimum, maximum, translation, length. */
-static void patch_pci_hole(u8 *dsdt, u32 len, u64 ram_bytes)
+static void patch_pci_hole(u8 *dsdt, u64 ram_bytes)
 {
     u32 start = ram_bytes <= PCI_HOLE_LOW ? PCI_HOLE_LOW : PCI_HOLE_HIGH;
     u8 window[16] = {0};
-    u32 i;
+    u8 *found;
 
     put_le32(window, PCI_HOLE_LOW);
     put_le32(window + 4, PCI_HOLE_END - 1);
     put_le32(window + 12, PCI_HOLE_END - PCI_HOLE_LOW);
-    for (i = 0; memcmp(dsdt + i, window, sizeof window) != 0; i++)
-        assert(i + sizeof window < len);
-    put_le32(dsdt + i, start);
-    put_le32(dsdt + i + 12, PCI_HOLE_END - start);
+    found = find_in_dsdt(dsdt, window, sizeof window);
+    put_le32(found, start);
+    put_le32(found + 12, PCI_HOLE_END - start);
+}
+
+/* Name (COMS, 0x0F): NameOp, name, BytePrefix, value. */
+static void patch_serials(u8 *dsdt, u8 serials)
+{
+    static const u8 name[] = {0x08, 'C', 'O', 'M', 'S', 0x0A, 0x0F};
+
+    find_in_dsdt(dsdt, name, sizeof name)[sizeof name - 1] = serials;
 }
 
 static u32 build_dsdt(struct builder *b)
@@ -183,7 +200,8 @@ static u32 build_dsdt(struct builder *b)
     memcpy(p, dsdt_aml, sizeof dsdt_aml);
     memcpy(p + 28, "BYGN", 4);
     put_le32(p + 32, 1);
-    patch_pci_hole(p, sizeof dsdt_aml, b->config->ram_bytes);
+    patch_pci_hole(p, b->config->ram_bytes);
+    patch_serials(p, b->config->serials);
     table_end(b, at);
     return at;
 }

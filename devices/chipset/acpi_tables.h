@@ -12,6 +12,7 @@ struct acpi_config {
     u64 ram_bytes;
     u8 cpus; /* local APICs 0 .. cpus - 1 */
     u8 ioapic_id;
+    u8 serials;  /* a bit for each of COM1 to COM4 that is there */
     u16 pm_base; /* where the PIIX4's power management block is now; 0: the default */
     bool hpet;
 };

@@ -13,6 +13,9 @@ DefinitionBlock ("dsdt.aml", "DSDT", 1, "BYGONE", "BYGONEPC", 1)
     /* Soft-off is the one sleeping state: SLP_TYP 0. */
     Name (\_S5, Package () { 0, 0, 0, 0 })
 
+    /* The serial ports there are, a bit for each. Patched when the tables are built. */
+    Name (COMS, 0x0F)
+
     Scope (\_SB)
     {
         Device (PCI0)
@@ -164,28 +167,26 @@ DefinitionBlock ("dsdt.aml", "DSDT", 1, "BYGONE", "BYGONEPC", 1)
                         IRQNoFlags () { 7 }
                     })
                 }
-                /* COM3 and COM4 share the interrupts of COM1 and COM2, which systems that believe
-                 * these tables would call a conflict; their drivers find them without. */
-                Device (COM1)
-                {
-                    Name (_HID, EisaId ("PNP0501"))
-                    Name (_UID, 1)
-                    Name (_CRS, ResourceTemplate ()
-                    {
-                        IO (Decode16, 0x3F8, 0x3F8, 1, 8)
-                        IRQNoFlags () { 4 }
-                    })
-                }
-                Device (COM2)
-                {
-                    Name (_HID, EisaId ("PNP0501"))
-                    Name (_UID, 2)
-                    Name (_CRS, ResourceTemplate ()
-                    {
-                        IO (Decode16, 0x2F8, 0x2F8, 1, 8)
-                        IRQNoFlags () { 3 }
-                    })
-                }
+                #define SERIAL(NAM, UID, BIT, PORT, IRQN) \
+                    Device (NAM) \
+                    { \
+                        Name (_HID, EisaId ("PNP0501")) \
+                        Name (_UID, UID) \
+                        Name (_CRS, ResourceTemplate () \
+                        { \
+                            IO (Decode16, PORT, PORT, 1, 8) \
+                            IRQNoFlags () { IRQN } \
+                        }) \
+                        Method (_STA, 0) \
+                        { \
+                            If (And (COMS, BIT)) { Return (0x0F) } \
+                            Return (0) \
+                        } \
+                    }
+                SERIAL (COM1, 1, 1, 0x3F8, 4)
+                SERIAL (COM2, 2, 2, 0x2F8, 3)
+                SERIAL (COM3, 3, 4, 0x3E8, 4)
+                SERIAL (COM4, 4, 8, 0x2E8, 3)
                 Device (FWCF)
                 {
                     Name (_HID, "QEMU0002")

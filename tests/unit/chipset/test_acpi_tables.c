@@ -126,7 +126,7 @@ static const u8 *find_table(const char *signature)
 static void build(u64 ram_bytes, u16 pm_base)
 {
     struct acpi_config config = {
-        .ram_bytes = ram_bytes, .cpus = 1, .pm_base = pm_base, .hpet = true};
+        .ram_bytes = ram_bytes, .cpus = 1, .serials = 5, .pm_base = pm_base, .hpet = true};
 
     acpi_tables_add(fwcfg, &config);
     fetch(&tables, "etc/acpi/tables");
@@ -211,6 +211,14 @@ Test(acpi_tables, cards_lie_above_ram)
     build(3072ull << 20, 0);
     cr_assert_null(memmem(tables.data, tables.len, low, sizeof low));
     cr_assert_not_null(memmem(tables.data, tables.len, high, sizeof high));
+}
+
+Test(acpi_tables, only_the_serial_ports_there_are_are_listed)
+{
+    static const u8 name[] = {0x08, 'C', 'O', 'M', 'S', 0x0A, 5};
+
+    build(64 << 20, 0);
+    cr_assert_not_null(memmem(tables.data, tables.len, name, sizeof name));
 }
 
 /* iasl is needed to change the DSDT, not to build; where it is there, the two must be in step. */
