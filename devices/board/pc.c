@@ -168,6 +168,14 @@ static void debug_exit(void *opaque, u32 value)
     stop_soon(b);
 }
 
+/* "--post-card" chooses this category. */
+static void post_code(void *opaque, u32 value)
+{
+    struct board *b = opaque;
+
+    log_trace(b->log, "post", "%02X", value & 0xFF);
+}
+
 static struct irq_line wire(struct board *b, void (*set)(void *, unsigned, bool), unsigned n)
 {
     return (struct irq_line){.set = set, .opaque = b, .n = n};
@@ -297,6 +305,15 @@ static void keep_chr(struct board *b, struct chr *chr)
         b->chrs[b->chr_count++] = chr;
 }
 
+/* First of all, so that terminals are given back whatever fails later. */
+static void keep_chrs(struct board *b)
+{
+    for (unsigned i = 0; i < MACHINE_SERIALS; i++)
+        keep_chr(b, b->config->serial[i]);
+    keep_chr(b, b->config->parallel);
+    keep_chr(b, b->config->debugcon);
+}
+
 static void build_serial(struct board *b)
 {
     static const u16 port[MACHINE_SERIALS] = {0x3F8, 0x2F8, 0x3E8, 0x2E8};
@@ -306,31 +323,29 @@ static void build_serial(struct board *b)
     for (unsigned i = 0; i < MACHINE_SERIALS; i++) {
         struct chr *chr = b->config->serial[i];
 
-        keep_chr(b, chr);
         if (i < 1 || chr)
             board_add(b, b->uart[i] = uart16550_create(b->bus, b->clock, port[i], irq(b, line[i]),
                                                        chr, name[i]));
     }
-    keep_chr(b, b->config->parallel);
     board_add(b, parallel_create(b->bus, b->clock, 0x378, irq(b, 7), b->config->parallel, "lpt1"));
-    keep_chr(b, b->config->debugcon);
     board_add(b, debugcon_create(b->bus, b->config->debugcon));
 }
 
 static void build_debug_ports(struct board *b)
 {
     struct debug_port_listener exit_listener = {.written = debug_exit, .opaque = b};
-    struct debug_port_listener silent = {0};
+    struct debug_port_listener post_listener = {.written = post_code, .opaque = b};
 
     if (b->config->debug_exit)
         board_add(b, debug_exit_create(b->bus, b->config->debug_exit_port, &exit_listener));
     if (b->config->post_card)
-        board_add(b, b->post_card = post_card_create(b->bus, b->config->post_card_port, &silent));
+        board_add(b, b->post_card = post_card_create(b->bus, b->config->post_card_port, &post_listener));
 }
 
 bool board_build(struct board *b, char *err, size_t err_size)
 {
     memset(b->pam, 0xFF, sizeof b->pam);
+    keep_chrs(b);
     if (!build_core(b, err, err_size) || !firmware_load_bios(b, err, err_size) ||
         !media_open_all(b, err, err_size))
         return false;
