@@ -9,7 +9,8 @@
 
 struct display_frame;
 
-/* Save under another name first, so that a full disk leaves no half a picture. Errors as a sentence. */
+/* Save under another name first, so that a full disk leaves no half a picture. Errors as a
+ * sentence. */
 bool picture_save(const struct display_frame *frame, const char *file, char *err, size_t err_size);
 
 struct picture {

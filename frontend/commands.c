@@ -1,0 +1,265 @@
+/* The commands. Each prints its result, or one sentence why there is none. */
+#include "frontend/commands.h"
+
+#include "devices/board/machine.h"
+#include "devices/host/display.h"
+#include "devices/host/input.h"
+#include "frontend/nearest.h"
+#include "frontend/picture.h"
+#include "frontend/screen.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { KEYS_MAX = 8, INFO_BYTES = 256 << 10 };
+
+static bool say_fail(struct text *out, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static bool say_fail(struct text *out, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    text_vaddf(out, fmt, args);
+    va_end(args);
+    text_add(out, "\n");
+    return false;
+}
+
+/* ---- The commands ---- */
+
+static bool run_help(struct command_context *c, const struct command_line *line, struct text *out)
+{
+    unsigned i, shown = 0;
+    char left[64];
+
+    for (i = 0; i < command_count; i++) {
+        if (line->count > 1 && strcmp(line->word[1], commands[i].name))
+            continue;
+        snprintf(left, sizeof left, "%s %s", commands[i].name, commands[i].arguments);
+        text_addf(out, "%-28s %s\n", left, commands[i].help);
+        shown++;
+    }
+    return shown || say_fail(out, "help: no command '%.40s'", line->word[1]);
+}
+
+static bool run_info(struct command_context *c, const struct command_line *line, struct text *out)
+{
+    const char *topic = line->count > 1 ? line->word[1] : "help";
+    char *report = malloc(INFO_BYTES);
+    bool good;
+
+    if (!report)
+        return say_fail(out, "info: out of memory");
+    good = machine_info(c->machine, topic, report, INFO_BYTES);
+    if (!good && line->count > 1)
+        text_addf(out, "info: no topic '%.40s'\n", topic);
+    text_add(out, report); /* if there is no such topic, a list of those that there are */
+    free(report);
+    return good || line->count == 1;
+}
+
+static bool run_change(struct command_context *c, const struct command_line *line, struct text *out)
+{
+    char err[400];
+
+    if (!machine_insert(c->machine, machine_drive_by_name(c->machine, line->word[1]), line->word[2],
+                        err, sizeof err))
+        return true;
+    return say_fail(out, "%s", err);
+}
+
+static bool run_eject(struct command_context *c, const struct command_line *line, struct text *out)
+{
+    char err[400];
+
+    if (!machine_eject(c->machine, machine_drive_by_name(c->machine, line->word[1]), err,
+                       sizeof err))
+        return true;
+    return say_fail(out, "%s", err);
+}
+
+static bool run_sendkey(struct command_context *c, const struct command_line *line,
+                        struct text *out)
+{
+    char names[COMMAND_LINE_MAX], *name = names, *dash;
+    u16 keys[KEYS_MAX];
+    unsigned count = 0, i;
+
+    snprintf(names, sizeof names, "%s", line->word[1]);
+    for (; name; name = dash) {
+        dash = strchr(name, '-');
+        if (dash)
+            *dash++ = 0;
+        if (count == KEYS_MAX)
+            return say_fail(out, "sendkey: at most %d keys at once", KEYS_MAX);
+        keys[count] = key_by_name(name);
+        if (!keys[count++])
+            return say_fail(out, "sendkey: no key is named '%.40s'", name);
+    }
+    for (i = 0; i < count; i++)
+        machine_key(c->machine, keys[i], true);
+    while (count--)
+        machine_key(c->machine, keys[count], false);
+    return true;
+}
+
+static bool run_screendump(struct command_context *c, const struct command_line *line,
+                           struct text *out)
+{
+    struct display_frame frame;
+    char err[400];
+    bool good;
+
+    display_frame_init(&frame);
+    machine_render(c->machine, &frame, true);
+    good = picture_save(&frame, line->word[1], err, sizeof err);
+    display_frame_free(&frame);
+    return good || say_fail(out, "screendump: %s", err);
+}
+
+static bool run_print_screen(struct command_context *c, const struct command_line *line,
+                             struct text *out)
+{
+    struct display_frame frame;
+
+    display_frame_init(&frame);
+    machine_render(c->machine, &frame, true);
+    screen_add_text(&frame, out);
+    display_frame_free(&frame);
+    return true;
+}
+
+static bool run_stop(struct command_context *c, const struct command_line *line, struct text *out)
+{
+    machine_set_paused(c->machine, true);
+    return true;
+}
+
+static bool run_cont(struct command_context *c, const struct command_line *line, struct text *out)
+{
+    machine_set_paused(c->machine, false);
+    return true;
+}
+
+static bool run_reset(struct command_context *c, const struct command_line *line, struct text *out)
+{
+    machine_reset(c->machine);
+    return true;
+}
+
+static bool run_powerdown(struct command_context *c, const struct command_line *line,
+                          struct text *out)
+{
+    machine_powerdown(c->machine);
+    return true;
+}
+
+static bool run_quit(struct command_context *c, const struct command_line *line, struct text *out)
+{
+    c->quit(c->opaque, 0);
+    return true;
+}
+
+static bool run_state_hash(struct command_context *c, const struct command_line *line,
+                           struct text *out)
+{
+    text_addf(out, "%016" PRIx64 "\n", machine_state_hash(c->machine));
+    return true;
+}
+
+const struct command commands[] = {
+    {"info", "[TOPIC]", "what the machine is doing; without a topic: which there are", 0, 1,
+     run_info},
+    {"change", "DRIVE FILE", "put another medium into fda, fdb or cdrom", 2, 2, run_change},
+    {"eject", "DRIVE", "take the medium out", 1, 1, run_eject},
+    {"sendkey", "KEY-KEY...", "press keys together: sendkey ctrl-alt-del", 1, 1, run_sendkey},
+    {"screendump", "FILE", "save the picture as PNG", 1, 1, run_screendump},
+    {"print-screen", "", "print a text screen as text", 0, 0, run_print_screen},
+    {"stop", "", "let the machine stand still", 0, 0, run_stop},
+    {"cont", "", "let it go on", 0, 0, run_cont},
+    {"reset", "", "press the reset button", 0, 0, run_reset},
+    {"powerdown", "", "press the power button", 0, 0, run_powerdown},
+    {"quit", "", "end the program at once", 0, 0, run_quit},
+    {"x", "/NF ADDRESS", "show linear memory: x/10i cs:eip, x/8xw $esp", 0, 1, command_dump},
+    {"xp", "/NF ADDRESS", "show physical memory: xp/2000c 0xB8000", 0, 1, command_dump},
+    {"state-hash", "", "a hash over all of the machine's state", 0, 0, run_state_hash},
+    {"help", "[COMMAND]", "this list", 0, 1, run_help},
+};
+
+const unsigned command_count = ARRAY_LEN(commands);
+
+/* ---- Lines ---- */
+
+bool command_parse(const char *text, struct command_line *line, struct text *out)
+{
+    char *to = line->buffer, *end = line->buffer + sizeof line->buffer - 1;
+    bool quoted;
+
+    line->count = 0;
+    for (;;) {
+        text += strspn(text, " \t\r\n");
+        if (!*text)
+            return true;
+        if (line->count == COMMAND_WORDS_MAX)
+            return say_fail(out, "too many words");
+        line->word[line->count++] = to;
+        quoted = *text == '"';
+        text += quoted;
+        for (; *text && (quoted ? *text != '"' : !strchr(" \t\r\n", *text)); text++) {
+            if (to + 1 >= end)
+                return say_fail(out, "the line is too long");
+            *to++ = *text;
+        }
+        if (quoted && *text != '"')
+            return say_fail(out, "the closing quote is missing");
+        text += quoted;
+        *to++ = 0;
+    }
+}
+
+/* The name ends at a slash: x/10i. */
+static bool is_named(const struct command *c, const char *word)
+{
+    size_t len = strlen(c->name);
+
+    return !strncmp(word, c->name, len) &&
+           (!word[len] || (word[len] == '/' && c->run == command_dump));
+}
+
+const struct command *command_find(const struct command_line *line, struct text *out)
+{
+    const struct command *c;
+    struct nearest near;
+    char hint[60];
+
+    nearest_begin(&near, line->word[0]);
+    for (c = commands; c < commands + command_count; c++) {
+        if (is_named(c, line->word[0])) {
+            if (line->count - 1 >= c->min && line->count - 1 <= c->max)
+                return c;
+            text_addf(out, "usage: %s%s%s\n", c->name, c->run == command_dump ? "" : " ",
+                      c->arguments);
+            return NULL;
+        }
+        nearest_try(&near, c->name);
+    }
+    text_addf(out, "unknown command '%.40s'%s (help lists them)\n", line->word[0],
+              nearest_hint(&near, "", hint, sizeof hint));
+    return NULL;
+}
+
+bool command_run(struct command_context *c, const char *text, struct text *out)
+{
+    struct command_line line;
+    const struct command *command;
+
+    if (!command_parse(text, &line, out))
+        return false;
+    if (!line.count)
+        return true;
+    command = command_find(&line, out);
+    return command && command->run(c, &line, out);
+}

@@ -1,0 +1,66 @@
+/*
+ * The one set of commands, for the monitor, menus and sockets. A command runs on the machine
+ * thread, between instructions, and prints into a text.
+ */
+#ifndef FRONTEND_COMMANDS_H
+#define FRONTEND_COMMANDS_H
+
+#include "base/types.h"
+#include "frontend/text.h"
+
+struct machine;
+
+enum { COMMAND_WORDS_MAX = 16, COMMAND_LINE_MAX = 1024 };
+
+/* A line taken apart. Words point into `buffer`. */
+struct command_line {
+    char buffer[COMMAND_LINE_MAX];
+    unsigned count;
+    const char *word[COMMAND_WORDS_MAX];
+};
+
+/* What commands remember and whom they ask; one for each user of them. */
+struct command_context {
+    struct machine *machine;
+    /* End the program. */
+    void (*quit)(void *opaque, int code);
+    void *opaque;
+    /* Of the last x or xp: where to go on, and how. */
+    u64 dump_next;
+    char dump_format, dump_size;
+};
+
+/* A row of the set. */
+struct command {
+    const char *name;
+    const char *arguments; /* for people */
+    const char *help;
+    unsigned min, max; /* how many arguments */
+    bool (*run)(struct command_context *c, const struct command_line *line, struct text *out);
+};
+
+extern const struct command commands[];
+extern const unsigned command_count;
+
+/*
+ * Take a line apart: words with blanks between, or in double quotes. False and a sentence in `out`
+ * if it cannot be. Pure.
+ */
+bool command_parse(const char *text, struct command_line *line, struct text *out);
+/* The row for a line; NULL, with a sentence in `out`, if there is none or the count is wrong. */
+const struct command *command_find(const struct command_line *line, struct text *out);
+/* Run a line, on the machine thread. False if it failed; what is to be told is in `out`. */
+bool command_run(struct command_context *c, const char *text, struct text *out);
+
+/* commands_memory.c: x/FMT and xp/FMT. */
+struct dump_format {
+    u32 count;
+    char format; /* x d u o c i, 0: as before */
+    char size;   /* b h w g, 0: as before */
+};
+
+/* "10i" and the like; false if it is none. Pure. */
+bool dump_format_parse(const char *text, struct dump_format *out);
+bool command_dump(struct command_context *c, const struct command_line *line, struct text *out);
+
+#endif

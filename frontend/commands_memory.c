@@ -1,0 +1,201 @@
+/*
+ * Memory as numbers, characters or instructions: x/NF and xp/NF, where N counts items and F is a
+ * format (x d u o c i) and a size (b h w g: 1, 2, 4, 8 bytes), as in gdb. A format is kept until
+ * the next; without an address the dump goes on where the last one ended.
+ */
+#include "frontend/commands.h"
+
+#include "cpu/cpu.h"
+#include "cpu/insn.h"
+#include "devices/board/machine.h"
+#include "frontend/expression.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#ifdef HAVE_CAPSTONE
+#include <capstone/capstone.h>
+#endif
+
+enum { DUMP_MAX_ITEMS = 65536, LINE_BYTES = 16 };
+
+bool dump_format_parse(const char *text, struct dump_format *out)
+{
+    *out = (struct dump_format){0};
+    for (; *text >= '0' && *text <= '9'; text++) {
+        out->count = out->count * 10 + (u32)(*text - '0');
+        if (out->count > DUMP_MAX_ITEMS)
+            return false;
+    }
+    for (; *text; text++) {
+        if (strchr("xduoci", *text) && !out->format)
+            out->format = *text;
+        else if (strchr("bhwg", *text) && !out->size)
+            out->size = *text;
+        else
+            return false;
+    }
+    return true;
+}
+
+static unsigned size_bytes(char size)
+{
+    return size == 'b' ? 1 : size == 'h' ? 2 : size == 'g' ? 8 : 4;
+}
+
+struct dump {
+    struct machine *machine;
+    struct text *out;
+    bool physical;
+    u64 at;
+    char format;
+    unsigned item; /* bytes */
+};
+
+static size_t read_memory(struct dump *d, void *data, size_t len)
+{
+    return d->physical ? machine_read_physical(d->machine, d->at, data, len)
+                       : machine_read_linear(d->machine, d->at, data, len);
+}
+
+static void add_item(struct dump *d, const u8 *bytes)
+{
+    unsigned bits = d->item * 8;
+    u64 v = 0;
+    s64 sv;
+
+    memcpy(&v, bytes, d->item); /* hosts are little-endian, as guests are */
+    sv = (s64)(v << (64 - bits)) >> (64 - bits);
+    switch (d->format) {
+    case 'd': text_addf(d->out, " %*" PRId64, (int)d->item * 5 / 2 + 2, sv); break;
+    case 'u': text_addf(d->out, " %*" PRIu64, (int)d->item * 5 / 2 + 1, v); break;
+    case 'o': text_addf(d->out, " %0*" PRIo64, (int)(bits + 2) / 3, v); break;
+    case 'c':
+        text_addf(d->out, v >= 0x20 && v < 0x7F ? " '%c'" : " %3u", (unsigned)(v & 0xFF));
+        break;
+    default: text_addf(d->out, " 0x%0*" PRIx64, (int)d->item * 2, v);
+    }
+}
+
+static bool dump_items(struct dump *d, u32 count)
+{
+    u32 per_line = LINE_BYTES / d->item, n;
+    u8 bytes[LINE_BYTES];
+    unsigned i;
+
+    while (count) {
+        n = count < per_line ? count : per_line;
+        if (read_memory(d, bytes, n * d->item) != n * d->item) {
+            text_addf(d->out, "no memory at %08" PRIx64 "\n", d->at);
+            return false;
+        }
+        text_addf(d->out, "%08" PRIx64 ":", d->at);
+        for (i = 0; i < n; i++)
+            add_item(d, bytes + i * d->item);
+        text_add(d->out, "\n");
+        d->at += n * d->item;
+        count -= n;
+    }
+    return true;
+}
+
+/* The instruction in bytes as text; returns its length, or 0 if it is none. */
+#ifdef HAVE_CAPSTONE
+
+static unsigned disassemble(const struct cpu *c, const u8 *bytes, size_t len, u64 at, char *out,
+                            size_t out_size)
+{
+    static const cs_mode modes[] = {[CODE16] = CS_MODE_16,
+                                    [CODE32] = CS_MODE_32,
+                                    [CODE64] = CS_MODE_64};
+    unsigned size = 0;
+    cs_insn *insn;
+    csh handle;
+
+    if (cs_open(CS_ARCH_X86, modes[(c->mode & MODE_CODE_SIZE) % 3], &handle))
+        return 0;
+    if (cs_disasm(handle, bytes, len, at, 1, &insn)) {
+        snprintf(out, out_size, "%s %s", insn->mnemonic, insn->op_str);
+        size = insn->size;
+        cs_free(insn, 1);
+    }
+    cs_close(&handle);
+    return size;
+}
+
+#else
+
+static unsigned disassemble(const struct cpu *c, const u8 *bytes, size_t len, u64 at, char *out,
+                            size_t out_size)
+{
+    struct decode_mode mode = {.code = c->mode & MODE_CODE_SIZE,
+                               .protected = c->mode & MODE_PROTECTED,
+                               .model = c->model};
+    struct insn insn;
+    unsigned size = insn_decode(bytes, len, &mode, &insn);
+
+    if (size)
+        insn_format(&insn, at, mode.code, out, out_size);
+    return size;
+}
+
+#endif
+
+static bool dump_code(struct dump *d, u32 count)
+{
+    const struct cpu *c = machine_cpu(d->machine, 0);
+    u8 bytes[INSN_MAX_BYTES];
+    char text[256], hex[2 * INSN_MAX_BYTES + 1];
+    unsigned size, i;
+    size_t got;
+
+    while (count--) {
+        got = read_memory(d, bytes, sizeof bytes);
+        if (!got) {
+            text_addf(d->out, "no memory at %08" PRIx64 "\n", d->at);
+            return false;
+        }
+        size = disassemble(c, bytes, got, d->at, text, sizeof text);
+        if (!size) {
+            size = 1;
+            snprintf(text, sizeof text, "(none)");
+        }
+        for (i = 0; i < size; i++)
+            snprintf(hex + i * 2, sizeof hex - i * 2, "%02x", bytes[i]);
+        text_addf(d->out, "%08" PRIx64 ":  %-22s %s\n", d->at, hex, text);
+        d->at += size;
+    }
+    return true;
+}
+
+bool command_dump(struct command_context *c, const struct command_line *line, struct text *out)
+{
+    struct dump d = {.machine = c->machine, .out = out};
+    const char *slash = strchr(line->word[0], '/');
+    struct dump_format f = {0};
+    char err[200];
+    bool good;
+
+    d.physical = line->word[0][1] == 'p';
+    if (slash && !dump_format_parse(slash + 1, &f)) {
+        text_addf(out, "'%.20s' is no count (to %d) with a format (x d u o c i) and a size (b h w "
+                       "g)\n",
+                  slash, DUMP_MAX_ITEMS);
+        return false;
+    }
+    d.at = c->dump_next;
+    if (line->count > 1 &&
+        !expression_eval(line->word[1], machine_cpu(c->machine, 0), &d.at, err, sizeof err)) {
+        text_addf(out, "%s\n", err);
+        return false;
+    }
+    c->dump_format = f.format ? f.format : c->dump_format ? c->dump_format : 'x';
+    c->dump_size = f.size ? f.size : f.format == 'c' ? 'b' : c->dump_size ? c->dump_size : 'w';
+    d.format = c->dump_format;
+    d.item = size_bytes(c->dump_size);
+    good = d.format == 'i' ? dump_code(&d, f.count ? f.count : 1)
+                           : dump_items(&d, f.count ? f.count : 1);
+    c->dump_next = d.at;
+    return good;
+}

@@ -1,0 +1,533 @@
+/*
+ * One run of the program.
+ *
+ *   main thread       display's run, until the machine has finished
+ *   machine thread    machine_new, a script or the run loop, machine_free
+ *   monitor thread    reads lines
+ *   signal thread     waits for Ctrl-C and the like
+ *
+ * The machine thread ends last but one: before it frees the machine, display and monitor must be
+ * past their last request, which it keeps answering until then.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include "frontend/frontend.h"
+
+#include "base/log.h"
+#include "devices/host/chr.h"
+#include "frontend/commands.h"
+#include "frontend/config.h"
+#include "frontend/monitor.h"
+#include "frontend/outcome.h"
+#include "frontend/picture.h"
+#include "frontend/script.h"
+#include "frontend/serial_tap.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define NS_PER_SECOND 1000000000ull
+
+enum { CLOSING_NAP_US = 500 };
+
+struct frontend {
+    struct frontend_setup setup;
+    struct machine_config config;
+    struct sound_sink *sound;
+    struct serial_tap *serial;
+    void *display_data;
+    struct machine *machine; /* NULL before and after its life; changes under the lock */
+    struct command_context commands;
+    struct monitor *monitor;
+
+    pthread_mutex_t lock; /* guards what follows, and machine */
+    pthread_cond_t changed;
+    bool started, finished, display_done; /* the machine: exists or failed; has stopped */
+    bool frame_asked;
+    struct frontend_view view;
+    struct display_frame back; /* machine thread only */
+
+    atomic_bool quit;
+    atomic_int quit_code;
+    int exit_code; /* the machine thread's; valid once it has ended */
+};
+
+/* ---- For displays ---- */
+
+const struct options *frontend_options(const struct frontend *f)
+{
+    return f->setup.options;
+}
+
+void frontend_set_display_data(struct frontend *f, void *data)
+{
+    f->display_data = data;
+}
+
+void *frontend_display_data(const struct frontend *f)
+{
+    return f->display_data;
+}
+
+void frontend_set_sound(struct frontend *f, struct sound_sink *sound)
+{
+    f->sound = sound;
+}
+
+bool frontend_is_finished(struct frontend *f)
+{
+    bool finished;
+
+    pthread_mutex_lock(&f->lock);
+    finished = f->finished;
+    pthread_mutex_unlock(&f->lock);
+    return finished;
+}
+
+void frontend_quit(struct frontend *f, int exit_code)
+{
+    f->quit_code = exit_code;
+    f->quit = true;
+    pthread_mutex_lock(&f->lock);
+    if (f->machine)
+        machine_interrupt(f->machine);
+    pthread_mutex_unlock(&f->lock);
+}
+
+static void notify(struct frontend *f)
+{
+    if (f->setup.display && f->setup.display->notify)
+        f->setup.display->notify(f);
+}
+
+/* On the machine thread: render, and hand over if anything changed. */
+static void render(struct machine *m, void *opaque)
+{
+    struct frontend *f = opaque;
+    bool changed = machine_render(m, &f->back, false);
+    struct display_frame *to = &f->view.frame;
+    size_t cells = (size_t)f->back.columns * f->back.rows * 2;
+
+    pthread_mutex_lock(&f->lock);
+    f->frame_asked = false;
+    machine_get_status(m, &f->view.status);
+    if (changed && display_frame_resize(to, f->back.width, f->back.height)) {
+        memcpy(to->pixels, f->back.pixels, (size_t)to->width * to->height * sizeof *to->pixels);
+        to->text = false;
+        if (f->back.text && display_frame_set_text(to, f->back.columns, f->back.rows))
+            memcpy(to->cells, f->back.cells, cells);
+        to->cursor_column = f->back.cursor_column;
+        to->cursor_row = f->back.cursor_row;
+        f->view.number++;
+    }
+    pthread_mutex_unlock(&f->lock);
+    notify(f);
+}
+
+void frontend_request_frame(struct frontend *f)
+{
+    bool post;
+
+    pthread_mutex_lock(&f->lock);
+    post = !f->frame_asked && f->machine && !f->finished;
+    f->frame_asked |= post;
+    pthread_mutex_unlock(&f->lock);
+    if (post)
+        machine_post(f->machine, render, f);
+}
+
+const struct frontend_view *frontend_lock_view(struct frontend *f)
+{
+    pthread_mutex_lock(&f->lock);
+    return &f->view;
+}
+
+void frontend_unlock_view(struct frontend *f)
+{
+    pthread_mutex_unlock(&f->lock);
+}
+
+/* One key or mouse event on its way. */
+struct event {
+    bool is_key, down;
+    u16 key;
+    s32 dx, dy, dz;
+    u8 buttons;
+};
+
+static void deliver(struct machine *m, void *opaque)
+{
+    struct event *e = opaque;
+
+    if (e->is_key)
+        machine_key(m, e->key, e->down);
+    else
+        machine_mouse(m, e->dx, e->dy, e->dz, e->buttons);
+    free(e);
+}
+
+static void send_event(struct frontend *f, const struct event *event)
+{
+    struct event *copy = malloc(sizeof *copy);
+
+    if (!copy)
+        return; /* the host is out of memory: a key press is lost */
+    *copy = *event;
+    if (f->machine)
+        machine_post(f->machine, deliver, copy);
+    else
+        free(copy);
+}
+
+void frontend_key(struct frontend *f, u16 key, bool down)
+{
+    send_event(f, &(struct event){.is_key = true, .key = key, .down = down});
+}
+
+void frontend_mouse(struct frontend *f, s32 dx, s32 dy, s32 dz, u8 buttons)
+{
+    send_event(f, &(struct event){.dx = dx, .dy = dy, .dz = dz, .buttons = buttons});
+}
+
+/* A command on its way to the machine thread, and its answer. */
+struct call {
+    struct frontend *f;
+    const char *line;
+    struct text *out;
+    bool good, done;
+};
+
+static void run_call(struct machine *m, void *opaque)
+{
+    struct call *call = opaque;
+    struct frontend *f = call->f;
+    bool good = command_run(&f->commands, call->line, call->out);
+
+    pthread_mutex_lock(&f->lock);
+    call->good = good;
+    call->done = true;
+    pthread_cond_broadcast(&f->changed);
+    pthread_mutex_unlock(&f->lock);
+}
+
+bool frontend_command(struct frontend *f, const char *line, struct text *out)
+{
+    struct call call = {.f = f, .line = line, .out = out};
+
+    pthread_mutex_lock(&f->lock);
+    if (f->finished || !f->machine) {
+        pthread_mutex_unlock(&f->lock);
+        text_add(out, "the machine has stopped\n");
+        return false;
+    }
+    pthread_mutex_unlock(&f->lock);
+    machine_post(f->machine, run_call, &call);
+    pthread_mutex_lock(&f->lock);
+    while (!call.done)
+        pthread_cond_wait(&f->changed, &f->lock);
+    pthread_mutex_unlock(&f->lock);
+    return call.good;
+}
+
+static bool monitor_line(void *opaque, const char *line, struct text *out)
+{
+    return frontend_command(opaque, line, out);
+}
+
+/* ---- The machine thread ---- */
+
+static bool wants_quit(void *opaque, int *code)
+{
+    struct frontend *f = opaque;
+
+    *code = f->quit_code;
+    return f->quit;
+}
+
+static void quit_command(void *opaque, int code)
+{
+    frontend_quit(opaque, code);
+}
+
+/* Until the guest, the user or --stop-after ends it. */
+static int run_free(struct frontend *f)
+{
+    u64 stop_after = f->setup.options->stop_after_ns;
+    enum machine_stop stop;
+
+    while (!f->quit) {
+        if (stop_after && machine_now_ns(f->machine) >= stop_after)
+            return EXIT_POWERED_OFF;
+        stop = machine_run(f->machine, stop_after ? stop_after
+                                                  : machine_now_ns(f->machine) + NS_PER_SECOND);
+        if (stop != MACHINE_TIME && stop != MACHINE_INTERRUPTED && stop != MACHINE_DEBUG)
+            return outcome_report(f->machine, stop);
+    }
+    return f->quit_code;
+}
+
+static int run_machine(struct frontend *f)
+{
+    struct script_host host = {
+        .machine = f->machine,
+        .serial = f->serial,
+        .log = f->setup.log,
+        .stop_after_ns = f->setup.options->stop_after_ns,
+        .wants_quit = wants_quit,
+        .opaque = f,
+    };
+
+    return f->setup.script ? script_run(f->setup.script, &host) : run_free(f);
+}
+
+static int save_screenshot(struct frontend *f, int code)
+{
+    const char *file = f->setup.options->screenshot;
+    char err[400];
+
+    if (!file)
+        return code;
+    machine_render(f->machine, &f->back, true);
+    if (picture_save(&f->back, file, err, sizeof err))
+        return code;
+    fprintf(stderr, "screenshot: %s\n", err);
+    return code ? code : EXIT_HOST_FAILED;
+}
+
+/* Answer what display and monitor still ask for, until they have ended. */
+static void close_others(struct frontend *f)
+{
+    bool done;
+
+    pthread_mutex_lock(&f->lock);
+    f->finished = true;
+    pthread_cond_broadcast(&f->changed);
+    pthread_mutex_unlock(&f->lock);
+    notify(f);
+    if (f->monitor)
+        monitor_ask_to_stop(f->monitor);
+    do {
+        machine_run_posted(f->machine);
+        usleep(CLOSING_NAP_US);
+        pthread_mutex_lock(&f->lock);
+        done = f->display_done && (!f->monitor || monitor_has_stopped(f->monitor));
+        pthread_mutex_unlock(&f->lock);
+    } while (!done);
+}
+
+static int free_machine(struct frontend *f, int code)
+{
+    struct machine *m = f->machine;
+    int e;
+
+    pthread_mutex_lock(&f->lock);
+    f->machine = NULL;
+    pthread_mutex_unlock(&f->lock);
+    e = machine_free(m);
+    if (!e)
+        return code;
+    fprintf(stderr, "disk: not everything could be written: %s; free some room on the host\n",
+            strerror(-e));
+    return EXIT_HOST_FAILED;
+}
+
+/* Messages begin with the part: those of the machine itself are about the host's resources. */
+static int build_failure(const char *err)
+{
+    fprintf(stderr, "%s\n", err);
+    return strncmp(err, "machine:", 8) ? EXIT_BAD_INPUT : EXIT_HOST_FAILED;
+}
+
+static void *machine_thread(void *opaque)
+{
+    struct frontend *f = opaque;
+    char err[512] = "";
+    struct machine *m = machine_new(&f->config, err, sizeof err);
+
+    pthread_mutex_lock(&f->lock);
+    f->machine = m;
+    f->commands = (struct command_context){.machine = m, .quit = quit_command, .opaque = f};
+    f->started = true;
+    f->finished = !m;
+    pthread_cond_broadcast(&f->changed);
+    pthread_mutex_unlock(&f->lock);
+    if (!m) {
+        f->exit_code = build_failure(err);
+        notify(f);
+        return NULL;
+    }
+    f->exit_code = save_screenshot(f, run_machine(f));
+    close_others(f);
+    f->exit_code = free_machine(f, f->exit_code);
+    return NULL;
+}
+
+/* ---- The others ---- */
+
+/* The first signal ends the program in order; the second one at once. */
+static void *signal_thread(void *opaque)
+{
+    struct frontend *f = opaque;
+    sigset_t set;
+    int signal;
+    bool again = false;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP);
+    for (;; again = true) {
+        if (sigwait(&set, &signal))
+            continue;
+        if (again)
+            _exit(128 + signal);
+        frontend_quit(f, 128 + signal);
+    }
+}
+
+static void block_signals(bool block)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP);
+    pthread_sigmask(block ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
+}
+
+static void wait_started(struct frontend *f)
+{
+    pthread_mutex_lock(&f->lock);
+    while (!f->started)
+        pthread_cond_wait(&f->changed, &f->lock);
+    pthread_mutex_unlock(&f->lock);
+}
+
+static void wait_finished(struct frontend *f)
+{
+    pthread_mutex_lock(&f->lock);
+    while (!f->finished)
+        pthread_cond_wait(&f->changed, &f->lock);
+    pthread_mutex_unlock(&f->lock);
+}
+
+/* The monitor, then the display, until the machine has finished. */
+static void serve(struct frontend *f)
+{
+    const char *monitor = f->setup.options->monitor;
+    char err[400];
+
+    wait_started(f);
+    if (monitor && !frontend_is_finished(f)) {
+        f->monitor = monitor_start(monitor, monitor_line, f, err, sizeof err);
+        if (!f->monitor) {
+            fprintf(stderr, "%s\n", err);
+            frontend_quit(f, EXIT_HOST_FAILED);
+        }
+    }
+    if (f->setup.display)
+        f->setup.display->run(f);
+    wait_finished(f);
+    pthread_mutex_lock(&f->lock);
+    f->display_done = true;
+    pthread_mutex_unlock(&f->lock);
+}
+
+static int run_threads(struct frontend *f)
+{
+    pthread_t machine, signals;
+
+    block_signals(true);
+    if (pthread_create(&signals, NULL, signal_thread, f)) {
+        fprintf(stderr, "bygone: the host has no thread left\n");
+        return EXIT_HOST_FAILED;
+    }
+    if (pthread_create(&machine, NULL, machine_thread, f)) {
+        fprintf(stderr, "bygone: the host has no thread left\n");
+        f->exit_code = EXIT_HOST_FAILED;
+    } else {
+        serve(f);
+        pthread_join(machine, NULL);
+        monitor_free(f->monitor);
+    }
+    pthread_cancel(signals);
+    pthread_join(signals, NULL);
+    block_signals(false);
+    return f->exit_code;
+}
+
+/* The script's ears on the first serial port. */
+static bool tap_serial(struct frontend *f)
+{
+    if (!f->setup.script || !script_uses_serial(f->setup.script))
+        return true;
+    f->serial = serial_tap_new(f->config.serial[0]);
+    if (f->serial)
+        f->config.serial[0] = serial_tap_chr(f->serial);
+    return f->serial;
+}
+
+static int run_with_streams(struct frontend *f)
+{
+    const struct options *o = f->setup.options;
+    struct sound_sink *wav = NULL;
+    char err[512] = "";
+    int code, e;
+
+    if (o->wav && !(wav = sound_wav_open(o->wav, err, sizeof err))) {
+        fprintf(stderr, "%s\n", err);
+        return EXIT_HOST_FAILED;
+    }
+    if (!config_open_streams(o, &f->config, err, sizeof err) || !tap_serial(f)) {
+        fprintf(stderr, "%s\n", err[0] ? err : "bygone: out of memory");
+        code = EXIT_HOST_FAILED;
+    } else {
+        f->config.sound = wav ? wav : f->sound;
+        code = run_threads(f);
+    }
+    e = wav ? sound_wav_close(wav) : 0;
+    if (e)
+        fprintf(stderr, "sound: '%s': %s\n", o->wav, strerror(-e));
+    return e && !code ? EXIT_HOST_FAILED : code;
+}
+
+int frontend_run(const struct frontend_setup *setup)
+{
+    struct frontend *f = calloc(1, sizeof *f);
+    char boot[4], err[512];
+    int code;
+
+    if (!f) {
+        fprintf(stderr, "bygone: out of memory\n");
+        return EXIT_HOST_FAILED;
+    }
+    f->setup = *setup;
+    pthread_mutex_init(&f->lock, NULL);
+    pthread_cond_init(&f->changed, NULL);
+    display_frame_init(&f->back);
+    display_frame_init(&f->view.frame);
+    config_from_options(setup->options, setup->display != NULL, boot, &f->config);
+    f->config.log = setup->log;
+    if (setup->display && !setup->display->start(f, err, sizeof err)) {
+        fprintf(stderr, "%s\n", err);
+        code = EXIT_HOST_FAILED;
+    } else {
+        code = run_with_streams(f);
+        if (setup->display)
+            setup->display->stop(f);
+    }
+    display_frame_free(&f->back);
+    display_frame_free(&f->view.frame);
+    pthread_cond_destroy(&f->changed);
+    pthread_mutex_destroy(&f->lock);
+    free(f);
+    return code;
+}
