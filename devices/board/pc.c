@@ -244,7 +244,6 @@ static void build_interrupts(struct board *b)
     for (unsigned n = 0; n < 4; n++)
         pirq[n] = piix3_pirq(b->isa_bridge, n);
     b->pci = pci_bus_new(pirq);
-    piix3_plug(b->isa_bridge, b->bus, b->pci);
 }
 
 static void build_bridges(struct board *b)
@@ -258,6 +257,7 @@ static void build_bridges(struct board *b)
     };
 
     board_add(b, b->host_bridge = i440fx_create(b->bus, b->pci, &memory, b->config->mem_bytes));
+    piix3_plug(b->isa_bridge, b->bus, b->pci);
     board_add(b, b->pm_chip = piix4pm_create(b->bus, b->pci, b->clock, &pins));
 }
 

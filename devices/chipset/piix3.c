@@ -231,6 +231,7 @@ void piix3_plug(struct device *dev, struct bus *bus, struct pci_bus *pci)
 {
     struct piix3 *d = (struct piix3 *)dev;
 
+    assert(pci_find(pci, 0)); /* the host bridge comes first, see piix3_plug's header */
     pci_add(pci, &d->fn);
     bus_map_ports(bus, RC_PORT, 1, &piix3_rc_ports, d);
 }
