@@ -513,6 +513,7 @@ void pit_set_listening(void *pit, bool on)
 
     pit_sync(p, 2);
     p->listening = on && p->edge;
+    pit_out_changed(p, 2, p->channel[2].at);
 }
 
 void pit_catch_up(void *pit)

@@ -22,8 +22,9 @@ void pit_set_gate2(struct device *dev, bool level);
 /*
  * Who hears channel 2. While listening is on, `edge` gets the level of OUT2 after each change in
  * the order of time, with the time of the change; edges that are due by themselves come late, at
- * the next pit_catch_up or guest access. It is also called, with the present level, when the
- * channel was programmed or gated anew: from then on catching up makes sense again.
+ * the next pit_catch_up or guest access. It is also called, with the present level, when listening
+ * is turned on and when the channel was programmed or gated anew: from then on catching up makes
+ * sense again.
  * Listening is part of the saved state; the wiring is not.
  */
 void pit_connect_speaker(struct device *dev, void (*edge)(void *opaque, bool level, u64 at_ns),
