@@ -154,7 +154,8 @@ void fpu_set_control(struct cpu *c, u16 cw)
     struct fpu *f = &c->fpu;
 
     f->cw = (cw & CW_WRITABLE) | CW_FIXED;
-    if (f->host != FPU_IN_MEMORY && fpu_status(c) & ~f->cw & SW_EXCEPTIONS)
+    if (f->host != FPU_IN_MEMORY && ~f->cw & SW_EXCEPTIONS &&
+        fpu_status(c) & ~f->cw & SW_EXCEPTIONS)
         fpu_release(c); /* an old exception was unmasked: it is pending from now on */
     if (f->host == FPU_IN_MEMORY) {
         fpu_settle(c);

@@ -1,12 +1,12 @@
 /*
- * x87 instructions as the interpreter's hot bodies take them: one host instruction each, on the
+ * x87 instructions as the interpreter's hot bodies take them: the host's own instruction, on the
  * state that fpu_hold has loaded.
  *
  *     if (fpu_fast(c)) {
- *         fpu_note(c, in);
- *         x87_fadd_m64(host_address_of_operand);
+ *         fpu_note(c, rip, fop);
+ *         x87_run(stub, host_address_of_operand);
  *     } else {
- *         the generic handler, op_FADD
+ *         the generic handler
  *     }
  *
  * Rules: a memory operand's address is known to be good before the x87 instruction runs, since that
@@ -28,11 +28,11 @@ static inline u16 fpu_opcode(const struct insn *in)
 }
 
 /* Note the last non-control instruction; after everything that can fault. */
-static inline void fpu_note(struct cpu *c, const struct insn *in)
+static inline void fpu_note(struct cpu *c, u64 rip, u16 fop)
 {
-    c->fpu.fip = c->rip;
+    c->fpu.fip = rip;
     c->fpu.fcs = c->seg[SEG_CS].sel;
-    c->fpu.fop = fpu_opcode(in);
+    c->fpu.fop = fop;
 }
 
 #if defined(__x86_64__)
@@ -43,68 +43,37 @@ static inline bool fpu_fast(const struct cpu *c)
     return likely(c->fpu.host == FPU_ON_HOST_MASKED) && likely(!(c->cr0 & (CR0_EM | CR0_TS)));
 }
 
-/* Memory forms; the operand has any alignment. */
-#define X87_LOAD(name, text, bytes)                                                                \
-    static inline void x87_##name(const void *p)                                                   \
-    {                                                                                              \
-        __asm__ volatile(text : : "m"(*(const u8(*)[bytes])p));                                    \
-    }
-#define X87_STORE(name, text, bytes)                                                               \
-    static inline void x87_##name(void *p)                                                         \
-    {                                                                                              \
-        __asm__ volatile(text : "=m"(*(u8(*)[bytes])p));                                           \
-    }
-
-X87_LOAD(fld_m32, "flds %0", 4)
-X87_LOAD(fld_m64, "fldl %0", 8)
-X87_LOAD(fld_m80, "fldt %0", 10)
-X87_LOAD(fild_m16, "filds %0", 2)
-X87_LOAD(fild_m32, "fildl %0", 4)
-X87_LOAD(fild_m64, "fildll %0", 8)
-X87_LOAD(fadd_m32, "fadds %0", 4)
-X87_LOAD(fadd_m64, "faddl %0", 8)
-X87_LOAD(fmul_m32, "fmuls %0", 4)
-X87_LOAD(fmul_m64, "fmull %0", 8)
-X87_LOAD(fsub_m32, "fsubs %0", 4)
-X87_LOAD(fsub_m64, "fsubl %0", 8)
-X87_LOAD(fsubr_m32, "fsubrs %0", 4)
-X87_LOAD(fsubr_m64, "fsubrl %0", 8)
-X87_LOAD(fdiv_m32, "fdivs %0", 4)
-X87_LOAD(fdiv_m64, "fdivl %0", 8)
-X87_LOAD(fdivr_m32, "fdivrs %0", 4)
-X87_LOAD(fdivr_m64, "fdivrl %0", 8)
-X87_LOAD(fcom_m32, "fcoms %0", 4)
-X87_LOAD(fcom_m64, "fcoml %0", 8)
-X87_LOAD(fcomp_m32, "fcomps %0", 4)
-X87_LOAD(fcomp_m64, "fcompl %0", 8)
-X87_STORE(fst_m32, "fsts %0", 4)
-X87_STORE(fst_m64, "fstl %0", 8)
-X87_STORE(fstp_m32, "fstps %0", 4)
-X87_STORE(fstp_m64, "fstpl %0", 8)
-X87_STORE(fstp_m80, "fstpt %0", 10)
-X87_STORE(fist_m16, "fists %0", 2)
-X87_STORE(fist_m32, "fistl %0", 4)
-X87_STORE(fistp_m16, "fistps %0", 2)
-X87_STORE(fistp_m32, "fistpl %0", 4)
-X87_STORE(fistp_m64, "fistpll %0", 8)
-
-#undef X87_LOAD
-#undef X87_STORE
-
-/* One stub for each register form: the instruction and RET; in op_x87.c. */
+/*
+ * Stubs, in op_x87.c: each instruction as it is and RET, four bytes. Register forms by opcode * 64
+ * + (ModRM & 63), memory forms by opcode * 8 + ModRM.reg with the operand at RSI.
+ */
 extern const u8 x87_register_stubs[512][4] __attribute__((visibility("hidden")));
+extern const u8 x87_memory_stubs[64][4] __attribute__((visibility("hidden")));
 
-/* The register form with this FOP, except those that read or write EFLAGS. */
-static inline void x87_register(u16 fop)
+static inline const void *x87_stub(const struct insn *in)
 {
-    const void *stub = x87_register_stubs[(fop >> 2 & 0x1C0) | (fop & 0x3F)];
+    u16 fop = fpu_opcode(in);
 
+    return in->modrm >= 0xC0 ? x87_register_stubs[(fop >> 2 & 0x1C0) | (fop & 0x3F)]
+                             : x87_memory_stubs[(fop >> 5 & 0x38) | (fop >> 3 & 7)];
+}
+
+/*
+ * Run a stub; `operand` is the host address of a memory form's operand, of any alignment. Not for
+ * what reads or writes EFLAGS: x87_call does those.
+ */
+static inline void x87_run(const void *stub, void *operand)
+{
     /* The call's return address must not land in a leaf function's red zone. */
     __asm__ volatile("lea -128(%%rsp), %%rsp\n\tcall *%0\n\tlea 128(%%rsp), %%rsp"
                      :
-                     : "r"(stub)
+                     : "r"(stub), "S"(operand)
                      : "memory");
 }
+
+/* The same with the arithmetic flags, in the form of cpu->aflags: FCMOVcc, FCOMI and their kin. */
+u16 x87_call(const void *stub, void *operand, unsigned aflags)
+    __attribute__((visibility("hidden")));
 
 /* FNSTSW AX and m16. */
 static inline u16 x87_fnstsw(void)

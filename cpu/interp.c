@@ -19,6 +19,7 @@
 
 #include "cpu/alu.h"
 #include "cpu/fpu.h"
+#include "cpu/fpu_inline.h"
 #include "cpu/op.h"
 #include "cpu/optab.h"
 #include "cpu/run.h"
@@ -55,7 +56,7 @@ static const void *const *interp_loop(struct cpu *c, u64 until, enum engine_stop
 #if HOT
 #include "cpu/interp_select.inc"
 #else
-static enum body select_body(const struct run *r, unsigned i)
+static enum body select_body(struct run *r, unsigned i)
 {
     return B_GENERIC;
 }

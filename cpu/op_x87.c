@@ -15,18 +15,16 @@
 
 #if defined(__x86_64__)
 
-/* Four bytes each: the instruction, RET, padding. Register forms: opcode * 64 + (ModRM & 63). */
 __asm__(".text\n"
+        ".globl x87_register_stubs, x87_memory_stubs, x87_call\n"
+        ".hidden x87_register_stubs, x87_memory_stubs, x87_call\n"
         ".p2align 4\n"
-        ".globl x87_register_stubs\n"
-        ".hidden x87_register_stubs\n"
         "x87_register_stubs:\n"
         ".set n, 0\n"
         ".rept 512\n"
         ".byte 0xD8 + (n >> 6), 0xC0 + (n & 63), 0xC3, 0xCC\n"
         ".set n, n + 1\n"
         ".endr\n"
-        /* Memory forms: opcode * 8 + ModRM.reg, operand (%rsi). */
         ".p2align 4\n"
         "x87_memory_stubs:\n"
         ".set n, 0\n"
@@ -43,10 +41,6 @@ __asm__(".text\n"
         "lahf\n"
         "seto %al\n"
         "ret\n");
-
-extern const u8 x87_memory_stubs[64][4] __attribute__((visibility("hidden")));
-u16 x87_call(const void *stub, void *operand, unsigned aflags)
-    __attribute__((visibility("hidden")));
 
 /* The bytes that a memory form reads or writes. SDM Vol. 2D, "Escape Opcode Instructions". */
 enum { R = 0, W = 0x80, BYTES = 0x7F };
@@ -85,8 +79,8 @@ static bool run_register(struct cpu *c, const struct insn *in)
     if (!fpu_check(c, in))
         return fpu_stopped(c);
     fpu_hold(c);
-    fpu_note(c, in);
-    x87_register(c->fpu.fop);
+    fpu_note(c, c->rip, fpu_opcode(in));
+    x87_run(x87_stub(in), NULL);
     exceptions_check(c, in, 0);
     return true;
 }
@@ -135,8 +129,8 @@ static bool run_memory(struct cpu *c, const struct insn *in)
     if (form & W ? !probe_bytes(c, in, off, bytes) : !read_bytes(c, in, off, operand, bytes))
         return false;
     fpu_hold(c);
-    fpu_note(c, in);
-    x87_call(x87_memory_stubs[(fop >> 8) * 8 + (fop >> 3 & 7)], operand, 0);
+    fpu_note(c, c->rip, fop);
+    x87_run(x87_stub(in), operand);
     raised = exceptions_check(c, in, off);
     /* All unmasked exceptions but Precision keep the result from memory (SDM "Numeric Overflow
      * Exception", "Numeric Underflow Exception"). */
@@ -148,13 +142,11 @@ static bool run_memory(struct cpu *c, const struct insn *in)
 /* FCMOVcc, FCOMI and their kin read or write EFLAGS. */
 static bool run_with_flags(struct cpu *c, const struct insn *in, u16 *flags)
 {
-    u16 fop = fpu_opcode(in);
-
     if (!fpu_check(c, in))
         return fpu_stopped(c);
     fpu_hold(c);
-    fpu_note(c, in);
-    *flags = x87_call(x87_register_stubs[(fop >> 2 & 0x1C0) | (fop & 0x3F)], NULL, c->aflags);
+    fpu_note(c, c->rip, fpu_opcode(in));
+    *flags = x87_call(x87_stub(in), NULL, c->aflags);
     exceptions_check(c, in, 0);
     return true;
 }
