@@ -29,6 +29,7 @@
 #include "devices/serial/debugcon.h"
 #include "devices/serial/parallel.h"
 #include "devices/serial/uart16550.h"
+#include "devices/sound/speaker.h"
 #include "devices/storage/fdc.h"
 #include "devices/storage/ide.h"
 #include "devices/video/vga.h"
@@ -276,16 +277,25 @@ static struct irq_line build_hpet(struct board *b)
     return hpet_pit(b->hpet);
 }
 
+static struct irq_line build_speaker(struct board *b)
+{
+    struct speaker_source timer = {b->pit, pit_set_listening, pit_catch_up};
+    struct device *speaker = speaker_create(b->clock, b->config->sound, timer);
+
+    pit_connect_speaker(b->pit, speaker_out2, speaker);
+    board_add(b, speaker);
+    return speaker_enable(speaker);
+}
+
 static void build_timers(struct board *b)
 {
     bool hpet = b->ioapic != NULL;
     struct irq_line irq0 = hpet ? build_hpet(b) : irq(b, 0);
     struct irq_line irq8 = hpet ? hpet_rtc(b->hpet) : irq(b, 8);
-    struct irq_line speaker = {0};
 
     board_add(b, b->pit = pit_create(b->bus, b->clock, irq0));
     board_add(b, b->rtc = rtc_create(b->bus, b->clock, irq8, rtc_epoch(b)));
-    board_add(b, port61_create(b->bus, b->clock, b->pit, speaker));
+    board_add(b, port61_create(b->bus, b->clock, b->pit, build_speaker(b)));
 }
 
 static void build_isa(struct board *b)
