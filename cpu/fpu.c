@@ -190,11 +190,14 @@ void fpu_set_control(struct cpu *c, u16 cw)
 
 #endif
 
+bool fpu_check_no_wait(struct cpu *c)
+{
+    return (likely(!(c->cr0 & (CR0_EM | CR0_TS))) && HAVE_FPU) || fault_raise(c, VEC_NM);
+}
+
 bool fpu_check(struct cpu *c, const struct insn *in)
 {
-    if (unlikely(c->cr0 & (CR0_EM | CR0_TS)) || !HAVE_FPU)
-        return fault_raise(c, VEC_NM);
-    return pending_check(c);
+    return fpu_check_no_wait(c) && pending_check(c);
 }
 
 bool fpu_check_wait(struct cpu *c)

@@ -71,6 +71,8 @@ static inline bool fpu_stopped(const struct cpu *c)
 {
     return !c->fault.pending;
 }
+/* For those that do not wait (FNSTSW ...): #NM alone. */
+bool fpu_check_no_wait(struct cpu *c);
 /* All of WAIT, where #NM takes both CR0.MP and TS: what its handler returns. */
 bool fpu_check_wait(struct cpu *c);
 /* The checks before an MMX instruction: #UD by EM, #NM by TS, then as fpu_check. */

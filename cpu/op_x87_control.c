@@ -11,15 +11,9 @@
 
 enum { ENV_MAX = 28, REGS_BYTES = 80, FOP_MASK = 0x7FF };
 
-/* Instructions without a wait: #NM only. */
-static bool check_no_wait(struct cpu *c)
-{
-    return !(c->cr0 & (CR0_EM | CR0_TS)) || fault_raise(c, VEC_NM);
-}
-
 bool op_FNCLEX(struct cpu *c, const struct insn *in)
 {
-    if (!check_no_wait(c))
+    if (!fpu_check_no_wait(c))
         return false;
     if (c->fpu.host != FPU_IN_MEMORY) {
 #if defined(__x86_64__)
@@ -34,7 +28,7 @@ bool op_FNCLEX(struct cpu *c, const struct insn *in)
 
 bool op_FNINIT(struct cpu *c, const struct insn *in)
 {
-    if (!check_no_wait(c))
+    if (!fpu_check_no_wait(c))
         return false;
     fpu_init(c);
     return true;
@@ -54,28 +48,28 @@ bool op_FLDCW(struct cpu *c, const struct insn *in)
 
 bool op_FNSTCW(struct cpu *c, const struct insn *in)
 {
-    return check_no_wait(c) && write_op(c, in, 0, c->fpu.cw);
+    return fpu_check_no_wait(c) && write_op(c, in, 0, c->fpu.cw);
 }
 
 bool op_FNSTSW(struct cpu *c, const struct insn *in)
 {
-    return check_no_wait(c) && write_op(c, in, 0, fpu_status(c));
+    return fpu_check_no_wait(c) && write_op(c, in, 0, fpu_status(c));
 }
 
 /* Interrupt control of the 8087, and the 80287's way to protected mode: nothing since the 387. */
 bool op_FNENI(struct cpu *c, const struct insn *in)
 {
-    return check_no_wait(c);
+    return fpu_check_no_wait(c);
 }
 
 bool op_FNDISI(struct cpu *c, const struct insn *in)
 {
-    return check_no_wait(c);
+    return fpu_check_no_wait(c);
 }
 
 bool op_FNSETPM(struct cpu *c, const struct insn *in)
 {
-    return check_no_wait(c);
+    return fpu_check_no_wait(c);
 }
 
 /* Images are aligned at their fields: 2 or 4 bytes. */
@@ -217,7 +211,7 @@ bool op_FNSTENV(struct cpu *c, const struct insn *in)
     unsigned bytes = env_bytes(in);
     u8 env[ENV_MAX];
 
-    if (!check_no_wait(c))
+    if (!fpu_check_no_wait(c))
         return false;
     fpu_leave(c);
     env_put(c, env, bytes);
@@ -246,7 +240,7 @@ bool op_FNSAVE(struct cpu *c, const struct insn *in)
     unsigned bytes = env_bytes(in), i;
     u8 image[ENV_MAX + REGS_BYTES];
 
-    if (!check_no_wait(c))
+    if (!fpu_check_no_wait(c))
         return false;
     fpu_leave(c);
     env_put(c, image, bytes);

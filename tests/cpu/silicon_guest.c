@@ -296,7 +296,8 @@ void guest_run(const struct silicon_code *code, const struct silicon_state *in, 
     cpubox_put(&guest.box, at, code->bytes, code->len);
     load_state(c, in);
     out->timeout = c->engine->run(c, c->count + RUN_LIMIT) != ENGINE_HALT;
-    save_state(c, out);
+    if (!out->timeout)
+        save_state(c, out);
     memset(filler, FILLER, sizeof filler);
     cpubox_put(&guest.box, at, filler, code->len);
     swap_memory(memory, false);
