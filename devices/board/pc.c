@@ -10,6 +10,7 @@
 #include "devices/board/board.h"
 
 #include "devices/chipset/apic_bus.h"
+#include "devices/chipset/coprocessor.h"
 #include "devices/chipset/dma.h"
 #include "devices/chipset/fwcfg.h"
 #include "devices/chipset/hpet.h"
@@ -81,9 +82,16 @@ static u8 acknowledge(void *opaque)
 static void ferr(void *opaque, bool level)
 {
     struct board *b = opaque;
-    struct irq_line irq13 = pic_line(b->pic, 13);
+    struct irq_line line = coprocessor_ferr(b->coprocessor);
 
-    irq_set(&irq13, level);
+    irq_set(&line, level);
+}
+
+static void set_ignne(void *opaque, unsigned n, bool level)
+{
+    struct board *b = opaque;
+
+    b->cpu->ignne = level;
 }
 
 static bool apic_base_write(void *opaque, u64 value)
@@ -245,6 +253,8 @@ static void build_interrupts(struct board *b)
     for (unsigned n = 0; n < 4; n++)
         pirq[n] = piix3_pirq(b->isa_bridge, n);
     b->pci = pci_bus_new(pirq);
+    b->coprocessor = coprocessor_create(b->bus, irq(b, 13), wire(b, set_ignne, 0));
+    board_add(b, b->coprocessor);
 }
 
 static void build_bridges(struct board *b)
