@@ -99,9 +99,16 @@ $(B)/tests/cpu/%: $(B)/tests/cpu/%.o $(B)/libbygone.a
 # Each names the sources that are to be instrumented.
 FUZZ_CC = clang
 $(B)/tests/fuzz/fuzz_decode: cpu/decode.c cpu/disasm.c cpu/optab_decode.c cpu/model.c
+FUZZ_OPTIONS = $(patsubst %,frontend/%.c,nearest options options_config options_table options_text text values)
+$(B)/tests/fuzz/fuzz_config: $(FUZZ_OPTIONS) $(B)/libbygone.a
+$(B)/tests/fuzz/fuzz_probe: frontend/probe.c
+$(B)/tests/fuzz/fuzz_script: frontend/script.c frontend/values.c frontend/nearest.c $(B)/libbygone.a
+$(B)/tests/fuzz/fuzz_monitor: frontend/commands.c frontend/commands_memory.c frontend/expression.c \
+	frontend/values.c $(B)/libbygone.a
 $(B)/tests/fuzz/%: tests/fuzz/%.c
 	$(call say,FUZZ,$@)
-	$(Q)mkdir -p $(@D) && $(FUZZ_CC) -std=gnu11 -O1 -g -I. -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $^
+	$(Q)mkdir -p $(@D) && $(FUZZ_CC) -std=gnu11 -O1 -g -I. -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+		$(filter -DHAVE_%,$(CFLAGS)) -o $@ $^ $(if $(filter %.a,$^),$(LDLIBS))
 
 check: all unit layers
 
