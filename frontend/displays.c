@@ -1,6 +1,10 @@
 /* The displays of this build, the preferred one first. */
 #include "frontend/frontend.h"
+#include "frontend/window.h"
 
 const struct frontend_display *const frontend_displays[] = {
+#ifdef HAVE_SDL2
+    &window_display,
+#endif
     NULL,
 };

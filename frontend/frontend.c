@@ -445,7 +445,6 @@ static int run_threads(struct frontend *f)
 {
     pthread_t machine, signals;
 
-    block_signals(true);
     if (pthread_create(&signals, NULL, signal_thread, f)) {
         fprintf(stderr, "bygone: the host has no thread left\n");
         return EXIT_HOST_FAILED;
@@ -460,7 +459,6 @@ static int run_threads(struct frontend *f)
     }
     pthread_cancel(signals);
     pthread_join(signals, NULL);
-    block_signals(false);
     return f->exit_code;
 }
 
@@ -516,6 +514,7 @@ int frontend_run(const struct frontend_setup *setup)
     display_frame_init(&f->view.frame);
     config_from_options(setup->options, setup->display != NULL, boot, &f->config);
     f->config.log = setup->log;
+    block_signals(true); /* also in threads that a display's libraries start */
     if (setup->display && !setup->display->start(f, err, sizeof err)) {
         fprintf(stderr, "%s\n", err);
         code = EXIT_HOST_FAILED;
@@ -524,6 +523,7 @@ int frontend_run(const struct frontend_setup *setup)
         if (setup->display)
             setup->display->stop(f);
     }
+    block_signals(false);
     display_frame_free(&f->back);
     display_frame_free(&f->view.frame);
     pthread_cond_destroy(&f->changed);

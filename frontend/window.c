@@ -1,0 +1,300 @@
+/*
+ * The window: its life and its events.
+ *
+ * The machine thread leaves a frame when asked for one, up to 60 times a second, and wakes us with
+ * an event. Nothing here waits for the machine but commands (frontend_command).
+ */
+#ifdef HAVE_SDL2
+#include "frontend/window.h"
+
+#include "frontend/window_private.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    FRAME_MS = 16,
+    HIDDEN_FRAME_MS = 500,
+    TITLE_MS = 500,
+    FIRST_WIDTH = 720, /* of the first picture, text */
+    FIRST_HEIGHT = 400,
+};
+
+/* ---- Life ---- */
+
+static bool is_set(const char *name)
+{
+    const char *value = getenv(name);
+
+    return value && *value;
+}
+
+static bool init_video(void)
+{
+    SDL_SetHint(SDL_HINT_NO_SIGNAL_HANDLERS, "1"); /* one thread of ours waits for signals */
+    SDL_SetHint(SDL_HINT_MOUSE_AUTO_CAPTURE, "0");
+    return !SDL_InitSubSystem(SDL_INIT_VIDEO);
+}
+
+static bool window_usable(void)
+{
+    return (is_set("DISPLAY") || is_set("WAYLAND_DISPLAY")) && init_video();
+}
+
+/* What to call the guest: the file it starts from, without folder. */
+static void name_guest(struct window *w)
+{
+    const struct options *o = frontend_options(w->f);
+    const char *name = o->kernel, *slash;
+    unsigned i;
+
+    for (i = 0; i < DRIVE_COUNT && !name; i++)
+        name = o->drive[i];
+    name = name ? name : o->cdrom ? o->cdrom : "PC";
+    slash = strrchr(name, '/');
+    snprintf(w->guest, sizeof w->guest, "%.60s", slash ? slash + 1 : name);
+}
+
+static bool window_start(struct frontend *f, char *err, size_t err_size)
+{
+    struct window *w;
+
+    if (!init_video()) {
+        snprintf(err, err_size, "window: %s; --display terminal or none works without",
+                 SDL_GetError());
+        return false;
+    }
+    w = calloc(1, sizeof *w);
+    if (!w) {
+        snprintf(err, err_size, "window: out of memory");
+        return false;
+    }
+    w->f = f;
+    w->wake_event = SDL_RegisterEvents(1);
+    name_guest(w);
+    frontend_set_display_data(f, w);
+    return true;
+}
+
+static struct scale_size desktop_size(const struct window *w)
+{
+    SDL_Rect r = {0};
+    int display = w->window ? SDL_GetWindowDisplayIndex(w->window) : 0;
+
+    if (SDL_GetDisplayUsableBounds(display < 0 ? 0 : display, &r))
+        return (struct scale_size){0};
+    return (struct scale_size){r.w, r.h};
+}
+
+static bool open_window(struct window *w)
+{
+    struct scale_size s = scale_window(FIRST_WIDTH, FIRST_HEIGHT, true, desktop_size(w));
+
+    w->window = SDL_CreateWindow("Bygone", SDL_WINDOWPOS_CENTERED, SDL_WINDOWPOS_CENTERED, s.w, s.h,
+                                 SDL_WINDOW_RESIZABLE | SDL_WINDOW_ALLOW_HIGHDPI);
+    w->renderer = w->window ? SDL_CreateRenderer(w->window, -1, 0) : NULL;
+    if (w->window && !w->renderer)
+        w->renderer = SDL_CreateRenderer(w->window, -1, SDL_RENDERER_SOFTWARE);
+    if (!w->renderer) {
+        fprintf(stderr, "window: %s; --display terminal or none works without\n", SDL_GetError());
+        return false;
+    }
+    w->followed_w = s.w;
+    w->followed_h = s.h;
+    w->focused = SDL_GetWindowFlags(w->window) & SDL_WINDOW_INPUT_FOCUS;
+    SDL_SetWindowMinimumSize(w->window, 160, 120);
+    SDL_StopTextInput(); /* keys are places here; input methods would swallow some */
+    SDL_EnableScreenSaver();
+    SDL_EventState(SDL_DROPFILE, SDL_ENABLE);
+    return true;
+}
+
+static void window_stop(struct frontend *f)
+{
+    struct window *w = frontend_display_data(f);
+
+    window_picture_forget(w);
+    free(w->input.paste);
+    if (w->renderer)
+        SDL_DestroyRenderer(w->renderer);
+    if (w->window)
+        SDL_DestroyWindow(w->window);
+    free(w);
+    SDL_Quit();
+}
+
+static void window_notify(struct frontend *f)
+{
+    struct window *w = frontend_display_data(f);
+    SDL_Event e = {.type = w->wake_event};
+
+    if (!atomic_exchange(&w->woken, true))
+        SDL_PushEvent(&e);
+}
+
+/* ---- State of the window ---- */
+
+void window_set_grab(struct window *w, bool grab)
+{
+    if (grab == w->grabbed)
+        return;
+    if (!grab)
+        window_input_release_all(w);
+    w->grabbed = grab;
+    SDL_SetRelativeMouseMode(grab);
+    SDL_SetWindowKeyboardGrab(w->window, grab); /* Alt-Tab and the like are for the guest then */
+    w->title_next = 0;
+}
+
+void window_set_fullscreen(struct window *w, bool fullscreen)
+{
+    if (SDL_SetWindowFullscreen(w->window, fullscreen ? SDL_WINDOW_FULLSCREEN_DESKTOP : 0))
+        return;
+    w->fullscreen = fullscreen;
+    w->dirty = true;
+}
+
+/* Give the window the size of a new picture, unless the user has chosen one. */
+static void follow_size(struct window *w)
+{
+    const struct window_picture *p = &w->picture;
+    struct scale_size s;
+
+    if (w->sized || w->fullscreen || SDL_GetWindowFlags(w->window) & SDL_WINDOW_MAXIMIZED)
+        return;
+    s = scale_window(p->width, p->height, p->text, desktop_size(w));
+    if (s.w == w->followed_w && s.h == w->followed_h)
+        return;
+    w->followed_w = s.w;
+    w->followed_h = s.h;
+    SDL_SetWindowSize(w->window, s.w, s.h);
+}
+
+static void show_title(struct window *w)
+{
+    char title[sizeof w->title];
+
+    if (!SDL_TICKS_PASSED(SDL_GetTicks(), w->title_next))
+        return;
+    w->title_next = SDL_GetTicks() + TITLE_MS;
+    if (w->status.paused)
+        snprintf(title, sizeof title, "%s - paused - Bygone", w->guest);
+    else
+        snprintf(title, sizeof title, "%s - %.0f %% - Bygone%s", w->guest, w->status.speed * 100,
+                 w->grabbed ? " - Right Ctrl lets the mouse go" : "");
+    if (!strcmp(title, w->title))
+        return;
+    strcpy(w->title, title);
+    SDL_SetWindowTitle(w->window, title);
+}
+
+/* ---- Events ---- */
+
+static void window_event(struct window *w, const SDL_WindowEvent *e)
+{
+    switch (e->event) {
+    case SDL_WINDOWEVENT_FOCUS_GAINED: w->focused = true; break;
+    case SDL_WINDOWEVENT_FOCUS_LOST:
+        w->focused = false;
+        window_input_release_all(w);
+        window_set_grab(w, false);
+        break;
+    case SDL_WINDOWEVENT_RESIZED:
+        /* By the user or the window manager; what we ask for comes as SIZE_CHANGED alone. */
+        if (!w->fullscreen && (e->data1 != w->followed_w || e->data2 != w->followed_h))
+            w->sized = true;
+        break;
+    case SDL_WINDOWEVENT_MINIMIZED:
+    case SDL_WINDOWEVENT_HIDDEN: w->hidden = true; break;
+    case SDL_WINDOWEVENT_RESTORED:
+    case SDL_WINDOWEVENT_SHOWN:
+    case SDL_WINDOWEVENT_EXPOSED: w->hidden = false; break;
+    default: break;
+    }
+    w->dirty = true;
+}
+
+static void handle(struct window *w, const SDL_Event *e)
+{
+    switch (e->type) {
+    case SDL_QUIT: frontend_quit(w->f, 0); break;
+    case SDL_WINDOWEVENT: window_event(w, &e->window); break;
+    case SDL_KEYDOWN:
+    case SDL_KEYUP: window_input_key(w, &e->key); break;
+    case SDL_MOUSEMOTION: window_input_motion(w, &e->motion); break;
+    case SDL_MOUSEBUTTONDOWN:
+    case SDL_MOUSEBUTTONUP: window_input_button(w, &e->button); break;
+    case SDL_MOUSEWHEEL: window_input_wheel(w, &e->wheel); break;
+    case SDL_RENDER_TARGETS_RESET:
+    case SDL_RENDER_DEVICE_RESET:
+        window_picture_forget(w);
+        w->dirty = true;
+        break;
+    default:
+        if (e->type == w->wake_event)
+            w->woken = false;
+        break;
+    }
+}
+
+/* Handle events for one frame's time. */
+static void wait_events(struct window *w)
+{
+    u32 until = SDL_GetTicks() + (w->hidden ? HIDDEN_FRAME_MS : FRAME_MS);
+    SDL_Event e;
+    u32 now;
+
+    for (;;) {
+        now = SDL_GetTicks();
+        if (SDL_TICKS_PASSED(now, until) || !SDL_WaitEventTimeout(&e, (int)(until - now)))
+            break;
+        handle(w, &e);
+        while (SDL_PollEvent(&e))
+            handle(w, &e);
+        window_input_flush(w);
+        if (frontend_is_finished(w->f))
+            break;
+    }
+}
+
+static void show(struct window *w)
+{
+    u32 width = w->picture.width, height = w->picture.height;
+    bool changed = window_picture_update(w);
+
+    if (width != w->picture.width || height != w->picture.height)
+        follow_size(w);
+    show_title(w);
+    if (w->hidden || !(changed || w->dirty))
+        return;
+    w->dirty = false;
+    window_picture_draw(w);
+    SDL_RenderPresent(w->renderer);
+}
+
+static void window_run(struct frontend *f)
+{
+    struct window *w = frontend_display_data(f);
+
+    if (!open_window(w)) {
+        frontend_quit(f, EXIT_HOST_FAILED);
+        return;
+    }
+    while (!frontend_is_finished(f)) {
+        frontend_request_frame(f);
+        wait_events(w);
+        window_input_tick(w);
+        show(w);
+    }
+}
+
+const struct frontend_display window_display = {
+    .name = "window",
+    .usable = window_usable,
+    .start = window_start,
+    .run = window_run,
+    .notify = window_notify,
+    .stop = window_stop,
+};
+#endif

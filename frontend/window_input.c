@@ -1,0 +1,191 @@
+/*
+ * Keyboard and mouse of the window.
+ *
+ * The right Ctrl key is the host key: with another key it commands us, alone it lets go of the
+ * mouse. The guest never sees it (the menu can send it). What the guest sees pressed is written
+ * down, so that nothing stays pressed when the window loses the keyboard.
+ */
+#ifdef HAVE_SDL2
+#include "devices/host/input.h"
+
+#include "frontend/window_keys.h"
+#include "frontend/window_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    SHIFT = 0x2A,
+    /* The BIOS buffers 15 keys, and a shell that shows a line is not always there to take them. */
+    PASTE_CHAR_MS = 20,
+    PASTE_LINE_MS = 120,
+};
+
+static void send_key(struct window *w, u16 key, bool down)
+{
+    frontend_key(w->f, key, down);
+    w->input.held[key] = down && key != KEY_PAUSE; /* that one has no break code */
+}
+
+static void host_key(struct window *w, bool down)
+{
+    struct window_input *in = &w->input;
+
+    if (down && !in->host_down)
+        in->host_used = false;
+    if (!down && in->host_down && !in->host_used)
+        window_set_grab(w, false);
+    in->host_down = down;
+}
+
+void window_input_key(struct window *w, const SDL_KeyboardEvent *e)
+{
+    SDL_Scancode code = e->keysym.scancode;
+    struct window_input *in = &w->input;
+    bool down = e->type == SDL_KEYDOWN;
+    u16 key = window_key((int)code);
+
+    if (code == WINDOW_HOST_KEY) {
+        host_key(w, down);
+        return;
+    }
+    if (e->repeat || (u32)code >= SDL_NUM_SCANCODES)
+        return; /* the guest's keyboard repeats by itself */
+    if (in->host_down && down) {
+        in->host_used = true;
+        in->swallowed[code] = true;
+        window_host_key(w, code);
+        return;
+    }
+    if (in->swallowed[code]) {
+        in->swallowed[code] = down;
+        return;
+    }
+    if (key && (down || in->held[key]))
+        send_key(w, key, down);
+}
+
+/* ---- Mouse ---- */
+
+static u8 button_bit(u8 button)
+{
+    switch (button) {
+    case SDL_BUTTON_LEFT: return MOUSE_LEFT;
+    case SDL_BUTTON_RIGHT: return MOUSE_RIGHT;
+    case SDL_BUTTON_MIDDLE: return MOUSE_MIDDLE;
+    case SDL_BUTTON_X1: return MOUSE_SIDE;
+    case SDL_BUTTON_X2: return MOUSE_EXTRA;
+    default: return 0;
+    }
+}
+
+void window_input_flush(struct window *w)
+{
+    struct window_input *in = &w->input;
+
+    if (in->dx || in->dy || in->dz)
+        frontend_mouse(w->f, in->dx, in->dy, in->dz, in->buttons);
+    in->dx = in->dy = in->dz = 0;
+}
+
+void window_input_motion(struct window *w, const SDL_MouseMotionEvent *e)
+{
+    if (!w->grabbed)
+        return;
+    w->input.dx += e->xrel;
+    w->input.dy += e->yrel;
+}
+
+void window_input_button(struct window *w, const SDL_MouseButtonEvent *e)
+{
+    struct window_input *in = &w->input;
+    bool down = e->type == SDL_MOUSEBUTTONDOWN;
+    u8 bit = button_bit(e->button), buttons;
+
+    if (!w->grabbed) {
+        /* This click is for us: it takes the mouse. */
+        if (down && e->button == SDL_BUTTON_LEFT)
+            window_set_grab(w, true);
+        return;
+    }
+    window_input_flush(w);
+    buttons = down ? in->buttons | bit : in->buttons & (u8)~bit;
+    if (buttons == in->buttons)
+        return;
+    in->buttons = buttons;
+    frontend_mouse(w->f, 0, 0, 0, buttons);
+}
+
+void window_input_wheel(struct window *w, const SDL_MouseWheelEvent *e)
+{
+    if (w->grabbed) /* SDL counts away from the user, mice towards him */
+        w->input.dz -= e->direction == SDL_MOUSEWHEEL_FLIPPED ? -e->y : e->y;
+}
+
+void window_input_release_all(struct window *w)
+{
+    struct window_input *in = &w->input;
+    unsigned key;
+
+    for (key = 0; key < WINDOW_KEYS; key++)
+        if (in->held[key])
+            send_key(w, (u16)key, false);
+    window_input_flush(w);
+    if (in->buttons)
+        frontend_mouse(w->f, 0, 0, 0, 0);
+    in->buttons = 0;
+    in->host_down = false;
+    memset(in->swallowed, 0, sizeof in->swallowed);
+}
+
+/* ---- Typing a text ---- */
+
+void window_input_paste(struct window *w, const char *text)
+{
+    struct window_input *in = &w->input;
+
+    free(in->paste);
+    in->paste = strdup(text);
+    in->paste_at = 0;
+    in->paste_next = SDL_GetTicks();
+}
+
+bool window_input_busy(const struct window *w)
+{
+    return w->input.paste;
+}
+
+static void type_char(struct window *w, char c)
+{
+    bool shift;
+    u16 key;
+
+    if (!key_for_char(c, &key, &shift))
+        return; /* a US keyboard has no such character */
+    if (shift)
+        frontend_key(w->f, SHIFT, true);
+    frontend_key(w->f, key, true);
+    frontend_key(w->f, key, false);
+    if (shift)
+        frontend_key(w->f, SHIFT, false);
+}
+
+void window_input_tick(struct window *w)
+{
+    struct window_input *in = &w->input;
+    char c;
+
+    if (!in->paste || !SDL_TICKS_PASSED(SDL_GetTicks(), in->paste_next))
+        return;
+    c = in->paste[in->paste_at++];
+    if (!c) {
+        free(in->paste);
+        in->paste = NULL;
+        return;
+    }
+    if (c == '\r' && in->paste[in->paste_at] == '\n')
+        return; /* one Enter a line is enough */
+    type_char(w, c);
+    in->paste_next = SDL_GetTicks() + (c == '\n' || c == '\r' ? PASTE_LINE_MS : PASTE_CHAR_MS);
+}
+#endif
