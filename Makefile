@@ -105,6 +105,8 @@ $(B)/tests/fuzz/fuzz_probe: frontend/probe.c
 $(B)/tests/fuzz/fuzz_script: frontend/script.c frontend/values.c frontend/nearest.c $(B)/libbygone.a
 $(B)/tests/fuzz/fuzz_monitor: frontend/commands.c frontend/commands_memory.c frontend/expression.c \
 	frontend/values.c $(B)/libbygone.a
+$(B)/tests/fuzz/fuzz_chipset: $(wildcard base/*.c mmu/*.c devices/*.c devices/chipset/*.c devices/serial/*.c \
+	devices/host/chr*.c devices/host/quiet.c)
 $(B)/tests/fuzz/%: tests/fuzz/%.c
 	$(call say,FUZZ,$@)
 	$(Q)mkdir -p $(@D) && $(FUZZ_CC) -std=gnu11 -O1 -g -I. -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
