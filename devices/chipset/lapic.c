@@ -825,19 +825,27 @@ struct irq_line lapic_lint(struct device *dev, unsigned n)
     return (struct irq_line){lapic_set_lint, dev, n};
 }
 
+/* "none" or the vector in hexadecimal. */
+static const char *vector_text(int vector, char text[8])
+{
+    snprintf(text, 8, vector < 0 ? "none" : "%02X", (unsigned)vector & 0xFF);
+    return text;
+}
+
 void lapic_describe(struct device *dev, char *out, size_t out_size)
 {
     struct lapic *l = (struct lapic *)dev;
+    char waiting[8], serving[8];
 
-    snprintf(out, out_size,
-             "%s: base %llX id %02X tpr %02X ppr %02X svr %03X ldr %02X dfr %X esr %02X\n"
-             "  lvt timer %05X lint0 %05X lint1 %05X error %05X\n"
-             "  timer %08X of %08X, divided by %llu\n"
-             "  highest waiting %02X, in service %02X (-1: none)\n",
-             l->dev.instance, (unsigned long long)l->base, l->id, l->tpr, lapic_ppr(l), l->svr,
-             l->ldr, l->dfr, l->esr, lapic_lvt_value(l, REG_LVT_TIMER),
-             lapic_lvt_value(l, REG_LVT_LINT0), lapic_lvt_value(l, REG_LVT_LINT1),
-             lapic_lvt_value(l, REG_LVT_ERROR), timer_current(l), l->timer_initial,
-             (unsigned long long)timer_tick_ns(l) / LAPIC_TICK_NS, bits_highest(l->irr),
-             bits_highest(l->isr));
+    snprintf(
+        out, out_size,
+        "%s: base %llX id %02X tpr %02X ppr %02X svr %03X ldr %02X dfr %X esr %02X\n"
+        "  lvt timer %05X lint0 %05X lint1 %05X error %05X\n"
+        "  timer %08X of %08X, divided by %llu\n"
+        "  highest waiting %s, in service %s\n",
+        l->dev.instance, (unsigned long long)l->base, l->id, l->tpr, lapic_ppr(l), l->svr, l->ldr,
+        l->dfr, l->esr, lapic_lvt_value(l, REG_LVT_TIMER), lapic_lvt_value(l, REG_LVT_LINT0),
+        lapic_lvt_value(l, REG_LVT_LINT1), lapic_lvt_value(l, REG_LVT_ERROR), timer_current(l),
+        l->timer_initial, (unsigned long long)timer_tick_ns(l) / LAPIC_TICK_NS,
+        vector_text(bits_highest(l->irr), waiting), vector_text(bits_highest(l->isr), serving));
 }
