@@ -1,5 +1,5 @@
 # Bygone's build. `make help` lists what it can do. Variables: B (build folder), SAN=1 (address and
-# undefined-behaviour sanitizers), V=1 (show commands), MINIMAL=1 (libc and zlib alone).
+# undefined-behaviour sanitizers), V=1 (show commands), MINIMAL=1 (libc and zlib alone), JOBS.
 .DEFAULT_GOAL := all
 B ?= $(if $(SAN),build-asan,build)$(if $(MINIMAL),-minimal)
 CC = gcc
@@ -32,16 +32,18 @@ $(eval $(call optional,INIH,inih))
 $(eval $(call optional,NCURSES,ncursesw))
 $(eval $(call optional,EDIT,libedit))
 
-LIB_SRC := $(filter-out frontend/main.c,$(shell find base mmu cpu jit devices frontend -name '*.c' | sort))
+LIB_SRC := $(filter-out frontend/main.c,$(shell find base mmu cpu jit devices frontend -name '*.c' 2>/dev/null | sort))
 LIB_OBJ := $(LIB_SRC:%.c=$(B)/%.o) $(B)/devices/board/bootrom.o
 UNIT_SRC := $(shell find tests/unit -name 'test_*.c' | sort)
 UNIT := $(UNIT_SRC:%.c=$(B)/%)
 SUPPORT_OBJ := $(patsubst %.c,$(B)/%.o,$(wildcard tests/support/*.c))
 
-all: bygone
+JOBS ?= $(shell nproc)
 
-bygone: $(B)/bygone
-	$(Q)ln -sf $< $@
+all: bygone ## build ./bygone and the tour
+
+bygone: $(B)/bygone FORCE
+	$(Q)[ "$$(readlink $@)" = $< ] || ln -sf $< $@
 
 $(B)/bygone: $(B)/frontend/main.o $(B)/libbygone.a
 	$(call say,LD,$@)
@@ -72,6 +74,16 @@ $(B)/devices/board/bootrom.o: devices/board/bootrom.S $(B)/bios/bootrom.bin
 	$(call say,AS,$<)
 	$(Q)mkdir -p $(@D) && $(CC) -c -DBOOTROM='"$(B)/bios/bootrom.bin"' -o $@ $<
 
+# The tour: a floppy of ours that `bygone` boots when it is given nothing.
+$(B)/bios/tour.o: bios/tour.S $(wildcard bios/tour_*.inc)
+	$(call say,AS,$<)
+	$(Q)mkdir -p $(@D) && $(CC) -m32 -c -Ibios -o $@ $<
+
+roms/tour.img: $(B)/bios/tour.o
+	$(call say,IMG,$@)
+	$(Q)ld -m elf_i386 -Ttext 0x7c00 --oformat binary -o $(B)/bios/tour.bin $<
+	$(Q)cp $(B)/bios/tour.bin $@ && truncate -s 1440K $@
+
 # Rebuild everything when the flags change.
 $(B)/flags: FORCE
 	$(Q)mkdir -p $(B) && echo '$(CC) $(CFLAGS)' | cmp -s - $@ || echo '$(CC) $(CFLAGS)' > $@
@@ -88,6 +100,7 @@ unit: $(UNIT)
 	$(Q)for t in $(UNIT); do $$t || exit 1; done
 
 # Programs that compare the processor with other implementations; see the top of each source.
+CPU_TESTS := $(addprefix $(B)/tests/cpu/,vectors testfloat silicon decode_oracle)
 $(B)/tests/cpu/decode_oracle: LDLIBS += -lcapstone -lZydis
 $(B)/tests/cpu/testfloat: $(B)/tests/support/cpubox.o
 $(B)/tests/cpu/silicon: $(patsubst %.c,$(B)/%.o,$(wildcard tests/cpu/silicon_*.c)) $(B)/tests/support/cpubox.o
@@ -95,37 +108,89 @@ $(B)/tests/cpu/%: $(B)/tests/cpu/%.o $(B)/libbygone.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS)
 
-# libFuzzer targets, run by hand: make build/tests/fuzz/fuzz_decode && build/tests/fuzz/fuzz_decode.
-# Each names the sources that are to be instrumented.
+# libFuzzer targets: the whole library instrumented, in a build folder of its own.
+FUZZ_B = build-fuzz
 FUZZ_CC = clang
-$(B)/tests/fuzz/fuzz_decode: cpu/decode.c cpu/disasm.c cpu/optab_decode.c cpu/model.c
-FUZZ_OPTIONS = $(patsubst %,frontend/%.c,nearest options options_config options_table options_text text values)
-$(B)/tests/fuzz/fuzz_config: $(FUZZ_OPTIONS) $(B)/libbygone.a
-$(B)/tests/fuzz/fuzz_probe: frontend/probe.c
-$(B)/tests/fuzz/fuzz_script: frontend/script.c frontend/values.c frontend/nearest.c $(B)/libbygone.a
-$(B)/tests/fuzz/fuzz_monitor: frontend/commands.c frontend/commands_memory.c frontend/expression.c \
-	frontend/values.c $(B)/libbygone.a
-$(B)/tests/fuzz/fuzz_chipset: $(wildcard base/*.c mmu/*.c devices/*.c devices/chipset/*.c devices/serial/*.c \
-	devices/host/chr*.c devices/host/quiet.c)
-$(B)/tests/fuzz/%: tests/fuzz/%.c
-	$(call say,FUZZ,$@)
-	$(Q)mkdir -p $(@D) && $(FUZZ_CC) -std=gnu11 -O1 -g -I. -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-		$(filter -DHAVE_%,$(CFLAGS)) -o $@ $^ $(if $(filter %.a,$^),$(LDLIBS))
+FUZZ_SAN = -fsanitize=address,undefined -fno-sanitize-recover=all
+FUZZ := $(patsubst tests/fuzz/%.c,$(FUZZ_B)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_PARTS := $(patsubst %.c,$(B)/%.o,$(filter-out tests/fuzz/fuzz_%,$(wildcard tests/fuzz/*.c)))
+SECONDS ?= 60
 
-check: all unit layers
+ifdef FUZZING
+CFLAGS += $(FUZZ_SAN) -fsanitize=fuzzer-no-link -fno-omit-frame-pointer
+LDFLAGS += $(FUZZ_SAN)
+$(B)/cpu/interp.o: CFLAGS += -fno-sanitize=all
+$(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(FUZZ_PARTS) $(B)/libbygone.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
+endif
 
-layers:
+fuzz-build:
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) B=$(FUZZ_B) CC=$(FUZZ_CC) AR=ar FUZZING=1 $(FUZZ)
+
+fuzz: fuzz-build ## SECONDS=60 [TARGET=decode]: run some of the fuzzers, others each day
+	$(Q)tests/fuzz/run.sh $(FUZZ_B) $(SECONDS) $(TARGET)
+
+test-programs: $(UNIT) $(CPU_TESTS)
+
+run: ## install what is missing, build, prepare the default guest, boot it
+	$(Q)tests/support/setup.sh run
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all
+	$(Q)roms/run-guest.sh
+
+test: ## install what is missing, build, run every test
+	$(Q)tests/support/setup.sh test
+	$(Q)$(MAKE) --no-print-directory -k -j$(JOBS) all test-programs
+	$(Q)B=$(B) JOBS=$(JOBS) tests/run.sh
+
+test-all: ## the long tests too; goes on where it was stopped
+	$(Q)tests/support/setup.sh test
+	$(Q)$(MAKE) --no-print-directory -k -j$(JOBS) all test-programs
+	$(Q)B=$(B) JOBS=$(JOBS) tests/run.sh --all
+
+check: ## quick: build, unit tests, layers
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all $(UNIT)
+	$(Q)$(MAKE) --no-print-directory layers
+	$(Q)B=$(B) JOBS=$(JOBS) tests/run.sh unit/
+
+asan: ## the unit tests under address and undefined-behaviour sanitizers
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) SAN=1 asan-programs
+	$(Q)B=build-asan JOBS=$(JOBS) tests/run.sh unit/
+
+asan-programs: $(UNIT)
+
+layers: ## check that includes go one way
 	$(Q)tests/support/layers.sh
+
+lint: ## formatting, forbidden words, static analysis
+	$(Q)tests/support/lint.sh
+
+bench: all ## speed beside QEMU and Bochs; writes docs/performance.md (half an hour, idle machine)
+	$(Q)tests/support/setup.sh bench
+	$(Q)tests/bench/perf.sh
+
+PREFIX ?= /usr/local
+install: all ## PREFIX=/usr/local DESTDIR=
+	install -D -m 755 $(B)/bygone $(DESTDIR)$(PREFIX)/bin/bygone
+	install -D -m 644 docs/bygone.1 $(DESTDIR)$(PREFIX)/share/man/man1/bygone.1
+	install -D -m 644 roms/tour.img $(DESTDIR)$(PREFIX)/share/bygone/roms/tour.img
+
+help:
+	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' Makefile | expand -t 14
 
 # The AML of the ACPI tables; needs iasl, so the result is kept in the repository.
 dsdt: FORCE
 	$(Q)devices/chipset/mkdsdt.sh devices/chipset/dsdt.asl > devices/chipset/dsdt.h.new
 	$(Q)mv devices/chipset/dsdt.h.new devices/chipset/dsdt.h
 
-clean:
-	rm -rf build build-* bygone
+clean: ## remove what was built
+	rm -rf build build-* bygone roms/tour.img
+
+distclean: clean ## clean, and the downloaded guest
+	rm -rf roms/cache
 
 FORCE:
-.PHONY: all unit check layers clean FORCE
+.PHONY: all run test test-all test-programs check asan asan-programs layers lint fuzz fuzz-build \
+	bench install help dsdt unit clean distclean FORCE
 .PRECIOUS: $(B)/%.o
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -369,7 +369,7 @@ int main(int argc, char **argv)
     int n = scandir(folder, &files, is_vector_file, alphasort), i;
 
     if (n <= 0) {
-        printf("testfloat: no vectors in %s\n0 passed, 0 failed, 1 skipped\n", folder);
+        printf("skipped: TestFloat (no vectors in %s)\n0 passed, 0 failed, 1 skipped\n", folder);
         return 0;
     }
     if (!cpubox_open(&r.box, "pentium2")) {

@@ -517,7 +517,7 @@ static bool run_folder(const char *dir, bool engine, unsigned verbose, struct fi
     int n = scandir(dir, &names, is_vector_file, alphasort);
 
     if (n < 0) {
-        printf("%s: no such folder, skipped\n", dir);
+        printf("skipped: vectors (no folder %s)\n", dir);
         total->skipped++;
         return true;
     }

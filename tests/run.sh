@@ -1,0 +1,166 @@
+#!/bin/sh
+# run.sh [--all] [--list] [NAME...]: run the test programs and add up what they say.
+#
+# A test is a program: a unit test (Criterion, tests/unit), a comparison of the processor with
+# vectors, other decoders or the host (tests/cpu), a run of real guests (tests/boot). NAME chooses
+# those whose names contain it. --all adds the long ones and goes on where an interrupted run
+# stopped: what has passed with this build is not run again. The last line: N passed, N failed, N skipped.
+#
+# Environment: B (build), JOBS (processors), SHARED (../shared: vectors and guests that are not
+# part of the project), LIMIT (seconds a test may take; 900, with --all 7200), STOP_AFTER (--all:
+# start nothing more after so many seconds, and say what was left out).
+set -u
+cd "$(dirname "$0")/.." || exit 70
+B=${B:-build}
+JOBS=${JOBS:-$(nproc)}
+SHARED=${SHARED:-../shared}
+here=tests/run.sh
+
+# ---- One test: run.sh --one RESULTS NAME COMMAND... ----
+
+# TAP of Criterion to "passed failed skipped".
+count_tap() {
+	awk '/^ok .*# SKIP/ { s++; next } /^ok / { p++ } /^not ok / { f++ } END { print p + 0, f + 0, s + 0 }' "$1"
+}
+
+# The last line that says "N passed, N failed, N skipped".
+count_line() {
+	sed -n 's/.*\<\([0-9]*\) passed, \([0-9]*\) failed, \([0-9]*\) skipped.*/\1 \2 \3/p' "$1" | tail -n 1
+}
+
+one() {
+	res=$1 name=$2
+	shift 2
+	log=$res/$(echo "$name" | tr / _)
+	if [ -n "${STOP_AT:-}" ] && [ "$(date +%s)" -ge "$STOP_AT" ]; then
+		echo "$name" > "$log.left"
+		return
+	fi
+	rm -f "$log".*
+	start=$(date +%s)
+	case $name in unit/*) set -- "$@" -j1 --tap="$log.tap" ;; esac
+	# Through a pipe: some tests limit the size of files.
+	{
+		timeout "$LIMIT" "$@"
+		echo $? > "$log.code"
+	} 2>&1 < /dev/null | cat > "$log.log"
+	code=$(cat "$log.code")
+	case $name in
+	unit/*) counts=$(count_tap "$log.tap" 2>/dev/null) ;;
+	*) counts=$(count_line "$log.log") ;;
+	esac
+	# shellcheck disable=SC2086
+	set -- ${counts:-0 0 0}
+	# A program that ends badly without naming a failed test is one itself.
+	[ $code != 0 ] && [ "$2" = 0 ] && set -- "$1" 1 "$3"
+	[ $code = 0 ] && [ "$1$2$3" = 000 ] && set -- 0 1 0
+	echo "$1 $2 $3 $name $code" > "$log.result"
+	took=$(($(date +%s) - start))
+	if [ "$2" = 0 ]; then
+		printf 'ok    %-34s %9s passed%s  (%s s)\n' "$name" "$1" "$([ "$3" = 0 ] || echo ", $3 skipped")" $took
+	else
+		[ $code = 124 ] && echo "$name: stopped after $LIMIT s" >> "$log.log"
+		{
+			printf 'FAIL  %-34s %9s passed, %s failed  (%s s, exit code %s)\n' "$name" "$1" "$2" $took $code
+			tail -n 40 "$log.log" | sed 's/^/      | /'
+		} >&2
+	fi
+}
+
+if [ "${1:-}" = --one ]; then
+	shift
+	one "$@"
+	exit 0
+fi
+
+# ---- All ----
+
+all=false list=false names=
+for a; do
+	case $a in
+	--all) all=true ;;
+	--list) list=true ;;
+	-*) sed -n '2,12p' "$here" >&2; exit 64 ;;
+	*) names="$names $a" ;;
+	esac
+done
+if $all; then LIMIT=${LIMIT:-7200}; else LIMIT=${LIMIT:-900}; fi
+
+# The tests, one a line: name, command. The longest first, so that the processors end together.
+jobs_of() {
+	if [ -x tests/boot/run.sh ]; then
+		for t in $(tests/boot/run.sh --list $($all && echo --all)); do
+			echo "boot/$t tests/boot/run.sh $t"
+		done
+	fi
+	count=1000000
+	$all && count=50000000
+	echo "cpu/silicon $B/tests/cpu/silicon --count $count"
+	$all && echo "cpu/silicon-other-seed $B/tests/cpu/silicon --count $count --seed 20"
+	for v in sst286-dev sst8086-dev; do
+		echo "cpu/vectors-$v $B/tests/cpu/vectors $SHARED/vectors/$v"
+	done
+	echo "cpu/testfloat $B/tests/cpu/testfloat $SHARED/vectors/testfloat"
+	for v in sst286-dev sst8086-dev; do
+		echo "cpu/vectors-engine-$v $B/tests/cpu/vectors --engine $SHARED/vectors/$v"
+	done
+	echo "cpu/decode-oracle $B/tests/cpu/decode_oracle"
+	for t in tests/support/test_*.sh; do
+		[ -x "$t" ] && echo "script/$(basename "$t" .sh) $t"
+	done
+	find tests/unit -name 'test_*.c' | sort | while read -r src; do
+		t=${src%.c}
+		echo "unit/$(basename "$(dirname "$src")")/$(basename "$t" | sed s/test_//) $B/$t"
+	done
+}
+chosen() {
+	jobs_of | while read -r name command; do
+		[ -z "$names" ] && echo "$name $command" && continue
+		for n in $names; do
+			case $name in *"$n"*) echo "$name $command"; break ;; esac
+		done
+	done
+}
+if $list; then
+	chosen | sed 's/ .*//'
+	exit 0
+fi
+
+res=$B/test-results
+$all && res=$B/test-results-all
+mkdir -p "$res"
+# With --all keep what has passed since the programs were built.
+for r in "$res"/*; do
+	case $r in *.result) ;; *) continue ;; esac
+	if $all && [ "$r" -nt "$B/libbygone.a" ]; then
+		read -r p f s name code < "$r"
+		[ "$f" = 0 ] && continue
+	fi
+	rm -f "$r"
+done
+rm -f "$res"/*.left
+[ -n "${STOP_AFTER:-}" ] && STOP_AT=$(($(date +%s) + STOP_AFTER)) && export STOP_AT
+export B JOBS SHARED LIMIT
+
+chosen > "$res/jobs"
+while read -r name command; do
+	log=$res/$(echo "$name" | tr / _)
+	[ -e "$log.result" ] && continue
+	program=${command%% *}
+	if [ ! -x "$program" ]; then
+		echo "0 0 1 $name 0" > "$log.result"
+		echo "skipped: $name ($program could not be built)" > "$log.log"
+		continue
+	fi
+	printf '%s\0' "$name $command"
+done < "$res/jobs" | xargs -0 -r -P "$JOBS" -I@ sh -c "exec $here --one $res @"
+
+echo
+cat "$res"/*.log 2>/dev/null | grep -aE '^skipped: ' | sort | uniq
+if ls "$res"/*.left > /dev/null 2>&1; then
+	echo "Left out, for want of time (run again to go on): $(cat "$res"/*.left | tr '\n' ' ')"
+fi
+failed=$(cat "$res"/*.result | awk '$2 { printf " %s", $4 }')
+[ -n "$failed" ] && echo "Failed:$failed; logs are in $res"
+cat "$res"/*.result | awk '{ p += $1; f += $2; s += $3 } END {
+	printf "%d passed, %d failed, %d skipped\n", p, f, s; exit f > 0 }'
