@@ -162,7 +162,8 @@ asan-programs: $(UNIT)
 layers: ## check that includes go one way
 	$(Q)tests/support/layers.sh
 
-lint: ## formatting, forbidden words, static analysis
+lint: $(B)/libbygone.a ## formatting, forbidden words, x87 opcodes, static analysis
+	$(Q)tests/support/x87free.sh $(B)
 	$(Q)tests/support/lint.sh
 
 bench: all ## speed beside QEMU and Bochs; writes docs/performance.md (half an hour, idle machine)

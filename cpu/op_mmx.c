@@ -293,8 +293,8 @@ WHOLE(PSRLQ, b > 63 ? 0 : a >> b)
         return binary(c, in, shift_##NAME);                                                        \
     }
 
-SHIFT(PSLLW, uw, a << n)
-SHIFT(PSLLD, ud, a << n)
+SHIFT(PSLLW, uw, (u64)a << n)
+SHIFT(PSLLD, ud, (u64)a << n)
 SHIFT(PSRLW, uw, a >> n)
 SHIFT(PSRLD, ud, a >> n)
 SHIFT(PSRAW, sw, a >> n)

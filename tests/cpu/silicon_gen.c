@@ -211,7 +211,7 @@ static bool row_allowed(const struct gen *g, u16 row)
     const struct optab_row *o = &optab_rows[row];
 
     if (!model_has(guest_model(), o->feature) || o->feature == FEAT_ONLY_8086 ||
-        o->feature == FEAT_LM || o->attr & ATTR_ONLY64)
+        o->feature == FEAT_ONLY_386 || o->feature == FEAT_LM || o->attr & ATTR_ONLY64)
         return false;
     for (size_t i = 0; i < ARRAY_LEN(left_out); i++)
         if (name_is(row, left_out[i]))

@@ -377,8 +377,11 @@ int main(int argc, char **argv)
         return 71;
     }
     cpubox_flat32(&r.box);
-    for (i = 0; i < n; i++)
+    for (i = 0; i < n; i++) {
         run_file(&r, folder, files[i]->d_name);
+        free(files[i]);
+    }
+    free(files);
     printf("%llu passed, %llu failed, %llu skipped\n", (unsigned long long)r.passed,
            (unsigned long long)r.failed, (unsigned long long)r.skipped);
     cpubox_close(&r.box);
