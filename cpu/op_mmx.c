@@ -256,7 +256,7 @@ static u64 unpack_words(union mm x, union mm y, unsigned first)
 }
 
 WHOLE(PAND, (a & b))
-WHOLE(PANDN, ~a & b)
+WHOLE(PANDN, (~a & b))
 WHOLE(POR, a | b)
 WHOLE(PXOR, a ^ b)
 WHOLE(PMADDWD, multiply_add((union mm){a}, (union mm){b}))
