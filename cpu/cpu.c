@@ -171,7 +171,9 @@ void cpu_reset(struct cpu *c, bool power_on)
 /* No T entries for pages with a data breakpoint: their accesses take the slow path, which looks. */
 static bool page_is_watched(void *opaque, u64 linear_page)
 {
-    return debug_watches_page(opaque, linear_page);
+    const struct cpu *c = opaque;
+
+    return (c->dr[7] & 0xFF) && debug_watches_page(c, linear_page);
 }
 
 struct cpu *cpu_new(const struct cpu_model *model, const struct engine *engine, struct bus *bus,
