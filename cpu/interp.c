@@ -258,7 +258,7 @@ generic:
             *why = ENGINE_SHUTDOWN;
             return NULL;
         }
-        goto enter;
+        goto halted_or_enter;
     }
     if (likely(!(in->flags & INSN_ENDS) && !c->attention && !c->special &&
                c->next_rip == (u32)(c->rip + in->len) && kills == run_kills(e->runs))) {
@@ -270,6 +270,7 @@ generic:
     c->count += c->run_index + 1;
     c->run_index = 0;
     c->rip = c->next_rip;
+halted_or_enter:
     if (unlikely(c->halted)) {
         *why = ENGINE_HALT;
         return NULL;
