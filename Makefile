@@ -58,7 +58,7 @@ $(B)/%.o: %.c $(B)/flags
 	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) -c -o $@ $<
 
 # Each body of the interpreter keeps its own indirect jump.
-$(B)/cpu/interp.o: CFLAGS += -fno-gcse -fno-crossjumping
+$(B)/cpu/interp.o: CFLAGS += $(if $(findstring clang,$(CC)),,-fno-gcse -fno-crossjumping)
 ifdef SAN
 # Instrumented it takes minutes to compile, and its memory accesses are to guest memory anyway.
 $(B)/cpu/interp.o: CFLAGS += -fno-sanitize=all
@@ -117,7 +117,7 @@ FUZZ_PARTS := $(patsubst %.c,$(B)/%.o,$(filter-out tests/fuzz/fuzz_%,$(wildcard 
 SECONDS ?= 60
 
 ifdef FUZZING
-CFLAGS += $(FUZZ_SAN) -fsanitize=fuzzer-no-link -fno-omit-frame-pointer
+CFLAGS += $(FUZZ_SAN) -fsanitize=fuzzer-no-link -fno-omit-frame-pointer -Wno-ignored-optimization-argument
 LDFLAGS += $(FUZZ_SAN)
 $(B)/cpu/interp.o: CFLAGS += -fno-sanitize=all
 $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(FUZZ_PARTS) $(B)/libbygone.a
