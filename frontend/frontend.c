@@ -387,7 +387,7 @@ static void *signal_thread(void *opaque)
         if (sigwait(&set, &signal))
             continue;
         if (again)
-            _exit(128 + signal);
+            quick_exit(128 + signal); /* a terminal may have to be given back */
         frontend_quit(f, 128 + signal);
     }
 }

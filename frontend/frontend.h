@@ -22,8 +22,11 @@ struct log;
  */
 struct frontend_display {
     const char *name; /* as in --display */
-    /* Whether it can be shown here: a terminal, a display server. Asked where none is named. */
-    bool (*usable)(void);
+    /*
+     * Whether it can be shown here: a terminal that nothing else uses, a display server. Asked
+     * where none is named.
+     */
+    bool (*usable)(const struct options *o);
     /*
      * Before the machine exists: open windows, put private data into frontend_set_display_data, a
      * sound sink into frontend_set_sound. False and a sentence in err.

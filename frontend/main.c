@@ -65,7 +65,7 @@ static bool choose_display(const struct options *o, const struct frontend_displa
     if (o->display ? !strcmp(o->display, "none") : o->script != NULL)
         return true;
     for (d = frontend_displays; *d; d++)
-        if (o->display ? !strcmp(o->display, (*d)->name) : (*d)->usable()) {
+        if (o->display ? !strcmp(o->display, (*d)->name) : (*d)->usable(o)) {
             *out = *d;
             return true;
         }

@@ -7,8 +7,11 @@
 #ifdef HAVE_SDL2
 #include "frontend/window.h"
 
+#include "frontend/sound_sdl.h"
 #include "frontend/window_private.h"
 
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,14 +33,22 @@ static bool is_set(const char *name)
     return value && *value;
 }
 
+/* Threads that SDL starts inherit the mask: signals are for one thread of ours. */
 static bool init_video(void)
 {
-    SDL_SetHint(SDL_HINT_NO_SIGNAL_HANDLERS, "1"); /* one thread of ours waits for signals */
+    sigset_t all, before;
+    bool good;
+
+    SDL_SetHint(SDL_HINT_NO_SIGNAL_HANDLERS, "1");
     SDL_SetHint(SDL_HINT_MOUSE_AUTO_CAPTURE, "0");
-    return !SDL_InitSubSystem(SDL_INIT_VIDEO);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    good = SDL_WasInit(SDL_INIT_VIDEO) || !SDL_InitSubSystem(SDL_INIT_VIDEO);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return good;
 }
 
-static bool window_usable(void)
+static bool window_usable(const struct options *o)
 {
     return (is_set("DISPLAY") || is_set("WAYLAND_DISPLAY")) && init_video();
 }
@@ -56,6 +67,13 @@ static void name_guest(struct window *w)
     snprintf(w->guest, sizeof w->guest, "%.60s", slash ? slash + 1 : name);
 }
 
+static void press(void *opaque, u16 key, bool down)
+{
+    struct window *w = opaque;
+
+    frontend_key(w->f, key, down);
+}
+
 static bool window_start(struct frontend *f, char *err, size_t err_size)
 {
     struct window *w;
@@ -72,6 +90,9 @@ static bool window_start(struct frontend *f, char *err, size_t err_size)
     }
     w->f = f;
     w->wake_event = SDL_RegisterEvents(1);
+    typist_init(&w->typist, press, w);
+    w->sound = sound_sdl_new();
+    frontend_set_sound(f, w->sound);
     name_guest(w);
     frontend_set_display_data(f, w);
     return true;
@@ -115,11 +136,13 @@ static void window_stop(struct frontend *f)
     struct window *w = frontend_display_data(f);
 
     window_picture_forget(w);
-    free(w->input.paste);
+    typist_free(&w->typist);
     if (w->renderer)
         SDL_DestroyRenderer(w->renderer);
     if (w->window)
         SDL_DestroyWindow(w->window);
+    if (w->sound)
+        sound_sdl_free(w->sound);
     free(w);
     SDL_Quit();
 }
@@ -281,10 +304,14 @@ static void window_run(struct frontend *f)
         frontend_quit(f, EXIT_HOST_FAILED);
         return;
     }
+    if (w->sound)
+        sound_sdl_open(w->sound);
     while (!frontend_is_finished(f)) {
         frontend_request_frame(f);
         wait_events(w);
-        window_input_tick(w);
+        typist_tick(&w->typist, SDL_GetTicks());
+        if (w->sound)
+            sound_sdl_tick(w->sound);
         show(w);
     }
 }

@@ -11,15 +11,7 @@
 #include "frontend/window_keys.h"
 #include "frontend/window_private.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-enum {
-    SHIFT = 0x2A,
-    /* The BIOS buffers 15 keys, and a shell that shows a line is not always there to take them. */
-    PASTE_CHAR_MS = 20,
-    PASTE_LINE_MS = 120,
-};
 
 static void send_key(struct window *w, u16 key, bool down)
 {
@@ -136,56 +128,5 @@ void window_input_release_all(struct window *w)
     in->buttons = 0;
     in->host_down = false;
     memset(in->swallowed, 0, sizeof in->swallowed);
-}
-
-/* ---- Typing a text ---- */
-
-void window_input_paste(struct window *w, const char *text)
-{
-    struct window_input *in = &w->input;
-
-    free(in->paste);
-    in->paste = strdup(text);
-    in->paste_at = 0;
-    in->paste_next = SDL_GetTicks();
-}
-
-bool window_input_busy(const struct window *w)
-{
-    return w->input.paste;
-}
-
-static void type_char(struct window *w, char c)
-{
-    bool shift;
-    u16 key;
-
-    if (!key_for_char(c, &key, &shift))
-        return; /* a US keyboard has no such character */
-    if (shift)
-        frontend_key(w->f, SHIFT, true);
-    frontend_key(w->f, key, true);
-    frontend_key(w->f, key, false);
-    if (shift)
-        frontend_key(w->f, SHIFT, false);
-}
-
-void window_input_tick(struct window *w)
-{
-    struct window_input *in = &w->input;
-    char c;
-
-    if (!in->paste || !SDL_TICKS_PASSED(SDL_GetTicks(), in->paste_next))
-        return;
-    c = in->paste[in->paste_at++];
-    if (!c) {
-        free(in->paste);
-        in->paste = NULL;
-        return;
-    }
-    if (c == '\r' && in->paste[in->paste_at] == '\n')
-        return; /* one Enter a line is enough */
-    type_char(w, c);
-    in->paste_next = SDL_GetTicks() + (c == '\n' || c == '\r' ? PASTE_LINE_MS : PASTE_CHAR_MS);
 }
 #endif

@@ -4,6 +4,7 @@
 
 #include "base/types.h"
 #include "frontend/frontend.h"
+#include "frontend/typist.h"
 #include "frontend/window_scale.h"
 
 #include <SDL.h>
@@ -30,9 +31,6 @@ struct window_input {
     bool swallowed[SDL_NUM_SCANCODES]; /* pressed for us: the guest must not see the release */
     u8 buttons;                        /* MOUSE_ bits that the guest sees pressed */
     s32 dx, dy, dz;                    /* moved, not yet told to the guest */
-    char *paste;                       /* text that is being typed, or NULL */
-    size_t paste_at;
-    u32 paste_next; /* SDL ticks */
 };
 
 struct window {
@@ -44,6 +42,8 @@ struct window {
 
     struct window_picture picture;
     struct window_input input;
+    struct typist typist;
+    struct sound_sink *sound;
     enum scale_mode mode;
     bool dirty; /* something besides the picture changed */
     bool sized; /* the user has chosen the size: do not follow the guest's */
@@ -75,11 +75,6 @@ void window_input_wheel(struct window *w, const SDL_MouseWheelEvent *e);
 void window_input_flush(struct window *w);
 /* Let go of everything that the guest sees pressed. */
 void window_input_release_all(struct window *w);
-/* Type text; it is copied. */
-void window_input_paste(struct window *w, const char *text);
-/* Type on, where it is time for it. */
-void window_input_tick(struct window *w);
-bool window_input_busy(const struct window *w);
 
 /* ---- window_actions.c ---- */
 
