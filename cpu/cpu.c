@@ -323,6 +323,7 @@ static void pin_state(struct cpu *c, struct state *s)
     state_bool(s, "intr", &c->intr);
     state_bool(s, "ignne", &c->ignne);
     state_u8(s, "dr6_pending", &c->dr6_pending);
+    idle_state(&c->idle, s);
     state_u32(s, "shadow", &shadow);
     state_require(s, !(c->dr6_pending & ~(15 | DEBUG_TASK)), "cpu: breakpoints that do not exist");
     state_require(s, !(shadow & ~(u32)(SPECIAL_SHADOW | SPECIAL_SS_SHADOW)),

@@ -7,6 +7,7 @@
 
 #include "base/types.h"
 #include "cpu/engine.h"
+#include "cpu/idle.h"
 #include "cpu/insn.h"
 #include "cpu/model.h"
 #include "mmu/mmu.h"
@@ -171,6 +172,7 @@ enum attention {
     ATT_TIMER = 1 << 4, /* a deadline moved nearer */
     ATT_STOP = 1 << 5,  /* the board wants its thread back */
     ATT_RESET = 1 << 6,
+    ATT_IDLE = 1 << 7, /* the guest waits in a loop: the next event may as well come now */
     ATT_DEBUG = 1 << 7, /* a data or I/O breakpoint was hit: cpu_service delivers the trap */
 };
 
@@ -245,6 +247,8 @@ struct cpu {
 
     /* Pins as they are. */
     bool intr, nmi_latched, ignne;
+
+    struct idle_watch idle; /* guest state too: it decides when time is skipped */
 
     /* Execution. */
     u64 count;      /* instructions completed at the last boundary that the engine noted */

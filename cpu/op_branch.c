@@ -157,6 +157,8 @@ bool op_IRET(struct cpu *c, const struct insn *in)
 
 bool op_INT(struct cpu *c, const struct insn *in)
 {
+    if (!cpu_is_protected(c))
+        idle_note(c, (u8)in->imm);
     return software_interrupt(c, (u8)in->imm);
 }
 

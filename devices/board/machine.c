@@ -270,6 +270,7 @@ enum machine_stop machine_run(struct machine *m, u64 until_ns)
     struct board *b = &m->board;
     struct cpu *c = b->cpu;
     enum machine_stop why;
+    bool waiting;
 
     for (;;) {
         if (attend(m, &why))
@@ -279,16 +280,19 @@ enum machine_stop machine_run(struct machine *m, u64 until_ns)
             usleep(PAUSE_NAP_MS * 1000);
             continue;
         }
-        c->attention &= ~(u32)(ATT_TIMER | ATT_STOP);
+        waiting = c->attention & ATT_IDLE;
+        c->attention &= ~(u32)(ATT_TIMER | ATT_STOP | ATT_IDLE);
         clock_run_due(b->clock);
         if (clock_now(b->clock) >= m->next_chr_poll_ns)
             poll_chrs(m);
-        cpu_service(c);
+        if (cpu_service(c))
+            waiting = false;
         if (clock_now(b->clock) >= until_ns)
             return MACHINE_TIME;
-        if (c->halted) {
+        if (c->halted || waiting) {
             idle(m, until_ns);
-            continue;
+            if (c->halted)
+                continue;
         }
         if (run_slice(b, until_ns) == ENGINE_SHUTDOWN && shut_down(m))
             return MACHINE_TRIPLE_FAULT;

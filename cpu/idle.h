@@ -1,0 +1,28 @@
+/*
+ * Guests that wait without HLT: old systems ask the BIOS again and again whether a key was pressed.
+ * Such a loop is recognised at the software interrupts it executes, which all engines see alike;
+ * then the board may skip to the next event as if the guest had halted.
+ */
+#ifndef CPU_IDLE_H
+#define CPU_IDLE_H
+
+#include "base/types.h"
+
+struct cpu;
+struct state;
+
+/* Guest state: what was seen of a loop so far. */
+struct idle_watch {
+    u64 site;      /* linear address of the INT that the loop is measured at */
+    u64 count;     /* instructions at its last execution */
+    u64 interval;  /* and between the last two */
+    u64 registers; /* a hash of the registers there */
+    bool explicit; /* the INT there says that the program waits */
+    u16 rounds;    /* how many alike */
+};
+
+/* INT `vector` is about to be executed in real or virtual-8086 mode; may set ATT_IDLE. */
+void idle_note(struct cpu *c, u8 vector);
+void idle_state(struct idle_watch *w, struct state *s);
+
+#endif
