@@ -476,7 +476,7 @@ void fdc_insert(struct device *dev, unsigned drive, struct blk *blk)
     d->blk = blk;
     d->geometry = blk ? floppy_geometry(blk_sectors(blk)) : NULL;
     d->changed = d->type != FDD_NONE;
-    d->told_write_error = false;
+    d->told_write_error = d->told_format = false;
     memset(d->deleted, 0, sizeof d->deleted);
     fdc_medium_changed(f, drive);
     if (blk && !d->geometry)

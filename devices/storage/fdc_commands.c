@@ -138,39 +138,60 @@ static void fdc_fail(struct fdc *f, u8 st1, u8 st2)
 
 /* Finding a sector. */
 
-/* False, with st1 and st2 set, when the sector that the command asks for will not be found. */
-static bool fdc_find_sector(struct fdc *f, u32 *sector)
-{
-    struct fdc_drive *d = fdc_unit(f);
-    int cylinder = drive_cylinder(d);
-    unsigned r = f->r;
+/* What keeps a sector from being found: bits for ST1 and ST2. */
+struct miss {
+    u8 st1, st2;
+};
 
+static bool id_differs(const struct fdc *f, int cylinder, unsigned r)
+{
+    return f->c != cylinder || f->h != f->head || f->r != r || f->n != SECTOR_SIZE_CODE;
+}
+
+/* False when the sector that the command asks for is not on the track; changes nothing. */
+static bool fdc_find_sector(const struct fdc *f, u32 *sector, struct miss *miss)
+{
+    const struct fdc_drive *d = &f->drive[f->unit];
+    int cylinder = drive_cylinder(d);
+    unsigned r = f->transfer == XFER_READ_TRACK ? f->count + 1u : f->r;
+
+    *sector = 0;
+    *miss = (struct miss){0, 0};
     if (cylinder < 0 || f->head >= d->geometry->heads || !f->mfm || f->rate != drive_rate(d)) {
-        f->st1 |= ST1_MA; /* no ID address mark in two turns */
+        miss->st1 = ST1_MA; /* no ID address mark in two turns */
         return false;
     }
-    *sector = 0;
-    if (f->transfer == XFER_READ_ID || f->transfer == XFER_FORMAT)
+    if (f->transfer == XFER_READ_ID)
         return true;
+    if (f->transfer == XFER_FORMAT) {
+        /* Another layout than the image's cannot be kept in it. */
+        if (f->n != SECTOR_SIZE_CODE || f->eot != d->geometry->sectors)
+            miss->st1 = ST1_ND;
+        return !miss->st1;
+    }
+    if (id_differs(f, cylinder, r) || r < 1 || r > d->geometry->sectors)
+        miss->st1 = ST1_ND;
     if (f->transfer == XFER_READ_TRACK) {
         /* Whatever comes after the index hole is read; that IDs differ is only noted. */
-        if (f->c != cylinder || f->h != f->head || f->r != f->count + 1 || f->n != SECTOR_SIZE_CODE)
-            f->st1 |= ST1_ND;
-        r = f->count + 1u;
-    } else if (f->c != cylinder) {
-        f->st1 |= ST1_ND;
-        f->st2 |= ST2_WC;
-        return false;
-    } else if (f->h != f->head || f->n != SECTOR_SIZE_CODE) {
-        f->st1 |= ST1_ND;
-        return false;
-    }
-    if (r < 1 || r > d->geometry->sectors) {
-        f->st1 |= ST1_ND;
+        if (r > d->geometry->sectors)
+            return false;
+    } else if (miss->st1) {
+        miss->st2 = f->c != cylinder ? ST2_WC : 0;
         return false;
     }
     *sector = drive_sector(d, cylinder, f->head, r);
     return true;
+}
+
+/* The same, and what is amiss shows in the result. */
+static bool fdc_look_for_sector(struct fdc *f, u32 *sector)
+{
+    struct miss miss;
+    bool found = fdc_find_sector(f, sector, &miss);
+
+    f->st1 |= miss.st1;
+    f->st2 |= miss.st2;
+    return found;
 }
 
 static bool transfer_is_write(const struct fdc *f)
@@ -211,12 +232,11 @@ static void fdc_start_request(struct fdc *f, u32 sector)
 
 void fdc_restart_request(struct fdc *f)
 {
+    struct miss miss;
     u32 sector;
 
-    if (f->wait != WAIT_SECTOR || f->failed)
-        return;
-    f->failed = !drive_ready(fdc_unit(f)) || !fdc_find_sector(f, &sector);
-    if (!f->failed && transfer_is_read(f))
+    if (f->wait == WAIT_SECTOR && !f->failed && transfer_is_read(f) && drive_ready(fdc_unit(f)) &&
+        fdc_find_sector(f, &sector, &miss))
         fdc_start_request(f, sector);
 }
 
@@ -234,7 +254,7 @@ static void fdc_next_sector(struct fdc *f)
         return;
     }
     f->wait = WAIT_SECTOR;
-    f->failed = !fdc_find_sector(f, &sector);
+    f->failed = !fdc_look_for_sector(f, &sector);
     if (!f->failed && transfer_is_read(f))
         fdc_start_request(f, sector);
     timer_set(&f->timer, clock_now(f->clock) +
@@ -383,6 +403,16 @@ static void fdc_write_failed(struct fdc *f, int error)
     fdc_end_transfer(f, ST0_ABNORMAL | ST0_EC);
 }
 
+/* Bytes of the sector under the head, which were asked for when the search began; 0 or -errno. */
+static int fdc_load(struct fdc *f, u32 sector)
+{
+    if (f->request_busy && f->request.sector == sector)
+        return fdc_finish_request(f);
+    /* Not asked for, or another one: registers have changed since. */
+    fdc_finish_request(f);
+    return blk_read(fdc_unit(f)->blk, sector, 1, f->buffer);
+}
+
 /* The buffer goes to the sector; false when that failed and the command has ended. */
 static bool fdc_store(struct fdc *f, u32 sector, bool deleted)
 {
@@ -402,7 +432,7 @@ static void fdc_write_sector(struct fdc *f)
     u32 sector;
 
     /* The disk may have been changed since the search. */
-    if (!drive_ready(fdc_unit(f)) || !fdc_find_sector(f, &sector))
+    if (!drive_ready(fdc_unit(f)) || !fdc_look_for_sector(f, &sector))
         fdc_next_sector(f);
     else if (fdc_store(f, sector, f->transfer == XFER_WRITE_DELETED))
         fdc_sector_done(f);
@@ -433,7 +463,7 @@ static void fdc_scan_buffer(struct fdc *f)
     u8 disk[FLOPPY_SECTOR_BYTES];
     u32 sector;
 
-    if (!drive_ready(fdc_unit(f)) || !fdc_find_sector(f, &sector)) {
+    if (!drive_ready(fdc_unit(f)) || !fdc_look_for_sector(f, &sector)) {
         fdc_next_sector(f);
         return;
     }
@@ -524,7 +554,7 @@ static void fdc_sector_read(struct fdc *f, u32 sector)
 {
     bool deleted = drive_is_deleted(fdc_unit(f), sector);
 
-    if (fdc_finish_request(f)) {
+    if (fdc_load(f, sector)) {
         fdc_fail(f, ST1_DE, ST2_DD);
         return;
     }
@@ -559,12 +589,16 @@ static void fdc_sector_passed(struct fdc *f)
 {
     u32 sector;
 
+    if (!drive_ready(fdc_unit(f))) {
+        fdc_next_sector(f);
+        return;
+    }
     if (f->failed) {
         fdc_fail(f, 0, 0);
         return;
     }
     /* Asked again, because the rate may have been changed meanwhile. */
-    if (!fdc_find_sector(f, &sector)) {
+    if (!fdc_look_for_sector(f, &sector)) {
         fdc_finish_request(f);
         fdc_fail(f, 0, 0);
     } else if (f->transfer == XFER_READ_ID) {
@@ -699,15 +733,12 @@ static void cmd_FORMAT_TRACK(struct fdc *f)
     f->eot = f->count = f->fifo[3];
     f->filler = f->fifo[5];
     fdc_begin(f, XFER_FORMAT);
-    if (f->wait != WAIT_SECTOR)
-        return;
-    if (f->n != SECTOR_SIZE_CODE || f->count != d->geometry->sectors) {
+    if (f->wait == WAIT_SECTOR && f->st1 & ST1_ND && !d->told_format) {
         dev_warn(&f->dev,
-                 "'%s' keeps %u sectors of 512 bytes a track; formatting it with %u of "
-                 "%u bytes was refused",
+                 "'%s' keeps %u sectors of 512 bytes a track; formatting it with %u of %u bytes "
+                 "was refused",
                  blk_name(d->blk), d->geometry->sectors, f->count, 128u << (f->n & 7));
-        f->failed = true;
-        f->st1 |= ST1_ND;
+        d->told_format = true;
     }
 }
 

@@ -88,7 +88,7 @@ struct fdc_drive {
     enum fdd_type type;
     struct blk *blk;
     const struct floppy_geometry *geometry; /* of blk, or NULL */
-    bool told_write_error;                  /* the user knows that this image cannot be written */
+    bool told_write_error, told_format; /* the user knows that this image cannot be written so */
 
     /* Guest state. */
     u8 pcn;        /* where the chip believes the head to be */
