@@ -1,7 +1,8 @@
 /*
  * Floppy disk controller Intel 82077AA with two drives: registers, reset, head movement and time.
- * The commands are in fdc_commands.c. It answers in the register layout of the PS/2 mode for SRA
- * and SRB and of the PC-AT mode elsewhere, as chips on later boards do.
+ * The commands are in fdc_commands.c, their data in fdc_transfer.c. It answers in the register
+ * layout of the PS/2 mode for SRA and SRB and of the PC-AT mode elsewhere, as chips on later boards
+ * do.
  *
  *   port  read  write        port  read  write
  *   3F0   SRA   -            3F4   MSR   DSR

@@ -1,4 +1,4 @@
-/* What fdc.c (registers, drives, time) and fdc_commands.c (commands) share. */
+/* What fdc.c (registers, drives, time), fdc_commands.c and fdc_transfer.c share. */
 #ifndef DEVICES_STORAGE_FDC_PRIVATE_H
 #define DEVICES_STORAGE_FDC_PRIVATE_H
 
@@ -162,6 +162,21 @@ void fdc_move_head(struct fdc_drive *d, int steps);
 /* fdc_commands.c */
 void fdc_put_command(struct fdc *f, u8 value);
 u8 fdc_get_result(struct fdc *f);
+/* Enter the result phase with these bytes; INT rises if wanted. */
+void fdc_results(struct fdc *f, const u8 *bytes, unsigned count, bool interrupt);
+/* Bytes that the command, given its first byte, takes in all; 1 for invalid ones. */
+unsigned fdc_command_length(u8 first);
+
+/* fdc_transfer.c */
+
+/* A drive with a disk in it: index pulses come. */
+static inline bool fdc_drive_ready(const struct fdc_drive *d)
+{
+    return d->type != FDD_NONE && d->geometry;
+}
+
+/* Execute the command in the FIFO; what is not common to all transfers is set already. */
+void fdc_begin(struct fdc *f, enum fdc_transfer transfer);
 /* Non-DMA data of the execution phase. */
 void fdc_put_data(struct fdc *f, u8 value);
 u8 fdc_get_data(struct fdc *f);
@@ -175,7 +190,5 @@ int fdc_finish_request(struct fdc *f);
 void fdc_medium_changed(struct fdc *f, unsigned drive);
 /* The request that a loaded state was waiting for. */
 void fdc_restart_request(struct fdc *f);
-/* Bytes that the command, given its first byte, takes in all; 1 for invalid ones. */
-unsigned fdc_command_length(u8 command);
 
 #endif

@@ -1,22 +1,18 @@
 /*
- * IDE: two channels of task file registers with two drives each, and the bus master of the PIIX3.
- * What the drives do is in ata_disk.c and atapi.c.
+ * IDE: two channels of task file registers with two drives each, alone or as a function of the
+ * PIIX3. What the drives do is in ata_disk.c and atapi.c, the bus master in ide_bm.c.
  *
- *   1F0h/170h  data (16 or 32 bits wide)     BAR4 + 0/8   BMIC   start, direction
- *   1F1h/171h  error / features              BAR4 + 2/A   BMIS   active, error, interrupt
- *   1F2h/172h  sector count                  BAR4 + 4/C   BMIDTP descriptor table
- *   1F3h/173h  LBA low                       Each descriptor is 8 bytes:
- *   1F4h/174h  LBA mid                          address (bit 0 is 0)
- *   1F5h/175h  LBA high                         byte count (bit 0 is 0, 0 means 64K),
- *   1F6h/176h  device                           bit 31: last one
- *   1F7h/177h  status / command
+ *   1F0h/170h  data, 16 or 32 bits wide      1F4h/174h  LBA mid
+ *   1F1h/171h  error / features              1F5h/175h  LBA high
+ *   1F2h/172h  sector count                  1F6h/176h  device
+ *   1F3h/173h  LBA low                       1F7h/177h  status / command
  *   3F6h/376h  alternate status / device control
  *
  * Source: ATA/ATAPI-6 (T13/1410D), "Interface register definitions and descriptions", "Device 0
  * only configurations", "Software reset protocol"; Intel 82371FB/82371SB (PIIX/PIIX3) data sheet,
- * "IDE Controller Registers"; SFF-8038i, "Programming Interface for Bus Master IDE Controller".
+ * "IDE Controller Registers".
  * Time: see ide_private.h. The timing registers are stored and change nothing.
- * Not modelled: overlapped commands, 8-bit transfers, PCI aborts of the bus master.
+ * Not modelled: overlapped commands, 8-bit transfers.
  */
 #include "devices/storage/ata_private.h"
 
@@ -30,14 +26,9 @@ enum { REG_DATA, REG_ERROR, REG_COUNT, REG_LOW, REG_MID, REG_HIGH, REG_DEVICE, R
 
 enum { CONTROL_NIEN = 0x02, CONTROL_SRST = 0x04, CONTROL_HOB = 0x80 };
 
-/* Bus master. */
-enum { BMIC_START = 0x01, BMIC_TO_MEMORY = 0x08 };
-enum { BMIS_ACTIVE = 0x01, BMIS_ERROR = 0x02, BMIS_INTERRUPT = 0x04, BMIS_DMA_CAPABLE = 0x60 };
-enum { PRD_BYTES = 8, PRD_LAST = 0x80 };
-
 /* PCI configuration. */
 enum { PCI_VENDOR_INTEL = 0x8086, PCI_DEVICE_PIIX3_IDE = 0x7010, PCI_CLASS_IDE = 0x010180 };
-enum { BM_BAR = 4, BM_PORTS = 16, IDETIM = 0x40, SIDETIM = 0x44, IDETIM_DECODE = 0x8000 };
+enum { BM_BAR = 4, IDETIM = 0x40, SIDETIM = 0x44, IDETIM_DECODE = 0x8000 };
 
 /* A pull-down holds bit 7 of the empty cable low, so that nobody waits for BSY: ATA/ATAPI-6. */
 enum { FLOATING = 0x7F };
@@ -58,7 +49,7 @@ static void channel_update_line(struct ide_channel *ch)
     bool level = d->kind != IDE_NONE && d->intrq && !(ch->control & CONTROL_NIEN);
 
     if (level && !ch->line)
-        ch->bm.status |= BMIS_INTERRUPT;
+        ide_bm_note_interrupt(&ch->bm);
     ch->line = level;
     irq_set(&ch->irq, level);
 }
@@ -193,54 +184,12 @@ void ide_tell_error(struct ide_drive *d, const char *what, int error)
     d->told_error = true;
 }
 
-/* --- bus master ------------------------------------------------------------------------------ */
-
-static bool bm_can_run(const struct ide *ide, const struct ide_bm *bm)
-{
-    return bm->active && get_le16(ide->pci.config + PCI_COMMAND) & PCI_COMMAND_MASTER;
-}
-
-static void bm_fetch(struct ide *ide, struct ide_bm *bm)
-{
-    u8 prd[PRD_BYTES];
-    u32 count;
-
-    bus_dma_read(ide->bus, bm->current, prd, sizeof prd);
-    bm->current += PRD_BYTES;
-    bm->address = get_le32(prd) & ~1u;
-    count = get_le16(prd + 4) & ~1u;
-    bm->left = count ? count : 0x10000;
-    bm->last = prd[7] & PRD_LAST;
-}
-
-/* Move up to `len` bytes through the descriptors; less when they do not describe more memory. */
-static u32 bm_move(struct ide *ide, struct ide_bm *bm, u8 *data, u32 len, bool to_memory)
-{
-    u32 done = 0, n;
-
-    if (!bm_can_run(ide, bm) || !(bm->command & BMIC_TO_MEMORY) == to_memory)
-        return 0;
-    while (done < len && bm->active) {
-        if (bm->left == 0)
-            bm_fetch(ide, bm);
-        n = (u32)min_u64(bm->left, len - done);
-        if (to_memory)
-            bus_dma_write(ide->bus, bm->address, data + done, n);
-        else
-            bus_dma_read(ide->bus, bm->address, data + done, n);
-        done += n;
-        bm->address += n;
-        bm->left -= n;
-        /* "Bus Master IDE Active" falls with the last byte of the last region. */
-        if (bm->left == 0 && bm->last)
-            bm->active = false;
-    }
-    return done;
-}
+/* --- data blocks -------------------------------------------------------------------------------
+ */
 
 static void drive_dma(struct ide_drive *d)
 {
-    d->pos += bm_move(d->ide, &d->channel->bm, d->buffer + d->pos, d->end - d->pos, d->to_host);
+    d->pos += ide_bm_move(d->channel, d->buffer + d->pos, d->end - d->pos, d->to_host);
     if (d->pos == d->end)
         d->ops->block_done(d);
 }
@@ -263,83 +212,6 @@ void ide_start_block(struct ide_drive *d, bool to_host, u32 len, bool interrupt)
     if (interrupt)
         ide_set_intrq(d, true);
 }
-
-static void bm_write_command(struct ide_channel *ch, u8 value)
-{
-    struct ide_bm *bm = &ch->bm;
-    bool start = !(bm->command & BMIC_START) && value & BMIC_START;
-    unsigned i;
-
-    bm->command = value & (BMIC_START | BMIC_TO_MEMORY);
-    if (!(value & BMIC_START))
-        bm->active = false;
-    if (!start)
-        return;
-    bm->active = true;
-    bm->current = bm->table;
-    bm->left = 0;
-    bm->last = false;
-    for (i = 0; i < 2; i++)
-        if (ch->drive[i].phase == PHASE_DMA)
-            timer_set(&ch->drive[i].timer, clock_now(ch->ide->clock) + IDE_COMMAND_NS);
-}
-
-static u8 bm_read_byte(const struct ide_bm *bm, unsigned reg)
-{
-    switch (reg) {
-    case 0: return bm->command;
-    case 2: return bm->status | (bm->active ? BMIS_ACTIVE : 0);
-    case 4:
-    case 5:
-    case 6:
-    case 7: return (u8)(bm->table >> 8 * (reg - 4));
-    default: return 0;
-    }
-}
-
-static void bm_write_byte(struct ide_channel *ch, unsigned reg, u8 value)
-{
-    struct ide_bm *bm = &ch->bm;
-    unsigned shift;
-
-    switch (reg) {
-    case 0: bm_write_command(ch, value); break;
-    case 2:
-        bm->status &= (u8)~BMIS_DMA_CAPABLE;
-        bm->status |= value & BMIS_DMA_CAPABLE;
-        bm->status &= (u8) ~(value & (BMIS_INTERRUPT | BMIS_ERROR));
-        break;
-    case 4:
-    case 5:
-    case 6:
-    case 7:
-        shift = 8 * (reg - 4);
-        bm->table = (bm->table & ~(0xFFu << shift)) | (u32)value << shift;
-        bm->table &= ~3u;
-        break;
-    default: break;
-    }
-}
-
-static u32 bm_read(void *opaque, u16 port)
-{
-    struct ide *ide = opaque;
-
-    return bm_read_byte(&ide->channel[port >> 3 & 1].bm, port & 7);
-}
-
-static void bm_write(void *opaque, u16 port, u32 value)
-{
-    struct ide *ide = opaque;
-
-    bm_write_byte(&ide->channel[port >> 3 & 1], port & 7, (u8)value);
-}
-
-static const struct port_ops bm_ports = {
-    .width = 1,
-    .read = bm_read,
-    .write = bm_write,
-};
 
 /* --- time ------------------------------------------------------------------------------------ */
 
@@ -661,12 +533,7 @@ static void ide_update_ports(struct ide *ide)
 
 static void ide_bar_moved(void *opaque, unsigned bar, u64 old, u64 now)
 {
-    struct ide *ide = opaque;
-
-    if (old != PCI_BAR_UNMAPPED)
-        bus_unmap_ports(ide->bus, (u16)old, BM_PORTS, &bm_ports, ide);
-    if (now != PCI_BAR_UNMAPPED)
-        bus_map_ports(ide->bus, (u16)now, BM_PORTS, &bm_ports, ide);
+    ide_bm_map(opaque, old, now);
 }
 
 static void ide_config_written(void *opaque, unsigned offset, unsigned size)
@@ -795,21 +662,11 @@ static void drive_state(struct ide_drive *d, struct state *s)
 
 static void channel_state(struct ide_channel *ch, struct state *s)
 {
-    struct ide_bm *bm = &ch->bm;
-
     state_u8(s, "select", &ch->select);
     state_u8(s, "control", &ch->control);
     state_bool(s, "line", &ch->line);
-    state_u8(s, "bm_command", &bm->command);
-    state_u8(s, "bm_status", &bm->status);
-    state_bool(s, "bm_active", &bm->active);
-    state_u32(s, "bm_table", &bm->table);
-    state_u32(s, "bm_current", &bm->current);
-    state_u32(s, "bm_address", &bm->address);
-    state_u32(s, "bm_left", &bm->left);
-    state_bool(s, "bm_last", &bm->last);
+    ide_bm_state(&ch->bm, s);
     state_require(s, ch->select <= 1, "ide: a third drive is selected");
-    state_require(s, bm->left <= 0x10000, "ide: a memory region is too long");
     drive_state(&ch->drive[0], s);
     drive_state(&ch->drive[1], s);
 }
@@ -873,7 +730,7 @@ static void ide_add_function(struct ide *ide, struct pci_bus *pci)
     put_le32(f->writable + IDETIM, 0xF3FFF3FF);
     f->writable[SIDETIM] = 0xFF;
     f->writable[PCI_INTERRUPT_LINE] = 0; /* the interrupts are 14 and 15, not PCI's */
-    pci_bar_init(f, BM_BAR, PCI_BAR_IO, BM_PORTS);
+    pci_bar_init(f, BM_BAR, PCI_BAR_IO, IDE_BM_PORTS);
     pci_add(pci, f);
 }
 

@@ -200,6 +200,18 @@ struct ide {
     struct ide_channel channel[2];
 };
 
+/* --- ide_bm.c: the bus master ---------------------------------------------------------------- */
+
+enum { IDE_BM_PORTS = 16 };
+
+/* Move up to `len` bytes through the descriptors; less when they do not describe more memory. */
+u32 ide_bm_move(struct ide_channel *ch, u8 *data, u32 len, bool to_memory);
+/* The channel's interrupt line rose. */
+void ide_bm_note_interrupt(struct ide_bm *bm);
+/* The ports moved. */
+void ide_bm_map(struct ide *ide, u64 old, u64 now);
+void ide_bm_state(struct ide_bm *bm, struct state *s);
+
 /* --- ide.c: what drives do ------------------------------------------------------------------- */
 
 /* BSY for a while, then ops->step. */
