@@ -77,6 +77,7 @@ static bool refuse(char *err, size_t err_size, const char *path, const char *why
 
 enum linux_header {
     LH_SETUP_SECTS = 0x1F1,
+    LH_SYSSIZE = 0x1F4, /* of the kernel behind the setup code, in units of 16 bytes */
     LH_BOOT_FLAG = 0x1FE,
     LH_MAGIC = 0x202,
     LH_VERSION = 0x206,
@@ -151,6 +152,9 @@ static bool boot_linux(struct board *b, u8 *data, size_t len, char *err, size_t 
 
     if (setup_len >= len || setup_len > 0x8000)
         return refuse(err, err_size, path, "the file ends inside the kernel's setup code");
+    if (version >= 0x204 && (len - setup_len + 15) / 16 < get_le32(data + LH_SYSSIZE))
+        return refuse(err, err_size, path,
+                      "the file is shorter than the kernel in it; copy it again from its source");
     if (strlen(append) >= CMDLINE_MAX || strlen(append) > cmdline_max)
         return refuse(err, err_size, path, "--append is longer than this kernel takes");
     if (kernel_at + (len - setup_len) > (high ? b->config->mem_bytes - FIRMWARE_TOP : 0x90000u))
@@ -229,13 +233,17 @@ static bool add_segment(struct plan *p, const u8 *data, size_t len, u64 address,
     return ok;
 }
 
-/* Segments of an ELF file for the 386; *end is behind the last of them. */
+/*
+ * Segments of an ELF file for the 386; *end is behind the last of them. There is no paging yet, so
+ * an entry point that is a virtual address in one of them is entered where that lies physically,
+ * as GRUB does; kernels linked to high addresses, GNU Mach's for one, rely on it.
+ */
 static bool add_elf(struct plan *p, const u8 *data, size_t len, u32 *end)
 {
-    u32 table = get_le32(data + 28);
+    u32 table = get_le32(data + 28), entry = get_le32(data + 24);
     u16 size = get_le16(data + 42), count = get_le16(data + 44);
 
-    put_le32(p->bytes + 4, get_le32(data + 24));
+    put_le32(p->bytes + 4, entry);
     for (unsigned i = 0; i < count; i++) {
         u64 at = table + (u64)i * size;
         const u8 *ph = data + at;
@@ -247,6 +255,8 @@ static bool add_elf(struct plan *p, const u8 *data, size_t len, u32 *end)
         if (!add_segment(p, data, len, get_le32(ph + 12), get_le32(ph + 4), get_le32(ph + 16),
                          get_le32(ph + 20)))
             return false;
+        if (entry - get_le32(ph + 8) < get_le32(ph + 20))
+            put_le32(p->bytes + 4, entry - get_le32(ph + 8) + get_le32(ph + 12));
         if (get_le32(ph + 12) + get_le32(ph + 20) > *end)
             *end = get_le32(ph + 12) + get_le32(ph + 20);
     }
