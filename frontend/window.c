@@ -123,7 +123,6 @@ static bool open_window(struct window *w)
     }
     w->followed_w = s.w;
     w->followed_h = s.h;
-    w->focused = SDL_GetWindowFlags(w->window) & SDL_WINDOW_INPUT_FOCUS;
     SDL_SetWindowMinimumSize(w->window, 160, 120);
     SDL_StopTextInput(); /* keys are places here; input methods would swallow some */
     SDL_EnableScreenSaver();
@@ -135,6 +134,7 @@ static void window_stop(struct frontend *f)
 {
     struct window *w = frontend_display_data(f);
 
+    window_overlay_forget(w);
     window_picture_forget(w);
     typist_free(&w->typist);
     if (w->renderer)
@@ -194,6 +194,43 @@ static void follow_size(struct window *w)
     SDL_SetWindowSize(w->window, s.w, s.h);
 }
 
+void window_set_size(struct window *w, s32 halves)
+{
+    const struct window_picture *p = &w->picture;
+    struct scale_size s = scale_natural(p->width, p->height, p->text);
+
+    if (w->fullscreen)
+        return;
+    w->sized = halves;
+    w->followed_w = w->followed_h = 0;
+    if (!halves) {
+        SDL_RestoreWindow(w->window);
+        follow_size(w);
+        return;
+    }
+    SDL_SetWindowSize(w->window, s.w * halves / 2, s.h * halves / 2);
+}
+
+/* Which drives were at work shortly before. */
+static void watch_drives(struct window *w, const struct machine_status *before)
+{
+    static const char *const names[DRIVE_COUNT] = {"fda", "fdb", "hda", "hdb", "hdc", "hdd"};
+    u32 now = SDL_GetTicks();
+    size_t at = 0;
+    unsigned i;
+
+    w->leds[0] = 0;
+    for (i = 0; i < DRIVE_COUNT; i++) {
+        if (w->status.disk_ops[i] != before->disk_ops[i])
+            w->led_until[i] = now + TITLE_MS;
+        if (w->led_until[i] && !SDL_TICKS_PASSED(now, w->led_until[i]))
+            at += (size_t)snprintf(w->leds + at, sizeof w->leds - at, "%s%s", at ? " " : "",
+                                   names[i]);
+        else
+            w->led_until[i] = 0;
+    }
+}
+
 static void show_title(struct window *w)
 {
     char title[sizeof w->title];
@@ -201,11 +238,14 @@ static void show_title(struct window *w)
     if (!SDL_TICKS_PASSED(SDL_GetTicks(), w->title_next))
         return;
     w->title_next = SDL_GetTicks() + TITLE_MS;
+    if (w->menu.page == PAGE_MAIN)
+        window_menu_refresh(w);
     if (w->status.paused)
         snprintf(title, sizeof title, "%s - paused - Bygone", w->guest);
     else
-        snprintf(title, sizeof title, "%s - %.0f %% - Bygone%s", w->guest, w->status.speed * 100,
-                 w->grabbed ? " - Right Ctrl lets the mouse go" : "");
+        snprintf(title, sizeof title, "%s - %.0f %%%s%s - Bygone%s", w->guest,
+                 w->status.speed * 100, w->leds[0] ? " - " : "", w->leds,
+                 w->grabbed ? " - right Ctrl lets the mouse go" : " - right Ctrl+M: menu");
     if (!strcmp(title, w->title))
         return;
     strcpy(w->title, title);
@@ -217,10 +257,9 @@ static void show_title(struct window *w)
 static void window_event(struct window *w, const SDL_WindowEvent *e)
 {
     switch (e->event) {
-    case SDL_WINDOWEVENT_FOCUS_GAINED: w->focused = true; break;
     case SDL_WINDOWEVENT_FOCUS_LOST:
-        w->focused = false;
-        window_input_release_all(w);
+        window_input_lost(w);
+        w->menu.regrab = false;
         window_set_grab(w, false);
         break;
     case SDL_WINDOWEVENT_RESIZED:
@@ -252,8 +291,14 @@ static void handle(struct window *w, const SDL_Event *e)
     case SDL_RENDER_TARGETS_RESET:
     case SDL_RENDER_DEVICE_RESET:
         window_picture_forget(w);
+        window_overlay_forget(w);
         w->dirty = true;
         break;
+    case SDL_DROPFILE:
+        window_insert(w, NULL, e->drop.file);
+        SDL_free(e->drop.file);
+        break;
+    case SDL_TEXTINPUT: window_menu_text(w, e->text.text); break;
     default:
         if (e->type == w->wake_event)
             w->woken = false;
@@ -284,15 +329,19 @@ static void wait_events(struct window *w)
 static void show(struct window *w)
 {
     u32 width = w->picture.width, height = w->picture.height;
+    struct machine_status before = w->status;
     bool changed = window_picture_update(w);
 
+    watch_drives(w, &before);
     if (width != w->picture.width || height != w->picture.height)
         follow_size(w);
     show_title(w);
+    w->dirty |= window_overlay_tick(w);
     if (w->hidden || !(changed || w->dirty))
         return;
     w->dirty = false;
     window_picture_draw(w);
+    window_overlay_draw(w);
     SDL_RenderPresent(w->renderer);
 }
 

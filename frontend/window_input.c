@@ -25,8 +25,11 @@ static void host_key(struct window *w, bool down)
 
     if (down && !in->host_down)
         in->host_used = false;
-    if (!down && in->host_down && !in->host_used)
+    if (!down && in->host_down && !in->host_used) {
+        if (window_menu_is_open(w))
+            w->menu.regrab = false;
         window_set_grab(w, false);
+    }
     in->host_down = down;
 }
 
@@ -41,16 +44,27 @@ void window_input_key(struct window *w, const SDL_KeyboardEvent *e)
         host_key(w, down);
         return;
     }
-    if (e->repeat || (u32)code >= SDL_NUM_SCANCODES)
-        return; /* the guest's keyboard repeats by itself */
+    if ((u32)code >= SDL_NUM_SCANCODES)
+        return;
+    if (e->repeat) { /* the guest's keyboard repeats by itself */
+        if (window_menu_is_open(w) && in->swallowed[code])
+            window_menu_key(w, code);
+        return;
+    }
     if (in->host_down && down) {
         in->host_used = true;
         in->swallowed[code] = true;
         window_host_key(w, code);
         return;
     }
-    if (in->swallowed[code]) {
-        in->swallowed[code] = down;
+    if (in->swallowed[code] && !down) {
+        in->swallowed[code] = false;
+        return;
+    }
+    if (window_menu_is_open(w)) {
+        in->swallowed[code] |= down;
+        if (down)
+            window_menu_key(w, code);
         return;
     }
     if (key && (down || in->held[key]))
@@ -82,6 +96,10 @@ void window_input_flush(struct window *w)
 
 void window_input_motion(struct window *w, const SDL_MouseMotionEvent *e)
 {
+    if (window_menu_is_open(w)) {
+        window_menu_mouse(w, e->x, e->y, false);
+        return;
+    }
     if (!w->grabbed)
         return;
     w->input.dx += e->xrel;
@@ -94,10 +112,17 @@ void window_input_button(struct window *w, const SDL_MouseButtonEvent *e)
     bool down = e->type == SDL_MOUSEBUTTONDOWN;
     u8 bit = button_bit(e->button), buttons;
 
+    if (window_menu_is_open(w)) {
+        if (down)
+            window_menu_mouse(w, e->x, e->y, true);
+        return;
+    }
     if (!w->grabbed) {
-        /* This click is for us: it takes the mouse. */
+        /* Clicks are for us: the left one takes the mouse, the right one opens the menu. */
         if (down && e->button == SDL_BUTTON_LEFT)
             window_set_grab(w, true);
+        else if (down && e->button == SDL_BUTTON_RIGHT)
+            window_menu_open(w, PAGE_MAIN);
         return;
     }
     window_input_flush(w);
@@ -126,7 +151,12 @@ void window_input_release_all(struct window *w)
     if (in->buttons)
         frontend_mouse(w->f, 0, 0, 0, 0);
     in->buttons = 0;
-    in->host_down = false;
-    memset(in->swallowed, 0, sizeof in->swallowed);
+}
+
+void window_input_lost(struct window *w)
+{
+    window_input_release_all(w);
+    w->input.host_down = false;
+    memset(w->input.swallowed, 0, sizeof w->input.swallowed);
 }
 #endif

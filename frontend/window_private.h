@@ -4,6 +4,9 @@
 
 #include "base/types.h"
 #include "frontend/frontend.h"
+#include "frontend/osd.h"
+#include "frontend/osd_menu.h"
+#include "frontend/path_input.h"
 #include "frontend/typist.h"
 #include "frontend/window_scale.h"
 
@@ -33,6 +36,27 @@ struct window_input {
     s32 dx, dy, dz;                    /* moved, not yet told to the guest */
 };
 
+/* window_overlay.c: what we draw over it. */
+struct window_overlay {
+    SDL_Texture *texture;
+    struct osd_canvas canvas;
+    s32 times; /* size of its pixels on the screen */
+    bool old;  /* the canvas must be drawn anew */
+    char message[400];
+    u32 message_until; /* SDL ticks */
+};
+
+/* window_menu.c: the menu. */
+enum window_page { PAGE_NONE, PAGE_MAIN, PAGE_KEYS, PAGE_MEDIA, PAGE_SCALING, PAGE_FILE };
+
+struct window_menu {
+    enum window_page page;
+    struct osd_menu look;
+    const char *drive;      /* into which a file goes, NULL: the one that takes it */
+    struct path_input file; /* its name, while it is typed */
+    bool regrab;            /* the mouse was ours before */
+};
+
 struct window {
     struct frontend *f;
     SDL_Window *window;
@@ -42,20 +66,25 @@ struct window {
 
     struct window_picture picture;
     struct window_input input;
+    struct window_overlay overlay;
+    struct window_menu menu;
     struct typist typist;
     struct sound_sink *sound;
     enum scale_mode mode;
     bool dirty; /* something besides the picture changed */
     bool sized; /* the user has chosen the size: do not follow the guest's */
-    bool hidden, focused, grabbed, fullscreen, quitting;
+    bool hidden, grabbed, fullscreen;
     s32 followed_w, followed_h; /* the size that we have given the window */
     struct machine_status status;
-    u32 title_next; /* SDL ticks */
-    char guest[64], title[200];
+    u32 led_until[DRIVE_COUNT]; /* SDL ticks: a drive was at work shortly before */
+    u32 title_next;
+    char guest[64], title[200], leds[40];
 };
 
 void window_set_grab(struct window *w, bool grab);
 void window_set_fullscreen(struct window *w, bool fullscreen);
+/* As large as the picture times halves / 2; follow the guest again if that is 0. */
+void window_set_size(struct window *w, s32 halves);
 
 /* ---- window_draw.c ---- */
 
@@ -75,10 +104,70 @@ void window_input_wheel(struct window *w, const SDL_MouseWheelEvent *e);
 void window_input_flush(struct window *w);
 /* Let go of everything that the guest sees pressed. */
 void window_input_release_all(struct window *w);
+/* The same where the keyboard has gone to another window: keys will be released unseen. */
+void window_input_lost(struct window *w);
 
 /* ---- window_actions.c ---- */
 
-/* The host key was pressed with another one; true if that means something. */
-bool window_host_key(struct window *w, SDL_Scancode key);
+enum window_action_id {
+    ACTION_MENU,
+    ACTION_KEYS,
+    ACTION_MEDIA,
+    ACTION_INSERT,
+    ACTION_CTRL_ALT_DEL,
+    ACTION_PAUSE,
+    ACTION_RESET,
+    ACTION_POWER,
+    ACTION_SCREENSHOT,
+    ACTION_COPY,
+    ACTION_PASTE,
+    ACTION_GRAB,
+    ACTION_FULLSCREEN,
+    ACTION_SCALING,
+    ACTION_NEXT_SCALING,
+    ACTION_LARGER,
+    ACTION_SMALLER,
+    ACTION_OWN_SIZE,
+    ACTION_QUIT,
+    ACTIONS
+};
+
+struct window_action {
+    const char *label; /* in menus */
+    SDL_Scancode key;  /* with the host key */
+    const char *key_name;
+    void (*run)(struct window *w);
+};
+
+extern const struct window_action window_actions[ACTIONS];
+
+/* The host key was pressed with another one. */
+void window_host_key(struct window *w, SDL_Scancode key);
+/* Run a command of the common set and show its answer, or `done` if it has none. */
+void window_command(struct window *w, const char *line, const char *done);
+/* Put a file into the drive that takes it, or into `drive`. */
+void window_insert(struct window *w, const char *drive, const char *path);
+
+/* ---- window_overlay.c ---- */
+
+void window_say(struct window *w, const char *message);
+/* Time passes: true if something must be drawn. */
+bool window_overlay_tick(struct window *w);
+void window_overlay_draw(struct window *w);
+void window_overlay_forget(struct window *w);
+/* A place in the window as one on the canvas. */
+void window_overlay_point(const struct window *w, s32 *x, s32 *y);
+
+/* ---- window_menu.c ---- */
+
+void window_menu_open(struct window *w, enum window_page page);
+void window_menu_close(struct window *w);
+bool window_menu_is_open(const struct window *w);
+/* Speed and the like have changed. */
+void window_menu_refresh(struct window *w);
+void window_menu_key(struct window *w, SDL_Scancode key);
+void window_menu_text(struct window *w, const char *text);
+/* The mouse is at this place of the window; `click`: and was pressed. */
+void window_menu_mouse(struct window *w, s32 x, s32 y, bool click);
 
 #endif
