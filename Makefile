@@ -4,6 +4,7 @@
 B ?= $(if $(SAN),build-asan,build)$(if $(MINIMAL),-minimal)
 CC = gcc
 AR = gcc-ar
+ROM_CC = gcc
 Q := $(if $(V),,@)
 say = $(if $(V),,@echo '  $(1)  $(2)')
 
@@ -67,7 +68,7 @@ endif
 # Our firmware: flat binaries from bios/*.S, linked at offset 0.
 $(B)/bios/bootrom.bin: bios/bootrom.S bios/checksum.sh
 	$(call say,ROM,$@)
-	$(Q)mkdir -p $(@D) && $(CC) -m32 -c -Wa,--defsym,ROM_SIZE=1024 -o $(@:.bin=.o) $<
+	$(Q)mkdir -p $(@D) && $(ROM_CC) -m32 -c -Wa,--defsym,ROM_SIZE=1024 -o $(@:.bin=.o) $<
 	$(Q)ld -m elf_i386 -Ttext 0 --oformat binary -o $@ $(@:.bin=.o) && bios/checksum.sh $@ 32
 
 $(B)/devices/board/bootrom.o: devices/board/bootrom.S $(B)/bios/bootrom.bin
@@ -77,7 +78,7 @@ $(B)/devices/board/bootrom.o: devices/board/bootrom.S $(B)/bios/bootrom.bin
 # The tour: a floppy of ours that `bygone` boots when it is given nothing.
 $(B)/bios/tour.o: bios/tour.S $(wildcard bios/tour_*.inc)
 	$(call say,AS,$<)
-	$(Q)mkdir -p $(@D) && $(CC) -m32 -c -Ibios -o $@ $<
+	$(Q)mkdir -p $(@D) && $(ROM_CC) -m32 -c -Ibios -o $@ $<
 
 roms/tour.img: $(B)/bios/tour.o
 	$(call say,IMG,$@)

@@ -88,11 +88,13 @@ if $all; then LIMIT=${LIMIT:-7200}; else LIMIT=${LIMIT:-900}; fi
 
 # The tests, one a line: name, command. The longest first, so that the processors end together.
 jobs_of() {
-	if [ -x tests/boot/run.sh ]; then
-		for t in $(tests/boot/run.sh --list $($all && echo --all)); do
-			echo "boot/$t tests/boot/run.sh $t"
-		done
-	fi
+	# A script that says "# long: WHY" belongs to the long ones.
+	for t in tests/boot/*.script; do
+		[ -e "$t" ] || continue
+		$all || ! grep -q '^# long:' "$t" || continue
+		t=$(basename "$t" .script)
+		echo "boot/$t tests/boot/run.sh $t"
+	done
 	count=1000000
 	$all && count=50000000
 	echo "cpu/silicon $B/tests/cpu/silicon --count $count"
@@ -140,7 +142,7 @@ for r in "$res"/*; do
 done
 rm -f "$res"/*.left
 [ -n "${STOP_AFTER:-}" ] && STOP_AT=$(($(date +%s) + STOP_AFTER)) && export STOP_AT
-export B JOBS SHARED LIMIT
+export B JOBS SHARED LIMIT BYGONE_GUESTS="${BYGONE_GUESTS:-$(readlink -m "$SHARED")/guests}"
 
 chosen > "$res/jobs"
 while read -r name command; do
@@ -156,7 +158,7 @@ while read -r name command; do
 done < "$res/jobs" | xargs -0 -r -P "$JOBS" -I@ sh -c "exec $here --one $res @"
 
 echo
-cat "$res"/*.log 2>/dev/null | grep -aE '^skipped: ' | sort | uniq
+cat "$res"/*.log 2>/dev/null | grep -aE '^skipped:? ' | sort | uniq
 if ls "$res"/*.left > /dev/null 2>&1; then
 	echo "Left out, for want of time (run again to go on): $(cat "$res"/*.left | tr '\n' ' ')"
 fi
