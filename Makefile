@@ -41,7 +41,7 @@ SUPPORT_OBJ := $(patsubst %.c,$(B)/%.o,$(wildcard tests/support/*.c))
 
 JOBS ?= $(shell nproc)
 
-all: bygone ## build ./bygone and the tour
+all: bygone roms/tour.img ## build ./bygone and the tour
 
 bygone: $(B)/bygone FORCE
 	$(Q)[ "$$(readlink $@)" = $< ] || ln -sf $< $@
@@ -78,12 +78,12 @@ $(B)/devices/board/bootrom.o: devices/board/bootrom.S $(B)/bios/bootrom.bin
 # The tour: a floppy of ours that `bygone` boots when it is given nothing.
 $(B)/bios/tour.o: bios/tour.S $(wildcard bios/tour_*.inc)
 	$(call say,AS,$<)
-	$(Q)mkdir -p $(@D) && $(ROM_CC) -m32 -c -Ibios -o $@ $<
+	$(Q)mkdir -p $(@D) && $(ROM_CC) -m32 -c -I. -o $@ $<
 
 roms/tour.img: $(B)/bios/tour.o
 	$(call say,IMG,$@)
 	$(Q)ld -m elf_i386 -Ttext 0x7c00 --oformat binary -o $(B)/bios/tour.bin $<
-	$(Q)cp $(B)/bios/tour.bin $@ && truncate -s 1440K $@
+	$(Q)mkdir -p $(@D) && cp $(B)/bios/tour.bin $@ && truncate -s 1440K $@
 
 # Rebuild everything when the flags change.
 $(B)/flags: FORCE
