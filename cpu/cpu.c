@@ -58,7 +58,10 @@ static u32 mode_of(const struct cpu *c)
     return mode;
 }
 
-/* VIF and VIP set together where they are in force (SDM Vol. 3B, "Class 2 - Maskable ..."). */
+/*
+ * VIF and VIP set together where they are in force. VIP is recognized below IOPL 3 only (SDM Vol.
+ * 3A, "System Flags and Fields in the EFLAGS Register").
+ */
 static bool virtual_interrupt_due(const struct cpu *c)
 {
     u32 both = EF_VIF | EF_VIP;

@@ -107,6 +107,7 @@ jobs_of() {
 		echo "cpu/vectors-engine-$v $B/tests/cpu/vectors --engine $SHARED/vectors/$v"
 	done
 	echo "cpu/decode-oracle $B/tests/cpu/decode_oracle"
+	$all && echo "cpu/matrix tests/cpu/matrix.sh"
 	for t in tests/support/test_*.sh; do
 		[ -x "$t" ] && echo "script/$(basename "$t" .sh) $t"
 	done
