@@ -172,8 +172,8 @@ enum attention {
     ATT_TIMER = 1 << 4, /* a deadline moved nearer */
     ATT_STOP = 1 << 5,  /* the board wants its thread back */
     ATT_RESET = 1 << 6,
-    ATT_IDLE = 1 << 7, /* the guest waits in a loop: the next event may as well come now */
     ATT_DEBUG = 1 << 7, /* a data or I/O breakpoint was hit: cpu_service delivers the trap */
+    ATT_IDLE = 1 << 8,  /* the guest waits in a loop: the next event may as well come now */
 };
 
 /* DR6 and DR7 (SDM Vol. 3B, "Debug Registers"). */
