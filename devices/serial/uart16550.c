@@ -11,7 +11,8 @@
  *   +3..7 LCR MCR LSR MSR SCR
  *
  * The cable never loses a byte: input beyond the receiver's room waits on the line (`line`) and
- * arrives one character time apart. An overrun is thus possible in loop-back only.
+ * arrives one character time apart. An overrun is thus possible in loop-back only. The other way,
+ * the peer takes characters faster than the line could carry them: the pace, see the header.
  * Not modelled: a break and parity towards the host, DMA modes, the one-character delay of the
  * transmitter interrupt; OUT2 gates the interrupt in loop-back too, as on integrated ports.
  */
@@ -100,6 +101,7 @@ struct uart {
     struct clock *clock;
     struct irq_line irq;
     struct chr *chr;
+    u32 pace; /* of the transmitter */
 
     /* Guest state. */
     u8 ier, fcr, lcr, mcr, scr;
@@ -135,6 +137,14 @@ static u64 uart_char_ns(const struct uart *u)
     if (u->lcr & LCR_STB)
         half_bits += word == 5 ? 1 : 2;
     return muldiv_up_u64((u64)half_bits * 8 * divisor, NS_PER_SEC, UART_HZ);
+}
+
+/* How long the transmitter takes over a character: less than the line would, but in a loop. */
+static u64 uart_send_ns(const struct uart *u)
+{
+    u64 ns = uart_char_ns(u);
+
+    return u->mcr & MCR_LOOP ? ns : max_u64(ns / u->pace, 1);
 }
 
 static u8 uart_word_mask(const struct uart *u)
@@ -290,7 +300,7 @@ static void uart_send_next(struct uart *u)
     memmove(u->tx, u->tx + 1, u->tx_count);
     if (u->tx_count == 0)
         u->thre_pending = true;
-    timer_set(&u->sent, clock_now(u->clock) + uart_char_ns(u));
+    timer_set(&u->sent, clock_now(u->clock) + uart_send_ns(u));
 }
 
 static void uart_sent(void *opaque)
@@ -550,6 +560,7 @@ struct device *uart16550_create(struct bus *bus, struct clock *clock, u16 port, 
     u->clock = clock;
     u->irq = irq;
     u->chr = chr;
+    u->pace = UART16550_PACE_DEFAULT;
     if (chr) {
         chr->receive = uart_receive;
         chr->opaque = u;
@@ -559,4 +570,10 @@ struct device *uart16550_create(struct bus *bus, struct clock *clock, u16 port, 
     timer_init(&u->timeout, clock, uart_timed_out, u);
     bus_map_ports(bus, port, UART_PORTS, &uart_ports, u);
     return &u->dev;
+}
+
+void uart16550_set_pace(struct device *dev, unsigned times)
+{
+    assert(times >= 1 && times <= 1000);
+    ((struct uart *)dev)->pace = times;
 }

@@ -10,6 +10,8 @@ struct chr;
 struct clock;
 struct device;
 
+enum { UART16550_PACE_DEFAULT = 16 };
+
 /*
  * Eight ports from `port` (3F8h, 2F8h, 3E8h, 2E8h for COM1-4).
  *
@@ -24,5 +26,13 @@ struct device *uart16550_create(struct bus *bus, struct clock *clock, u16 port, 
  * arrives at the speed of the line and waits while the receiver is full.
  */
 size_t uart16550_room(const struct device *dev);
+
+/*
+ * How many times faster than its baud rate the transmitter sends, so that a kernel that waits for
+ * each character of its messages is not held up. 1 is a real port, UART16550_PACE_DEFAULT the value
+ * after create; 1 to 1000. The receiver, and the loop-back that drivers measure, keep the true
+ * rate.
+ */
+void uart16550_set_pace(struct device *dev, unsigned times);
 
 #endif

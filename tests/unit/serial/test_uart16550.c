@@ -29,6 +29,7 @@ static void setup(void)
     rig_setup(&rig);
     chr = chr_new_memory(4096);
     dev = uart16550_create(rig.bus, rig.clock, BASE, rig_line(&rig, IRQ), chr, "com1");
+    uart16550_set_pace(dev, 1);
     device_reset(dev);
     out(LCR, 0x83);
     out(0, 1);
@@ -124,6 +125,31 @@ Test(uart16550, frame_length_follows_word_parity_and_stop_bits)
     cr_assert_eq(in(LSR), 0x20);
     rig_advance_ns(&rig, 1);
     cr_assert_eq(in(LSR), 0x60);
+}
+
+Test(uart16550, the_pace_hurries_the_transmitter_only)
+{
+    uart16550_set_pace(dev, 16);
+    type("i");
+    out(RBR, 'A');
+    rig_advance_ns(&rig, CHAR_NS / 16 - 1);
+    cr_assert_str_eq(sent(), "");
+    rig_advance_ns(&rig, 1);
+    cr_assert_str_eq(sent(), "A");
+    cr_assert_eq(in(LSR), 0x60); /* nothing has arrived yet */
+    rig_advance_ns(&rig, CHAR_NS - CHAR_NS / 16);
+    cr_assert_eq(in(LSR), 0x61);
+}
+
+Test(uart16550, a_loop_keeps_the_true_rate_at_any_pace)
+{
+    uart16550_set_pace(dev, 16);
+    out(MCR, 0x10);
+    out(RBR, 'x');
+    rig_advance_ns(&rig, CHAR_NS - 1);
+    cr_assert_eq(in(LSR), 0x20);
+    rig_advance_ns(&rig, 1);
+    cr_assert_eq(in(LSR), 0x61);
 }
 
 Test(uart16550, the_transmit_fifo_holds_sixteen)
