@@ -284,11 +284,14 @@ static void mouse_bat_done(void *opaque)
     mouse_say(opaque, answer, sizeof answer);
 }
 
-/* "Resend": twice in a row is an error. */
+/* "Resend": twice in a row is an error, which also gives up a command that waits for its argument.
+ */
 static void mouse_refuse(struct ps2mouse *m, u8 byte)
 {
     dev_guest(&m->dev, "mouse command or argument 0x%02X is not defined", byte);
     mouse_say_byte(m, m->error ? ANSWER_ERROR : ANSWER_RESEND);
+    if (m->error)
+        m->command = 0;
     m->error = !m->error;
 }
 
@@ -424,7 +427,7 @@ void ps2mouse_receive(struct device *dev, u8 byte)
     m->out_count = 0; /* a packet that was under way is given up */
     if (m->wrap && byte != CMD_RESET && byte != CMD_WRAP_OFF)
         mouse_say_byte(m, byte);
-    else if (m->command && byte != CMD_RESET)
+    else if (m->command && byte < CMD_SCALING_1_1) /* no argument looks like a command */
         mouse_argument(m, byte);
     else
         mouse_command(m, byte);

@@ -284,6 +284,23 @@ Test(ps2mouse, second_mistake_in_a_row_is_an_error)
     cr_assert_str_eq(send(40), "FA");
 }
 
+Test(ps2mouse, command_in_place_of_an_argument_is_obeyed)
+{
+    cr_assert_str_eq(send(0xF3), "FA");
+    cr_assert_str_eq(send(0xF4), "FA", "enable");
+    cr_assert_str_eq(send(0xE9), "FA 20 02 64");
+}
+
+/* What Linux sends to find a Sentelic pad: real ones answer FE and FC, then obey again. */
+Test(ps2mouse, error_ends_the_wait_for_an_argument)
+{
+    cr_assert_str_eq(send(0xF3), "FA");
+    cr_assert_str_eq(send(0x66), "FE");
+    cr_assert_str_eq(send(0x88), "FC");
+    cr_assert_str_eq(send(0x0A), "FE", "no argument any more");
+    cr_assert_str_eq(send(0xF4), "FA");
+}
+
 Test(ps2mouse, resend_repeats_the_last_answer_whole)
 {
     send(0xE9);
