@@ -34,11 +34,15 @@ void cpu_set_flags(struct cpu *c, u64 flags)
 
 void flags_load(struct cpu *c, u32 value, u32 mask)
 {
-    u32 old = (u32)cpu_flags(c);
+    u32 old = (u32)cpu_flags(c), changed;
 
     mask &= c->model->eflags_mask;
     cpu_set_flags(c, (old & ~mask) | (value & mask) | c->model->eflags_ones);
-    cpu_update_mode(c);
+    changed = (old ^ value) & mask;
+    if (changed & (EF_TF | EF_IOPL | EF_RF | EF_VM | EF_AC | EF_VIF | EF_VIP))
+        cpu_update_level(c);
+    else if (changed & EF_IF)
+        interrupts_changed(c);
 }
 
 /* ---- Derived state ---- */
@@ -88,6 +92,15 @@ static u32 special_of(const struct cpu *c)
     return special;
 }
 
+void cpu_update_level(struct cpu *c)
+{
+    c->mode = mode_of(c);
+    c->stack_mask = c->mode & MODE_STACK32 ? 0xFFFFFFFF : 0xFFFF;
+    c->special = special_of(c);
+    interrupts_changed(c);
+    mmu_set_class(&c->mmu, c->cpl == 3 ? MMU_USER : MMU_SUPERVISOR);
+}
+
 void cpu_update_mode(struct cpu *c)
 {
     struct paging p = {
@@ -100,12 +113,8 @@ void cpu_update_mode(struct cpu *c)
         .phys_bits = 32,
     };
 
-    c->mode = mode_of(c);
-    c->stack_mask = c->mode & MODE_STACK32 ? 0xFFFFFFFF : 0xFFFF;
-    c->special = special_of(c);
-    interrupts_changed(c);
+    cpu_update_level(c);
     mmu_set_paging(&c->mmu, &p);
-    mmu_set_class(&c->mmu, c->cpl == 3 ? MMU_USER : MMU_SUPERVISOR);
 }
 
 /* ---- Reset ---- */

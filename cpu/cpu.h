@@ -332,9 +332,11 @@ static inline bool cpu_is_protected(const struct cpu *c)
 }
 
 /*
- * Recompute mode, stack_mask, special, ATT_INTR and the mmu's view of CPL and CR0/CR4 after any
- * change of CR0, CR4, EFLAGS, CS, SS, CPL or DR7.
+ * Recompute what is derived. After a change of EFLAGS, CS, SS, CPL or DR7: mode, stack_mask,
+ * special, ATT_INTR and the mmu's class. After a change of CR0, CR3 or CR4: that and the mmu's view
+ * of them.
  */
+void cpu_update_level(struct cpu *c);
 void cpu_update_mode(struct cpu *c);
 
 #endif

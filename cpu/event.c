@@ -166,6 +166,7 @@ static void finish_entry(struct cpu *c, const struct entry *n)
     seg_from_desc(&c->seg[SEG_CS], (u16)((n->sel & SEL_ERROR) | n->level), &n->code);
     c->cpl = (u8)n->level;
     flags_load(c, 0, EF_TF | EF_NT | EF_VM | EF_RF | (n->clears_if ? EF_IF : 0));
+    cpu_update_level(c);
     enter(c, n->off, from_cs, from);
 }
 

@@ -97,7 +97,7 @@ static void write_dr(struct cpu *c, unsigned n, u64 v)
     c->dr[n] = v;
     /* Pages with a watchpoint must leave the fast path, and others may come back to it. */
     mmu_drop_entries(&c->mmu);
-    cpu_update_mode(c);
+    cpu_update_level(c);
 }
 
 /* General detect: the debugger's registers are in use; BD says so. DR7.GD is cleared on entry. */

@@ -355,6 +355,7 @@ bool op_SYSENTER(struct cpu *c, const struct insn *in)
         return fault_gp(c, 0);
     fast_transfer(c, cs, (u16)(cs + 8), 0, (u32)c->msr_sysenter_eip, (u32)c->msr_sysenter_esp);
     flags_load(c, 0, EF_VM | EF_IF | EF_RF);
+    cpu_update_level(c);
     return true;
 }
 
@@ -366,7 +367,7 @@ bool op_SYSEXIT(struct cpu *c, const struct insn *in)
         return fault_gp(c, 0);
     fast_transfer(c, (u16)((cs + 16) | 3), (u16)((cs + 24) | 3), 3, (u32)c->gpr[RDX],
                   (u32)c->gpr[RCX]);
-    cpu_update_mode(c);
+    cpu_update_level(c);
     return true;
 }
 

@@ -49,7 +49,7 @@ void seg_load_real(struct cpu *c, enum seg_reg n, u16 sel)
     }
     seg_update(s);
     if (n == SEG_CS || n == SEG_SS)
-        cpu_update_mode(c);
+        cpu_update_level(c);
 }
 
 bool desc_address(const struct cpu *c, u16 sel, u64 *la)
@@ -171,7 +171,7 @@ bool seg_load(struct cpu *c, enum seg_reg n, u16 sel)
         return false;
     seg_from_desc(&c->seg[n], sel, &d);
     if (n == SEG_SS)
-        cpu_update_mode(c);
+        cpu_update_level(c);
     return true;
 }
 

@@ -18,7 +18,7 @@ static void set_cs(struct cpu *c, u16 sel, const struct descriptor *d, unsigned 
 {
     seg_from_desc(&c->seg[SEG_CS], (u16)((sel & SEL_ERROR) | level), d);
     c->cpl = (u8)level;
-    cpu_update_mode(c);
+    cpu_update_level(c);
 }
 
 static bool inside(const struct descriptor *d, u64 off)
