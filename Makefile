@@ -171,6 +171,9 @@ bench: all ## speed beside QEMU and Bochs; writes docs/performance.md (half an h
 	$(Q)tests/support/setup.sh bench
 	$(Q)tests/bench/perf.sh
 
+docs: FORCE ## collect docs/accuracy.md from the sources
+	$(Q)docs/accuracy.sh
+
 PREFIX ?= /usr/local
 install: all ## PREFIX=/usr/local DESTDIR=
 	install -D -m 755 $(B)/bygone $(DESTDIR)$(PREFIX)/bin/bygone
