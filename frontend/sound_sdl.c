@@ -57,6 +57,8 @@ void sound_sdl_open(struct sound_sink *sink)
 
     if (SDL_InitSubSystem(SDL_INIT_AUDIO))
         return;
+    if (!SDL_GetNumAudioDevices(0))
+        return; /* ALSA would complain on stderr */
     s->device = SDL_OpenAudioDevice(NULL, 0, &want, NULL, 0);
     s->resting = true;
 }
