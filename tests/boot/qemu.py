@@ -30,18 +30,15 @@ class Failed(Exception):
 
 class Qemu:
     def __init__(self, arguments, folder):
-        path = os.path.join(folder, 'qmp')
+        path, serial = os.path.join(folder, 'qmp'), os.path.join(folder, 'serial')
         self.process = subprocess.Popen(
             ['qemu-system-i386', '-accel', 'tcg', '-display', 'none', '-qmp',
-             'unix:%s,server,nowait' % path, '-serial', 'none', '-net', 'none'] + arguments,
-            stdin=subprocess.DEVNULL)
-        self.socket = socket.socket(socket.AF_UNIX)
-        for _ in range(100):
-            try:
-                self.socket.connect(path)
-                break
-            except OSError:
-                time.sleep(0.1)
+             'unix:%s,server,nowait' % path, '-serial', 'unix:%s,server,nowait' % serial,
+             '-net', 'none'] + arguments, stdin=subprocess.DEVNULL)
+        self.socket = connected(path)
+        self.serial = connected(serial)
+        self.serial.setblocking(False)
+        self.heard = b''
         self.file = self.socket.makefile('rw')
         self.file.readline()
         self.command('qmp_capabilities')
@@ -62,12 +59,33 @@ class Qemu:
     def monitor(self, line):
         return self.command('human-monitor-command', **{'command-line': line})
 
+    def port(self, number):
+        return int(self.monitor('i /b 0x%x' % number).split('=')[1], 16)
+
     def text(self):
-        """Rows of the colour text screen, from the start address that the CRTC is taken to have."""
+        """Rows of the colour text screen, from the start address that the CRTC has."""
         name = os.path.join(self.folder, 'text')
-        self.monitor('pmemsave 0xb8000 4000 "%s"' % name)
-        cells = open(name, 'rb').read()[::2].decode('cp437')
+        self.command('stop')
+        index, start = self.port(0x3d4), 0
+        for register in 0x0c, 0x0d:
+            self.monitor('o /b 0x3d4 0x%x' % register)
+            start = start << 8 | self.port(0x3d5)
+        self.monitor('o /b 0x3d4 0x%x' % index)
+        self.monitor('pmemsave 0xb8000 0x8000 "%s"' % name)
+        self.command('cont')
+        cells = (open(name, 'rb').read() * 2)[start * 2 & 0x7fff:][:4000:2].decode('cp437')
         return [cells[i:i + 80].rstrip() for i in range(0, 2000, 80)]
+
+    def hears(self, text):
+        """True once the guest has sent this; what was found once is not found again."""
+        try:
+            self.heard += self.serial.recv(1 << 20)
+        except BlockingIOError:
+            pass
+        before, found, behind = self.heard.partition(text.encode())
+        if found:
+            self.heard = behind
+        return bool(found)
 
     def picture(self):
         name = os.path.join(self.folder, 'screen.ppm')
@@ -88,6 +106,17 @@ class Qemu:
     def close(self):
         self.process.kill()
         self.process.wait()
+
+
+def connected(path):
+    s = socket.socket(socket.AF_UNIX)
+    for _ in range(100):
+        try:
+            s.connect(path)
+            break
+        except OSError:
+            time.sleep(0.1)
+    return s
 
 
 def differs(expected, actual):
@@ -133,6 +162,11 @@ def step(q, folder, action, a):
         wait = 2 * float(a[1]) if action == 'wait-picture' else 3
         if not until(wait, lambda: differs(path, q.picture()) <= tolerance):
             raise Failed('%.2f %% differ' % differs(path, q.picture()))
+    elif action == 'wait-serial':
+        if not until(2 * float(a[1]), lambda: q.hears(a[0])):
+            raise Failed('%r did not come from the serial port: %r' % (a[0], q.heard[-2000:]))
+    elif action == 'type-serial':
+        q.serial.sendall(a[0].encode())
     elif action == 'wait-still':
         still(q, float(a[0]), 2 * float(a[1]))
     elif action == 'run':
