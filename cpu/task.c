@@ -190,9 +190,22 @@ static void load_registers(struct cpu *c, const struct task *t, bool wide, bool 
         debug_task_trap(c);
 }
 
-/* ---- Checks in the new task ---- */
+/* ---- Checks in the new task, in the order of the SDM's table, which is the P6 family's ---- */
 
-static bool load_ldt(struct cpu *c)
+static bool refuse(struct cpu *c, u8 vector, u16 sel)
+{
+    return fault_raise_error(c, vector, sel & SEL_ERROR);
+}
+
+/* Valid: not null, in its table. */
+static bool read_valid(struct cpu *c, u16 sel, struct descriptor *d)
+{
+    if (!(sel & SEL_INDEX_TI))
+        return refuse(c, VEC_TS, 0);
+    return desc_read(c, sel, VEC_TS, d);
+}
+
+static bool check_ldt(struct cpu *c)
 {
     u16 sel = c->ldtr.sel;
     struct descriptor d;
@@ -200,46 +213,83 @@ static bool load_ldt(struct cpu *c)
     if (!(sel & SEL_INDEX_TI))
         return true;
     if (sel & SEL_TI)
-        return fault_raise_error(c, VEC_TS, sel & SEL_ERROR);
+        return refuse(c, VEC_TS, sel);
     if (!desc_read(c, sel, VEC_TS, &d))
         return false;
-    if (attr_system_type(desc_attr(&d)) != SYS_LDT || !(desc_attr(&d) & DESC_P))
-        return fault_raise_error(c, VEC_TS, sel & SEL_ERROR);
+    if (attr_system_type(desc_attr(&d)) != SYS_LDT)
+        return refuse(c, VEC_TS, sel);
     seg_from_desc(&c->ldtr, sel, &d);
     return true;
 }
 
-static bool load_cs(struct cpu *c)
+static bool check_ldt_present(struct cpu *c)
 {
-    u16 sel = c->seg[SEG_CS].sel, attr;
-    struct descriptor d;
+    if (c->ldtr.unusable || (c->ldtr.attr & DESC_P))
+        return true;
+    seg_set_null(&c->ldtr, c->ldtr.sel);
+    return refuse(c, VEC_TS, c->ldtr.sel);
+}
+
+static bool check_cs_level(struct cpu *c, struct descriptor *d)
+{
+    u16 sel = c->seg[SEG_CS].sel;
     unsigned dpl;
 
-    if (!(sel & SEL_INDEX_TI))
-        return fault_raise_error(c, VEC_TS, 0);
-    if (!desc_read(c, sel, VEC_TS, &d))
+    if (!read_valid(c, sel, d))
         return false;
-    attr = desc_attr(&d);
-    dpl = attr_dpl(attr);
-    if (!attr_is_code(attr) || (attr & DESC_EC ? dpl > c->cpl : dpl != c->cpl))
-        return fault_raise_error(c, VEC_TS, sel & SEL_ERROR);
-    if (!(attr & DESC_P))
-        return fault_raise_error(c, VEC_NP, sel & SEL_ERROR);
-    if (!desc_mark(c, sel, &d, DESC_ACCESSED << 8, 0))
-        return false;
-    seg_from_desc(&c->seg[SEG_CS], sel, &d);
+    dpl = attr_dpl(desc_attr(d));
+    if (attr_is_code(desc_attr(d)) && (desc_attr(d) & DESC_EC) ? dpl > c->cpl : dpl != c->cpl)
+        return refuse(c, VEC_TS, sel);
     return true;
 }
 
-static bool load_ss(struct cpu *c)
+static bool check_ss(struct cpu *c, struct descriptor *d)
 {
     u16 sel = c->seg[SEG_SS].sel;
-    struct descriptor d;
 
-    if (!seg_check_stack(c, sel, c->cpl, VEC_TS, &d) ||
-        !desc_mark(c, sel, &d, DESC_ACCESSED << 8, 0))
+    if (!read_valid(c, sel, d))
         return false;
-    seg_from_desc(&c->seg[SEG_SS], sel, &d);
+    if (!attr_is_data(desc_attr(d)) || !(desc_attr(d) & DESC_RW))
+        return refuse(c, VEC_TS, sel);
+    if (!(desc_attr(d) & DESC_P))
+        return refuse(c, VEC_SS, sel);
+    return attr_dpl(desc_attr(d)) == c->cpl || refuse(c, VEC_TS, sel);
+}
+
+static bool check_cs(struct cpu *c, const struct descriptor *d)
+{
+    u16 sel = c->seg[SEG_CS].sel;
+
+    if (!attr_is_code(desc_attr(d)))
+        return refuse(c, VEC_TS, sel);
+    return (desc_attr(d) & DESC_P) || refuse(c, VEC_NP, sel);
+}
+
+static bool check_data(struct cpu *c, u16 sel, struct descriptor *d)
+{
+    unsigned dpl;
+    u16 attr;
+
+    if (!desc_read(c, sel, VEC_TS, d))
+        return false;
+    attr = desc_attr(d);
+    dpl = attr_dpl(attr);
+    if (!attr_is_data(attr) && !(attr_is_code(attr) && (attr & DESC_RW)))
+        return refuse(c, VEC_TS, sel);
+    if (!(attr & DESC_P))
+        return refuse(c, VEC_NP, sel);
+    if (attr_is_code(attr) && (attr & DESC_EC))
+        return true;
+    return (dpl >= c->cpl && dpl >= (sel & SEL_RPL)) || refuse(c, VEC_TS, sel);
+}
+
+static bool load(struct cpu *c, enum seg_reg n, struct descriptor *d)
+{
+    u16 sel = c->seg[n].sel;
+
+    if (!desc_mark(c, sel, d, DESC_ACCESSED << 8, 0))
+        return false;
+    seg_from_desc(&c->seg[n], sel, d);
     return true;
 }
 
@@ -248,28 +298,31 @@ static bool load_data(struct cpu *c)
     static const u8 data[] = {SEG_DS, SEG_ES, SEG_FS, SEG_GS};
     struct descriptor d;
 
-    for (unsigned i = 0; i < ARRAY_LEN(data); i++) {
-        u16 sel = c->seg[data[i]].sel;
-
-        if (!(sel & SEL_INDEX_TI))
-            continue;
-        if (!seg_check_data(c, sel, VEC_TS, &d) || !desc_mark(c, sel, &d, DESC_ACCESSED << 8, 0))
+    for (unsigned i = 0; i < ARRAY_LEN(data); i++)
+        if ((c->seg[data[i]].sel & SEL_INDEX_TI) &&
+            (!check_data(c, c->seg[data[i]].sel, &d) || !load(c, data[i], &d)))
             return false;
-        seg_from_desc(&c->seg[data[i]], sel, &d);
-    }
     return true;
 }
 
 static bool load_segments(struct cpu *c)
 {
-    if (!load_ldt(c))
+    struct descriptor cs, ss;
+    u16 sel = c->seg[SEG_SS].sel;
+
+    if (!check_ldt(c))
         return false;
     if (cpu_is_v86(c)) {
         for (unsigned i = 0; i < SEG_COUNT; i++)
             seg_load_real(c, i, c->seg[i].sel);
-        return true;
+        return check_ldt_present(c);
     }
-    return load_cs(c) && load_ss(c) && load_data(c);
+    if (!check_cs_level(c, &cs) || !check_ss(c, &ss) || !check_ldt_present(c) ||
+        !check_cs(c, &cs) || !load(c, SEG_CS, &cs))
+        return false;
+    if ((sel & SEL_RPL) != c->cpl)
+        return refuse(c, VEC_TS, sel);
+    return load(c, SEG_SS, &ss) && load_data(c);
 }
 
 static bool push_error_code(struct cpu *c, bool wide, u32 error)
