@@ -181,7 +181,7 @@ def step(q, folder, action, a):
             dx, dy = max(-4, min(4, x)), max(-4, min(4, y))
             q.monitor('mouse_move %d %d' % (dx, dy))
             x, y = x - dx, y - dy
-            time.sleep(0.02)
+            time.sleep(0.04)
     elif action in ('mouse-down', 'mouse-up', 'mouse-click'):
         q.monitor('mouse_button %d' % (0 if action == 'mouse-up' else BUTTONS[a[0]]))
         time.sleep(0.06)

@@ -1,0 +1,132 @@
+#!/bin/sh
+# run.sh: what the program says and how it ends, run as users run it. Each check gives the exit code
+# and a part of what must be printed. Ends in "N passed, N failed, N skipped".
+set -u
+here=$(cd "$(dirname "$0")" && pwd) || exit 70
+bygone=${BYGONE:-$here/../../bygone}
+passed=0 failed=0 skipped=0
+work=$(mktemp -d "${TMPDIR:-/tmp}/bygone-cli.XXXXXX") || exit 71
+trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM
+cd "$work" || exit 71
+
+# check NAME CODE TEXT COMMAND...: run it; output in $work/out.
+check() {
+	name=$1 code=$2 text=$3
+	shift 3
+	timeout 120 "$@" >out 2>&1 </dev/null
+	judge "$name" $? "$code" "$text"
+}
+
+judge() {
+	if [ "$2" = "$3" ] && { [ -z "$4" ] || grep -qF -- "$4" out; }; then
+		passed=$((passed + 1))
+	else
+		failed=$((failed + 1))
+		echo "FAILED $1: exit code $2, expected $3; '$4' expected in:"
+		sed 's/^/    /' out
+	fi
+}
+
+# A boot sector from octal bytes, as a floppy of 160K.
+boot_sector() {
+	printf "$2" >"$1" && truncate -s 510 "$1" && printf '\125\252' >>"$1" && truncate -s 160K "$1"
+}
+
+# mov dx, 501h; mov al, 31h; out dx, al; hlt
+boot_sector exit.img '\272\001\005\260\061\356\364\353\375'
+# lidt [7C0Ah], of six zero bytes; int3: the fault cannot be delivered, nor can the double fault
+boot_sector crash.img '\017\001\036\012\174\314'
+# mov ax, 0E41h; int 10h; hlt; jmp $-1: prints A
+boot_sector idle.img '\270\101\016\315\020\364\353\375'
+# mov ax, 0301h; mov cx, 2; xor dx, dx; mov bx, 7C00h; int 13h: writes itself to the second sector
+boot_sector write.img '\061\300\216\300\270\001\003\271\002\000\061\322\273\000\174\315\023\272\001\005\260\000\356\364\353\375'
+# int 13h AH=43h: writes itself to sector 100000 of drive 80h; exits with FFh if that failed (CF)
+boot_sector far.img '\061\300\216\330\216\300\270\000\103\262\200\276\030\174\315\023\272\001\005\326\356\364\353\375\020\000\001\000\000\174\000\000\240\206\001\000\000\000\000\000'
+printf 'wait-text "A" 20\nwait-still 0.2 5\nstate-hash\n' >idle.script
+printf 'wait-text "@@" 1\n' >fail.script
+printf 'wait-text "A" 1\nfrobnicate\n' >bad.script
+B="$bygone --display none --deterministic --speed 20"
+
+# The command line.
+check help 0 'Usage: bygone' $bygone --help
+check version 0 'Bygone ' $bygone --version
+check 'unknown option' 64 "did you mean '--mem'" $bygone --memm 3
+check 'reserved option' 64 'not in this version' $bygone --net user
+check 'configuration of a machine' 0 "fda = $work/idle.img" $bygone --print-config idle.img
+printf 'mem = 32M\nmemm = 1\n' >bad.ini
+check 'error in a configuration file' 65 "'bad.ini' line 2: unknown name 'memm'; did you mean 'mem'?" \
+	$bygone --config bad.ini
+$bygone --print-config idle.img --mem 8M --speed 20 --deterministic --script idle.script >good.ini
+check 'a printed configuration runs' 0 '' $bygone --config good.ini
+hash=$(cat out)
+
+# How it ends.
+check 'the same run twice' 0 "$hash" $bygone --config good.ini
+check 'debug exit' 99 'drive A:' $B --debug-exit exit.img --stop-after 60
+check 'stop-after' 0 '' $B idle.img --stop-after 2
+check 'a failed script' 2 'line 1: wait-text "@@" 1' $B idle.img --script fail.script
+check 'a script that is none' 65 "'bad.script' line 2: unknown action 'frobnicate'" \
+	$B idle.img --script bad.script
+check 'a crash' 4 'triple fault' $B crash.img --stop-after 60
+grep -q '0000:00007c0[0-9a-f]' out || judge 'a crash names the place' 1 0 '0000:00007c05'
+check 'a crash that resets' 0 'triple fault' $B crash.img --reset-on-triple-fault --stop-after 5
+$bygone --display none --discard idle.img >out 2>&1 & pid=$!
+sleep 1
+kill -TERM $pid
+wait $pid
+judge 'a signal' $? 143 ''
+
+# Bad input.
+check 'a missing image' 65 "'none.img': No such file" $B none.img
+check 'a missing image by option' 65 "fda: 'none.img': No such file" $B --fda none.img
+: >empty.img
+check 'an empty image' 65 "'empty.img': empty" $B empty.img
+check 'an empty image by option' 65 "fda: 'empty.img': empty" $B --fda empty.img
+printf 'QFI\373' >q.img && truncate -s 1M q.img
+check 'a qcow2 image' 65 'qemu-img convert' $B q.img
+check 'a text file' 65 'neither boot sector nor any known format' $B idle.script
+check 'a kernel that is none' 65 "'idle.script'" $B --kernel idle.script
+head -c 100000 /dev/zero >odd.bin
+check 'a BIOS of odd size' 65 "bios: 'odd.bin'" $B --bios odd.bin idle.img
+head -c 700 write.img >short.img
+check 'a truncated image' 99 '' sh -c "$B --debug-exit --fda short.img --stop-after 20; exit 99"
+cp idle.img busy.img
+$bygone --display none --fda busy.img >busy.log 2>&1 & pid=$!
+sleep 1
+check 'an image in use' 65 "'busy.img'" $bygone --display none --fda busy.img --stop-after 1
+check 'an image in use, with --discard' 0 '' $bygone --display none --fda busy.img --discard \
+	--stop-after 1
+kill $pid
+wait $pid 2>/dev/null
+
+# What guests write stays, or does not.
+truncate -s 64M hd.img
+cp write.img w.img
+check 'writes are discarded' 1 '' $B --debug-exit w.img --stop-after 60
+cmp -s write.img w.img || judge 'a discarded write' 1 0 ''
+check 'writes are kept' 1 '' $B --debug-exit --keep-writes w.img --stop-after 60
+head -c 512 w.img >one && dd if=w.img bs=512 skip=1 count=1 of=two 2>/dev/null
+cmp one two >out 2>&1
+judge 'a kept write' $? 0 ''
+check 'a write far out' 1 '' $B --debug-exit --keep-writes far.img --hda hd.img --stop-after 60
+# The host refuses to let files grow past 40 MB, as a full disk does; the guest is told, and we are.
+(ulimit -f 80000; timeout 60 $B --debug-exit --keep-writes --mem 1M far.img --hda hd.img \
+	--stop-after 60; echo "exit code $?") 2>&1 | cat >out
+judge 'a full host disk' 0 0 'exit code 255'
+judge 'a full host disk is told' 0 0 "'hd.img': writing failed"
+
+# Seen and heard.
+check 'a screenshot' 0 '' $B idle.img --stop-after 2 --screenshot s.png
+head -c 8 s.png | od -An -c | tr -d ' \n' >out
+judge 'a screenshot is a PNG' 0 0 'PNG'
+check 'a screenshot nowhere' 71 '/nonexistent/s.png' $B idle.img --stop-after 1 \
+	--screenshot /nonexistent/s.png
+printf 'print-screen\ninfo pic\nx/2i 0x7c00\nquit\n' >commands
+timeout 60 sh -c "(sleep 2; cat commands) | $bygone --display none --discard idle.img --monitor stdio" \
+	>out 2>&1
+judge 'the monitor' $? 0 'mov ax, 0xe41'
+check 'a monitor nowhere' 71 '/nonexistent/m' $bygone --display none idle.img \
+	--monitor unix:/nonexistent/m --discard
+echo "$passed passed, $failed failed, $skipped skipped"
+[ $failed = 0 ]
