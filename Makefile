@@ -109,6 +109,12 @@ $(B)/tests/cpu/%: $(B)/tests/cpu/%.o $(B)/libbygone.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS)
 
+# Programs that run whole machines.
+BOOT_TESTS := $(addprefix $(B)/tests/boot/,roundtrip)
+$(B)/tests/boot/%: $(B)/tests/boot/%.o $(SUPPORT_OBJ) $(B)/libbygone.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcriterion
+
 # libFuzzer targets: the whole library instrumented, in a build folder of its own.
 FUZZ_B = build-fuzz
 FUZZ_CC = clang
@@ -132,7 +138,7 @@ fuzz-build:
 fuzz: fuzz-build ## SECONDS=60 [TARGET=decode]: run some of the fuzzers, others each day
 	$(Q)tests/fuzz/run.sh $(FUZZ_B) $(SECONDS) $(TARGET)
 
-test-programs: $(UNIT) $(CPU_TESTS)
+test-programs: $(UNIT) $(CPU_TESTS) $(BOOT_TESTS)
 
 run: ## install what is missing, build, prepare the default guest, boot it
 	$(Q)tests/support/setup.sh run

@@ -95,6 +95,11 @@ jobs_of() {
 		t=$(basename "$t" .script)
 		echo "boot/$t tests/boot/run.sh $t"
 	done
+	echo "boot/roundtrip $B/tests/boot/roundtrip --fda roms/tour.img --mem 8"
+	for g in mikeos/mikeos.flp floppybird/floppybird.img haribote/haribote.img kolibrios-2013/kolibri.img; do
+		$all && [ -e "$SHARED/guests/$g" ] &&
+			echo "boot/roundtrip-$(basename $g) $B/tests/boot/roundtrip --until 20 --points 20 --fda $SHARED/guests/$g"
+	done
 	count=1000000
 	$all && count=50000000
 	echo "cpu/silicon $B/tests/cpu/silicon --count $count"

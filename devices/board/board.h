@@ -64,6 +64,11 @@ struct board {
     /* Requests that chips raise inside an access; the run loop sees to them. */
     bool reset_machine, reset_cpu, powered_off, debug_exited;
     int exit_code;
+    /*
+     * The guest was found to wait in a loop: time is skipped up to the next event. Guest state, so
+     * that it does not matter where a run is cut.
+     */
+    bool waiting;
 };
 
 /* Build everything from b->config. False and a sentence in err on failure; board_destroy cleans up.

@@ -188,8 +188,10 @@ static void poll_chrs(struct machine *m)
             if (b->uart[u] && b->config->serial[u] == chr && uart16550_room(b->uart[u]) < room)
                 room = uart16550_room(b->uart[u]);
         n = chr_poll(chr, data, room);
-        if (n && chr->receive)
-            chr->receive(chr->opaque, data, n);
+        if (!n || !chr->receive)
+            continue;
+        chr->receive(chr->opaque, data, n);
+        b->waiting = false; /* the loop may ask for this */
     }
 }
 
@@ -252,6 +254,15 @@ static enum engine_stop run_slice(struct board *b, u64 until_ns)
     return c->engine->run(c, until);
 }
 
+/* An event is what a waiting guest waits for. */
+static void run_timers(struct board *b)
+{
+    if (clock_next_deadline(b->clock) > clock_now(b->clock))
+        return;
+    b->waiting = false;
+    clock_run_due(b->clock);
+}
+
 static void describe_crash(struct machine *m);
 
 /* A triple fault: true if the machine stops for it. */
@@ -270,7 +281,6 @@ enum machine_stop machine_run(struct machine *m, u64 until_ns)
     struct board *b = &m->board;
     struct cpu *c = b->cpu;
     enum machine_stop why;
-    bool waiting;
 
     for (;;) {
         if (attend(m, &why))
@@ -280,22 +290,22 @@ enum machine_stop machine_run(struct machine *m, u64 until_ns)
             usleep(PAUSE_NAP_MS * 1000);
             continue;
         }
-        waiting = c->attention & ATT_IDLE;
-        c->attention &= ~(u32)(ATT_TIMER | ATT_STOP | ATT_IDLE);
-        clock_run_due(b->clock);
+        c->attention &= ~(u32)(ATT_TIMER | ATT_STOP);
+        run_timers(b);
         if (clock_now(b->clock) >= m->next_chr_poll_ns)
             poll_chrs(m);
         if (cpu_service(c))
-            waiting = false;
+            b->waiting = false;
         if (clock_now(b->clock) >= until_ns)
             return MACHINE_TIME;
-        if (c->halted || waiting) {
+        if (c->halted || b->waiting) {
             idle(m, until_ns);
-            if (c->halted)
-                continue;
+            continue;
         }
         if (run_slice(b, until_ns) == ENGINE_SHUTDOWN && shut_down(m))
             return MACHINE_TRIPLE_FAULT;
+        b->waiting = c->attention & ATT_IDLE;
+        c->attention &= ~(u32)ATT_IDLE;
         pace_slice(&m->pace, c->count);
     }
 }
@@ -404,11 +414,13 @@ bool machine_is_paused(const struct machine *m)
 
 void machine_key(struct machine *m, u16 key, bool down)
 {
+    m->board.waiting = false;
     m->input.key(m->input.opaque, key, down);
 }
 
 void machine_mouse(struct machine *m, s32 dx, s32 dy, s32 dz, u8 buttons)
 {
+    m->board.waiting = false;
     m->input.mouse(m->input.opaque, dx, dy, dz, buttons);
 }
 
@@ -438,6 +450,11 @@ bool machine_render(struct machine *m, struct display_frame *f, bool force)
 void machine_state(struct machine *m, struct state *s)
 {
     board_state(&m->board, s);
+    if (!state_is_loading(s))
+        return;
+    /* Virtual time has jumped: what the host's time was compared with is void. */
+    pace_restart(&m->pace);
+    m->next_chr_poll_ns = 0;
 }
 
 u64 machine_state_hash(struct machine *m)

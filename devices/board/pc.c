@@ -392,7 +392,21 @@ void board_reset(struct board *b)
     for (unsigned i = 0; i < b->device_count; i++)
         device_reset(b->devices[i]);
     cpu_reset(b->cpu, true);
-    b->reset_machine = b->reset_cpu = false;
+    b->reset_machine = b->reset_cpu = b->waiting = false;
+}
+
+/* What chips asked for at the very boundary at which the machine was saved counts as well. */
+static void request_state(struct board *b, struct state *s)
+{
+    s32 exit_code = b->exit_code;
+
+    state_bool(s, "reset_machine", &b->reset_machine);
+    state_bool(s, "reset_cpu", &b->reset_cpu);
+    state_bool(s, "powered_off", &b->powered_off);
+    state_bool(s, "debug_exited", &b->debug_exited);
+    state_s32(s, "exit_code", &exit_code);
+    state_bool(s, "waiting", &b->waiting);
+    b->exit_code = exit_code;
 }
 
 void board_state(struct board *b, struct state *s)
@@ -400,6 +414,7 @@ void board_state(struct board *b, struct state *s)
     state_begin(s, "board", 1);
     state_bool(s, "a20_kbd", &b->a20_kbd);
     state_bool(s, "a20_fast", &b->a20_fast);
+    request_state(b, s);
     state_end(s);
     clock_state(b->clock, s);
     physmap_state(b->pm, s);
