@@ -15,8 +15,11 @@
 enum {
     ONE = 1 << 16, /* a frame in fractions */
     LEVEL_ONE = 16,
-    SLOWEST = ONE / 2,
+    SLOWEST = ONE / 4,
+    LOW = RING_TARGET / 2,
+    HIGH = RING_TARGET * 2,
     FASTEST = ONE + ONE / 4,
+    ENDED = 2,      /* pulls with nothing new */
     FADE_SHIFT = 6, /* by a 64th each sample */
     /* Chips write in bursts whose times jitter; what is nearer than this follows on seamlessly. */
     GAP_MIN = SOUND_HZ / 100,
@@ -77,22 +80,21 @@ static u32 step_for(const struct sound_ring *r)
 {
     u32 level = r->level / LEVEL_ONE;
 
-    if (level < RING_TARGET / 2)
-        return SLOWEST + (ONE - SLOWEST) * 2 / RING_TARGET * level;
-    if (level > RING_TARGET * 2)
-        return (u32)min_u64(FASTEST, ONE + (level - RING_TARGET * 2) * 8);
+    if (r->idle >= ENDED)
+        return ONE; /* this is the end of a sound, not a slow machine */
+    if (level < LOW)
+        return SLOWEST + (ONE - SLOWEST) / LOW * level;
+    if (level > HIGH)
+        return (u32)min_u64(FASTEST, ONE + (level - HIGH) * 8);
     return ONE;
 }
 
 /* Start when enough is in hand, or when nothing more seems to come: a short beep. */
-static bool may_start(struct sound_ring *r, u32 head, u32 fill)
+static bool may_start(struct sound_ring *r, u32 fill)
 {
-    bool idle = head == r->seen;
-
-    r->seen = head;
-    if (fill < RING_TARGET && !(fill > 1 && idle))
+    if (fill < RING_TARGET && !(fill > 1 && r->idle))
         return false;
-    r->level = fill * LEVEL_ONE;
+    r->level = RING_TARGET * LEVEL_ONE;
     r->fraction = 0;
     return true;
 }
@@ -141,15 +143,17 @@ void sound_ring_pull(struct sound_ring *r, s16 *out, size_t frames)
     u32 fill = head - tail;
     size_t n = 0;
 
+    r->idle = head == r->seen ? r->idle + 1 : 0;
+    r->seen = head;
     if (fill > RING_LIMIT) {
         tail = head - RING_TARGET;
         fill = RING_TARGET;
         r->level = fill * LEVEL_ONE;
     }
     if (!r->playing)
-        r->playing = may_start(r, head, fill);
+        r->playing = may_start(r, fill);
     if (r->playing) {
-        r->level = (r->level * 15 + fill * LEVEL_ONE) / 16;
+        r->level = (r->level * 3 + fill * LEVEL_ONE) / 4;
         n = play(r, out, frames, &tail, head);
         if (n < frames) {
             r->playing = false;

@@ -11,8 +11,8 @@
 
 enum {
     RING_FRAMES = 32768,
-    RING_TARGET = 2646, /* 60 ms: what is kept in hand */
-    RING_LIMIT = 13230, /* 300 ms: more than this is skipped */
+    RING_TARGET = 4410, /* 100 ms: what is kept in hand */
+    RING_LIMIT = 17640, /* 400 ms: more than this is skipped */
 };
 
 struct sound_ring {
@@ -22,11 +22,12 @@ struct sound_ring {
     u64 end_ns; /* pusher: virtual time after the last frame */
     bool any;
 
-    bool playing; /* puller, as all below */
-    u32 seen;     /* head at the last pull */
-    u32 fraction; /* of a frame, 16 bits */
-    u32 level;    /* smoothed fill, in 1/16 frames */
-    s16 last[2];  /* what was played last */
+    bool playing;  /* puller, as all below */
+    unsigned idle; /* pulls since something came */
+    u32 seen;      /* head at the last pull */
+    u32 fraction;  /* of a frame, 16 bits */
+    u32 level;     /* smoothed fill, in 1/16 frames */
+    s16 last[2];   /* what was played last */
 };
 
 void sound_ring_init(struct sound_ring *r);

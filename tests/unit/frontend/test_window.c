@@ -1,0 +1,542 @@
+/*
+ * The window itself, with SDL's dummy video driver: events in, what the machine is told out. The
+ * front end behind it is played by this file.
+ */
+#include <criterion/criterion.h>
+
+#ifdef HAVE_SDL2
+#include "frontend/window.h"
+
+#include "devices/host/input.h"
+#include "frontend/frontend.h"
+
+#include <SDL.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct options options;
+static struct frontend_view view;
+static void *display_data;
+static char heard[2000]; /* "1E -1E mouse 3 4 0 0; quit change fda "x"; " */
+static bool finished;
+static unsigned frames;
+static void (*const *steps)(void); /* one each frame, NULL at the end */
+
+static void hear(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+static void hear(const char *fmt, ...)
+{
+    size_t at = strlen(heard);
+    va_list args;
+
+    va_start(args, fmt);
+    vsnprintf(heard + at, sizeof heard - at, fmt, args);
+    va_end(args);
+}
+
+/* ---- What the window asks for ---- */
+
+const struct options *frontend_options(const struct frontend *f)
+{
+    return &options;
+}
+
+void frontend_set_display_data(struct frontend *f, void *data)
+{
+    display_data = data;
+}
+
+void *frontend_display_data(const struct frontend *f)
+{
+    return display_data;
+}
+
+void frontend_set_sound(struct frontend *f, struct sound_sink *sound)
+{
+}
+
+bool frontend_is_finished(struct frontend *f)
+{
+    return finished;
+}
+
+void frontend_quit(struct frontend *f, int exit_code)
+{
+    hear("quit %d; ", exit_code);
+}
+
+void frontend_request_frame(struct frontend *f)
+{
+    frames++;
+    if (steps && *steps)
+        (*steps++)();
+    else
+        finished = true;
+}
+
+const struct frontend_view *frontend_lock_view(struct frontend *f)
+{
+    return &view;
+}
+
+void frontend_unlock_view(struct frontend *f)
+{
+}
+
+void frontend_key(struct frontend *f, u16 key, bool down)
+{
+    hear("%s%X ", down ? "" : "-", key);
+}
+
+void frontend_mouse(struct frontend *f, s32 dx, s32 dy, s32 dz, u8 buttons)
+{
+    hear("mouse %d %d %d %d; ", dx, dy, dz, buttons);
+}
+
+bool frontend_command(struct frontend *f, const char *line, struct text *out)
+{
+    hear("%s; ", line);
+    return true;
+}
+
+/* ---- What the user does ---- */
+
+static void key(SDL_Scancode code, bool down)
+{
+    SDL_Event e = {.key = {.type = down ? SDL_KEYDOWN : SDL_KEYUP,
+                           .state = down ? SDL_PRESSED : SDL_RELEASED,
+                           .keysym = {.scancode = code}}};
+
+    SDL_PushEvent(&e);
+}
+
+static void strike(SDL_Scancode code)
+{
+    key(code, true);
+    key(code, false);
+}
+
+static void host(SDL_Scancode code)
+{
+    key(SDL_SCANCODE_RCTRL, true);
+    strike(code);
+    key(SDL_SCANCODE_RCTRL, false);
+}
+
+static void button(u8 which, bool down)
+{
+    SDL_Event e = {.button = {.type = down ? SDL_MOUSEBUTTONDOWN : SDL_MOUSEBUTTONUP,
+                              .button = which,
+                              .state = down}};
+
+    SDL_PushEvent(&e);
+}
+
+static void motion(s32 dx, s32 dy)
+{
+    SDL_Event e = {.motion = {.type = SDL_MOUSEMOTION, .xrel = dx, .yrel = dy}};
+
+    SDL_PushEvent(&e);
+}
+
+static void wheel(s32 y)
+{
+    SDL_Event e = {.wheel = {.type = SDL_MOUSEWHEEL, .y = y}};
+
+    SDL_PushEvent(&e);
+}
+
+static void window_happens(u8 what)
+{
+    SDL_Event e = {.window = {.type = SDL_WINDOWEVENT, .event = what}};
+
+    SDL_PushEvent(&e);
+}
+
+static void drop(const char *file)
+{
+    SDL_Event e = {.drop = {.type = SDL_DROPFILE, .file = SDL_strdup(file)}};
+
+    SDL_PushEvent(&e);
+}
+
+static void nothing(void)
+{
+}
+
+static void run(void (*const *what)(void))
+{
+    char err[200] = "";
+
+    steps = what;
+    cr_assert(window_display.start(NULL, err, sizeof err), "%s", err);
+    window_display.run(NULL);
+    window_display.stop(NULL);
+}
+
+static void setup(void)
+{
+    setenv("SDL_VIDEODRIVER", "dummy", 1);
+    setenv("SDL_AUDIODRIVER", "dummy", 1);
+    display_frame_init(&view.frame);
+    cr_assert(display_frame_resize(&view.frame, 640, 400));
+    view.number = 1;
+    heard[0] = 0;
+}
+
+static void teardown(void)
+{
+    display_frame_free(&view.frame);
+}
+
+TestSuite(window, .init = setup, .fini = teardown, .timeout = 60);
+
+#define RUN(...) run((void (*const[])(void)){__VA_ARGS__, nothing, NULL})
+
+static void type_a_and_delete(void)
+{
+    strike(SDL_SCANCODE_A);
+    strike(SDL_SCANCODE_DELETE);
+    strike(SDL_SCANCODE_PAUSE);
+}
+
+Test(window, keys_reach_the_guest)
+{
+    RUN(type_a_and_delete);
+    cr_assert_str_eq(heard, "1E -1E 153 -153 200 ");
+}
+
+static void hold_a_key(void)
+{
+    SDL_Event e = {
+        .key = {.type = SDL_KEYDOWN, .repeat = 1, .keysym = {.scancode = SDL_SCANCODE_A}}};
+
+    key(SDL_SCANCODE_A, true);
+    SDL_PushEvent(&e);
+    SDL_PushEvent(&e);
+    key(SDL_SCANCODE_A, false);
+}
+
+Test(window, repeats_are_the_guests_keyboards_business)
+{
+    RUN(hold_a_key);
+    cr_assert_str_eq(heard, "1E -1E ");
+}
+
+static void lose_focus_with_keys_down(void)
+{
+    key(SDL_SCANCODE_LALT, true);
+    key(SDL_SCANCODE_TAB, true);
+    window_happens(SDL_WINDOWEVENT_FOCUS_LOST);
+    key(SDL_SCANCODE_TAB, false);
+}
+
+Test(window, losing_the_keyboard_releases_all_keys)
+{
+    RUN(lose_focus_with_keys_down);
+    cr_assert_str_eq(heard, "38 F -F -38 ");
+}
+
+static void host_q(void)
+{
+    host(SDL_SCANCODE_Q);
+}
+
+Test(window, the_host_key_is_not_for_the_guest)
+{
+    RUN(host_q);
+    cr_assert_str_eq(heard, "quit 0; ");
+}
+
+static void host_commands(void)
+{
+    host(SDL_SCANCODE_R);
+    host(SDL_SCANCODE_P);
+    host(SDL_SCANCODE_D);
+    host(SDL_SCANCODE_B);
+    host(SDL_SCANCODE_F);
+    host(SDL_SCANCODE_A);
+    host(SDL_SCANCODE_C);
+    host(SDL_SCANCODE_EQUALS);
+    host(SDL_SCANCODE_0);
+}
+
+Test(window, host_key_combinations_are_commands)
+{
+    RUN(host_commands, nothing, nothing);
+    cr_assert_str_eq(heard, "reset; stop; sendkey ctrl-alt-delete; powerdown; ");
+}
+
+static void click(void)
+{
+    button(SDL_BUTTON_LEFT, true);
+    button(SDL_BUTTON_LEFT, false);
+}
+
+static void move_and_press(void)
+{
+    motion(3, -4);
+    motion(2, 1);
+    wheel(1);
+    button(SDL_BUTTON_RIGHT, true);
+    motion(1, 1);
+    button(SDL_BUTTON_RIGHT, false);
+}
+
+Test(window, the_mouse_is_ours_until_a_click)
+{
+    RUN(move_and_press);
+    cr_assert_str_eq(heard, "");
+}
+
+Test(window, a_click_takes_the_mouse_and_is_not_for_the_guest)
+{
+    RUN(click, move_and_press);
+    cr_assert_str_eq(heard, "mouse 5 -3 -1 0; mouse 0 0 0 2; mouse 1 1 0 2; mouse 0 0 0 0; ");
+}
+
+static void tap_host_key(void)
+{
+    strike(SDL_SCANCODE_RCTRL);
+}
+
+Test(window, the_host_key_alone_lets_the_mouse_go)
+{
+    RUN(click, tap_host_key, move_and_press);
+    cr_assert_str_eq(heard, "");
+}
+
+static void press_and_lose(void)
+{
+    button(SDL_BUTTON_LEFT, true);
+    window_happens(SDL_WINDOWEVENT_FOCUS_LOST);
+    motion(9, 9);
+}
+
+Test(window, losing_focus_lets_the_mouse_go_with_its_buttons)
+{
+    RUN(click, press_and_lose);
+    cr_assert_str_eq(heard, "mouse 0 0 0 1; mouse 0 0 0 0; ");
+}
+
+static void close_window(void)
+{
+    SDL_Event e = {.type = SDL_QUIT};
+
+    SDL_PushEvent(&e);
+}
+
+Test(window, closing_it_ends_the_program_in_order)
+{
+    RUN(close_window);
+    cr_assert_str_eq(heard, "quit 0; ");
+}
+
+/* ---- Files ---- */
+
+static char file[] = "/tmp/bygone-drop-XXXXXX";
+
+static void make_file(size_t size, size_t at, const char *mark)
+{
+    int fd = mkstemp(file);
+
+    cr_assert_geq(fd, 0);
+    cr_assert(!ftruncate(fd, (off_t)size));
+    cr_assert_eq(pwrite(fd, mark, strlen(mark), (off_t)at), (ssize_t)strlen(mark));
+    close(fd);
+}
+
+static void drop_file(void)
+{
+    drop(file);
+}
+
+Test(window, a_dropped_floppy_goes_into_the_first_drive)
+{
+    char expected[100];
+
+    make_file(1474560, 510, "\x55\xAA");
+    RUN(drop_file);
+    unlink(file);
+    snprintf(expected, sizeof expected, "change fda \"%s\"; ", file);
+    cr_assert_str_eq(heard, expected);
+}
+
+Test(window, a_dropped_iso_goes_into_the_cd_drive)
+{
+    char expected[100];
+
+    make_file(1 << 20, 16 * 2048 + 1, "CD001");
+    RUN(drop_file);
+    unlink(file);
+    snprintf(expected, sizeof expected, "change cdrom \"%s\"; ", file);
+    cr_assert_str_eq(heard, expected);
+}
+
+Test(window, a_dropped_text_goes_nowhere)
+{
+    make_file(100, 0, "hello");
+    RUN(drop_file);
+    unlink(file);
+    cr_assert_str_eq(heard, "");
+}
+
+/* ---- Menu ---- */
+
+static void menu(void)
+{
+    host(SDL_SCANCODE_M);
+}
+
+static void enter(void)
+{
+    strike(SDL_SCANCODE_RETURN);
+}
+
+Test(window, the_first_row_of_the_menu_is_ctrl_alt_del)
+{
+    RUN(menu, enter);
+    cr_assert_str_eq(heard, "sendkey ctrl-alt-delete; ");
+}
+
+static void escape(void)
+{
+    strike(SDL_SCANCODE_ESCAPE);
+}
+
+Test(window, keys_are_for_the_menu_while_it_is_open)
+{
+    RUN(menu, type_a_and_delete, escape, type_a_and_delete);
+    cr_assert_str_eq(heard, "1E -1E 153 -153 200 ");
+}
+
+static void keys_page(void)
+{
+    strike(SDL_SCANCODE_DOWN);
+    strike(SDL_SCANCODE_RIGHT);
+    strike(SDL_SCANCODE_UP); /* around the end: Ctrl-Alt-F3 */
+}
+
+Test(window, combinations_are_sent_from_their_page)
+{
+    RUN(menu, keys_page, enter);
+    cr_assert_str_eq(heard, "sendkey ctrl-alt-f3; ");
+}
+
+static void insert_page(void)
+{
+    SDL_Event e = {.text = {.type = SDL_TEXTINPUT}};
+
+    host(SDL_SCANCODE_I);
+    snprintf(e.text.text, sizeof e.text.text, "%s", file);
+    SDL_PushEvent(&e);
+    strike(SDL_SCANCODE_TAB);
+}
+
+Test(window, a_file_name_can_be_typed)
+{
+    char expected[100];
+
+    make_file(737280, 510, "\x55\xAA");
+    RUN(insert_page, enter);
+    unlink(file);
+    snprintf(expected, sizeof expected, "change fda \"%s\"; ", file);
+    cr_assert_str_eq(heard, expected);
+}
+
+static void hold_and_open_menu(void)
+{
+    key(SDL_SCANCODE_LSHIFT, true);
+    button(SDL_BUTTON_LEFT, true);
+    host(SDL_SCANCODE_M);
+}
+
+Test(window, opening_the_menu_releases_what_is_held)
+{
+    RUN(click, hold_and_open_menu);
+    cr_assert_str_eq(heard, "2A mouse 0 0 0 1; -2A mouse 0 0 0 0; ");
+}
+
+/* ---- Clipboard and pictures ---- */
+
+static void paste(void)
+{
+    SDL_SetClipboardText("Hi\n");
+    host(SDL_SCANCODE_V);
+}
+
+Test(window, the_clipboard_is_typed)
+{
+    static void (*what[40])(void);
+    unsigned i;
+
+    what[0] = paste;
+    for (i = 1; i < ARRAY_LEN(what) - 1; i++)
+        what[i] = nothing;
+    run(what);
+    cr_assert_str_eq(heard, "2A 23 -23 -2A 17 -17 1C -1C ");
+}
+
+static char copied[100];
+
+static void copy(void)
+{
+    display_frame_set_text(&view.frame, 4, 2);
+    memcpy(view.frame.cells, "h\7i\7 \7 \7o\7k\7 \7 \7", 16);
+    view.frame.text = true;
+    host(SDL_SCANCODE_C);
+}
+
+static void read_clipboard(void)
+{
+    char *text = SDL_GetClipboardText();
+
+    snprintf(copied, sizeof copied, "%s", text);
+    SDL_free(text);
+}
+
+Test(window, a_text_screen_can_be_copied)
+{
+    RUN(copy, nothing, read_clipboard);
+    cr_assert_str_eq(copied, "hi\nok\n");
+}
+
+static void change_size(void)
+{
+    cr_assert(display_frame_resize(&view.frame, 1024, 768));
+    view.number++;
+}
+
+static void all_scalings(void)
+{
+    host(SDL_SCANCODE_A);
+    view.number++;
+}
+
+static void smallest_frame(void)
+{
+    cr_assert(display_frame_resize(&view.frame, 1, 1));
+    view.number++;
+}
+
+Test(window, pictures_of_every_size_in_every_scaling)
+{
+    RUN(change_size, all_scalings, all_scalings, all_scalings, smallest_frame, all_scalings,
+        all_scalings, menu);
+    cr_assert_str_eq(heard, "");
+}
+
+static void machine_is_done(void)
+{
+    finished = true;
+    window_display.notify(NULL);
+}
+
+Test(window, it_ends_with_the_machine)
+{
+    RUN(machine_is_done, nothing, nothing, nothing);
+    cr_assert_leq(frames, 2);
+}
+#endif
