@@ -40,6 +40,9 @@ struct interp {
     const void *const *bodies;
 };
 
+/* Our own bit in the mode of a run. */
+enum { MODE_FLAT = 1 << 7 };
+
 enum body {
     B_GENERIC,
     B_END,
@@ -60,7 +63,26 @@ static enum body select_body(struct run *r, unsigned i)
 {
     return B_GENERIC;
 }
+
+static enum body flat_body(const struct run *r, const struct insn *in, enum body b)
+{
+    return b;
+}
 #endif
+
+/*
+ * MODE_FLAT if DS, ES and SS all have base 0 and 4 GiB for reading and writing. It is part of the
+ * key of a run, and only handlers change segments: they are followed by another look.
+ */
+static u32 flatness(const struct cpu *c)
+{
+    const struct segment *s = c->seg;
+    u32 ends = s[SEG_DS].write_end & s[SEG_ES].write_end & s[SEG_SS].write_end &
+               s[SEG_DS].read_end & s[SEG_ES].read_end & s[SEG_SS].read_end;
+    u64 bases = s[SEG_DS].base | s[SEG_ES].base | s[SEG_SS].base;
+
+    return !bases && ends == 0xFFFFFFFF - 6 ? MODE_FLAT : 0;
+}
 
 static void finish_run(void *opaque, struct run *r)
 {
@@ -69,7 +91,11 @@ static void finish_run(void *opaque, struct run *r)
     for (unsigned i = 0; i < r->count; i++) {
         struct insn *in = &r->insn[i];
 
-        in->body = e->bodies[select_body(r, i)];
+        enum body b = select_body(r, i);
+
+        if (run_mode(r) & MODE_FLAT)
+            b = flat_body(r, in, b);
+        in->body = e->bodies[b];
         if (in->kind[0] == OPND_REL) {
             /* A branch: its displacement from the start of the run, and how its target is cut. */
             in->disp = (s32)(in->offset_in_run + in->len + in->imm);
@@ -120,11 +146,11 @@ static void interp_flush(struct cpu *c)
 }
 
 /* The run at CS:rip, or NULL if the instruction there must be stepped. Never faults. */
-static struct run *find_run(struct cpu *c, struct interp *e)
+static struct run *find_run(struct cpu *c, struct interp *e, u32 flat)
 {
     u32 la = (u32)(c->seg[SEG_CS].base + c->rip);
     frame_id frame = c->mmu.exec[la >> PAGE_SHIFT];
-    u64 key = run_key(frame, c->mode, la & PAGE_MASK);
+    u64 key = run_key(frame, c->mode | flat, la & PAGE_MASK);
     struct run **front = &e->front[(key ^ key >> 17) & (RUN_FRONT - 1)], *r = *front;
 
     if (unlikely(!frame))
@@ -155,6 +181,16 @@ static enum engine_stop interp_run(struct cpu *c, u64 until)
 #if HOT
 static const u8 byte_of_reg[20] = {0,  8,  16, 24,  32,  40,  48, 56, 64, 72,
                                    80, 88, 96, 104, 112, 120, 1,  9,  17, 25};
+
+/* For crash reports; the CS of a near call is the same at both ends. */
+static inline void note_call(struct cpu *c, u32 from, u32 to)
+{
+    u32 slot = c->transfer_next++ % TRANSFER_LOG;
+
+    c->transfers[slot].from_cs = c->transfers[slot].to_cs = c->seg[SEG_CS].sel;
+    c->transfers[slot].from = from;
+    c->transfers[slot].to = to;
+}
 
 static inline u16 hot_load_2(const u8 *host)
 {
@@ -202,10 +238,12 @@ static const void *const *interp_loop(struct cpu *c, u64 until, enum engine_stop
     const struct insn *in;
     const u64 *table_read, *table_write;
     u64 kills, start;
+    u32 flat;
 
     if (!c)
         return labels;
     e = c->engine_data;
+    flat = flatness(c);
 
 enter:
     if (unlikely(c->attention)) {
@@ -214,7 +252,7 @@ enter:
     }
     if (unlikely(c->special))
         goto step;
-    run = find_run(c, e);
+    run = find_run(c, e, flat);
     if (unlikely(!run))
         goto step;
     if (unlikely(c->count + run->count > until))
@@ -239,11 +277,7 @@ step:
         *why = ENGINE_SHUTDOWN;
         return NULL;
     }
-    if (unlikely(c->halted)) {
-        *why = ENGINE_HALT;
-        return NULL;
-    }
-    goto enter;
+    goto halted_or_enter;
 
 generic:
     start = c->rip;
@@ -261,7 +295,8 @@ generic:
         goto halted_or_enter;
     }
     if (likely(!(in->flags & INSN_ENDS) && !c->attention && !c->special &&
-               c->next_rip == (u32)(c->rip + in->len) && kills == run_kills(e->runs))) {
+               c->next_rip == (u32)(c->rip + in->len) && kills == run_kills(e->runs) &&
+               flat == flatness(c))) {
         c->rip = start;
         c->run_index = 0;
         in++;
@@ -271,6 +306,7 @@ generic:
     c->run_index = 0;
     c->rip = c->next_rip;
 halted_or_enter:
+    flat = flatness(c);
     if (unlikely(c->halted)) {
         *why = ENGINE_HALT;
         return NULL;

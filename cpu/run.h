@@ -42,6 +42,12 @@ static inline u64 run_key(frame_id frame, u32 mode, u32 offset)
     return (u64)frame << 20 | (u64)(mode & 0xFF) << 12 | offset;
 }
 
+/* The mode part of a run's key; bit 7 is the engine's own. */
+static inline u32 run_mode(const struct run *r)
+{
+    return (u32)(r->key >> 12) & 0xFF;
+}
+
 /*
  * The run at `key`, decoded if it was not there, for the code at linear address la. NULL if it
  * cannot be cached (an instruction across a page boundary whose second page is not in the exec
