@@ -271,6 +271,39 @@ static u64 element(const u8 *host, unsigned size, unsigned n, unsigned i, bool d
     return v;
 }
 
+/* Index of the first byte that differs, or n. */
+static unsigned first_difference(const u8 *x, const u8 *y, unsigned n)
+{
+    unsigned i = 0;
+    u64 a, b;
+
+    for (; i + 8 <= n; i += 8) {
+        memcpy(&a, x + i, 8);
+        memcpy(&b, y + i, 8);
+        if (a != b)
+            break;
+    }
+    while (i < n && x[i] == y[i])
+        i++;
+    return i;
+}
+
+/* Rounds of REPE CMPS upwards over m elements: up to and with the first that differs. */
+static unsigned equal_rounds(const u8 *x, const u8 *y, unsigned m, unsigned size)
+{
+    unsigned same = first_difference(x, y, m * size) / size;
+
+    return same < m ? same + 1 : m;
+}
+
+/* Rounds of REPNE SCASB upwards over n bytes: up to and with the first that is `a`. */
+static unsigned search_rounds(const u8 *y, unsigned n, u8 a)
+{
+    const u8 *hit = memchr(y, a, n);
+
+    return hit ? (unsigned)(hit - y) + 1 : n;
+}
+
 /* The 286 reads ES:DI first, which shows in what a fault leaves behind. */
 static bool cmps_round(struct cpu *c, const struct insn *in)
 {
@@ -302,6 +335,8 @@ static unsigned cmps_many(struct cpu *c, const struct insn *in, unsigned max)
         return 0;
     if (down)
         x += (size_t)(n - m) * size;
+    if (go_on && !down)
+        i = equal_rounds(x, y, m, size) - 1;
     do {
         a = element(x, size, m, i, down);
         b = element(y, size, m, i, down);
@@ -338,6 +373,8 @@ static unsigned scas_many(struct cpu *c, const struct insn *in, unsigned max)
 
     if (!y)
         return 0;
+    if (size == 1 && !go_on && !down)
+        i = search_rounds(y, n, (u8)a) - 1;
     do {
         b = element(y, size, n, i, down);
         i++;
