@@ -1,0 +1,19 @@
+/*
+ * A whole PC without firmware, for fuzz targets: from reset it runs what lies at BARE_CODE, in
+ * real mode, interrupts return at once. Nothing waits on the host.
+ */
+#ifndef TESTS_FUZZ_BARE_MACHINE_H
+#define TESTS_FUZZ_BARE_MACHINE_H
+
+#include "base/types.h"
+
+struct machine;
+
+enum { BARE_CODE = 0x1000, BARE_RAM = 1 << 20 };
+
+/* `kernel` may be NULL. NULL and a sentence in err on failure. */
+struct machine *bare_machine_new(const char *kernel, char *err, size_t err_size);
+/* Write the vectors and what the program at BARE_CODE may begin with; returns where it goes on. */
+u32 bare_machine_prepare(struct machine *m);
+
+#endif
