@@ -69,6 +69,8 @@ static bool choose_display(const struct options *o, const struct frontend_displa
             *out = *d;
             return true;
         }
+    if (!o->display)
+        fprintf(stderr, "bygone: no display works here; --monitor stdio controls the machine\n");
     return !o->display;
 }
 
