@@ -59,6 +59,13 @@ static size_t tap_poll(struct chr *c, void *data, size_t size)
     return n;
 }
 
+static int tap_watch(struct chr *c, short *events)
+{
+    struct serial_tap *t = (struct serial_tap *)c;
+
+    return t->typed_at < t->typed_len ? CHR_WATCH_OFTEN : chr_watch(t->inner, events);
+}
+
 static void tap_close(struct chr *c)
 {
     struct serial_tap *t = (struct serial_tap *)c;
@@ -70,7 +77,12 @@ static void tap_close(struct chr *c)
     free(t);
 }
 
-static const struct chr_ops tap_ops = {.write = tap_write, .poll = tap_poll, .close = tap_close};
+static const struct chr_ops tap_ops = {
+    .write = tap_write,
+    .poll = tap_poll,
+    .watch = tap_watch,
+    .close = tap_close,
+};
 
 struct serial_tap *serial_tap_new(struct chr *inner)
 {

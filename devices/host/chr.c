@@ -18,6 +18,13 @@ size_t chr_poll(struct chr *c, void *data, size_t size)
     return c ? c->ops->poll(c, data, size) : 0;
 }
 
+int chr_watch(struct chr *c, short *events)
+{
+    if (!c)
+        return CHR_WATCH_NOTHING;
+    return c->ops->watch ? c->ops->watch(c, events) : CHR_WATCH_OFTEN;
+}
+
 void chr_close(struct chr *c)
 {
     if (c)
@@ -35,6 +42,11 @@ static size_t none_poll(struct chr *c, void *data, size_t size)
     return 0;
 }
 
+static int none_watch(struct chr *c, short *events)
+{
+    return CHR_WATCH_NOTHING;
+}
+
 static void none_close(struct chr *c)
 {
     free(c);
@@ -43,6 +55,7 @@ static void none_close(struct chr *c)
 static const struct chr_ops none_ops = {
     .write = none_write,
     .poll = none_poll,
+    .watch = none_watch,
     .close = none_close,
 };
 
@@ -112,6 +125,7 @@ static void memory_close(struct chr *c)
 static const struct chr_ops memory_ops = {
     .write = memory_write,
     .poll = none_poll,
+    .watch = none_watch,
     .close = memory_close,
 };
 

@@ -15,7 +15,14 @@ struct chr_ops {
     void (*write)(struct chr *c, const void *data, size_t len);
     /* Bytes waiting from the host, without blocking: returns how many were put into data. */
     size_t (*poll)(struct chr *c, void *data, size_t size);
+    /* See chr_watch; NULL: CHR_WATCH_OFTEN. */
+    int (*watch)(struct chr *c, short *events);
     void (*close)(struct chr *c);
+};
+
+enum {
+    CHR_WATCH_NOTHING = -1, /* no input comes from the host, and no output waits */
+    CHR_WATCH_OFTEN = -2,   /* ask again every few milliseconds */
 };
 
 struct chr {
@@ -30,6 +37,11 @@ struct chr {
 void chr_write(struct chr *c, const void *data, size_t len);
 /* See ops->poll; a null chr is silent. Also sends on what a slow host has left waiting. */
 size_t chr_poll(struct chr *c, void *data, size_t size);
+/*
+ * What a machine that sleeps waits for before it polls again: a file descriptor and its events for
+ * poll(2), or one of the values above.
+ */
+int chr_watch(struct chr *c, short *events);
 /* Gives a slow host up to two seconds for what is waiting, restores the terminal, frees. */
 void chr_close(struct chr *c);
 

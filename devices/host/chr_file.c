@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,6 +37,14 @@ static size_t file_poll(struct chr *c, void *data, size_t size)
     return 0;
 }
 
+static int file_watch(struct chr *c, short *events)
+{
+    struct file *f = (struct file *)c;
+
+    *events = POLLOUT;
+    return f->queue.len ? f->fd : CHR_WATCH_NOTHING;
+}
+
 static void file_close(struct chr *c)
 {
     struct file *f = (struct file *)c;
@@ -48,6 +57,7 @@ static void file_close(struct chr *c)
 static const struct chr_ops file_ops = {
     .write = file_write,
     .poll = file_poll,
+    .watch = file_watch,
     .close = file_close,
 };
 

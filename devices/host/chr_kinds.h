@@ -23,6 +23,8 @@ struct chr_queue {
 bool chr_queue_write(struct chr_queue *q, int fd, const void *data, size_t len, u64 *dropped);
 /* Write on what waits. Both return false if nobody reads any more; the queue is empty then. */
 bool chr_queue_pump(struct chr_queue *q, int fd, u64 *dropped);
+/* For ops->watch: what to wait for on a descriptor that is read, and written while output waits. */
+short chr_queue_events(const struct chr_queue *q);
 /* Pump for at most two seconds, then free. */
 void chr_queue_close(struct chr_queue *q, int fd);
 

@@ -56,6 +56,15 @@ static size_t pty_poll(struct chr *c, void *data, size_t size)
     return n > 0 ? (size_t)n : 0;
 }
 
+/* POLLHUP, which cannot be masked, would end each sleep at once. */
+static int pty_watch(struct chr *c, short *events)
+{
+    struct pty *p = (struct pty *)c;
+
+    *events = chr_queue_events(&p->queue);
+    return is_open(p) ? p->fd : CHR_WATCH_OFTEN;
+}
+
 static void pty_close(struct chr *c)
 {
     struct pty *p = (struct pty *)c;
@@ -70,6 +79,7 @@ static void pty_close(struct chr *c)
 static const struct chr_ops pty_ops = {
     .write = pty_write,
     .poll = pty_poll,
+    .watch = pty_watch,
     .close = pty_close,
 };
 

@@ -65,6 +65,11 @@ bool chr_queue_pump(struct chr_queue *q, int fd, u64 *dropped)
     return true;
 }
 
+short chr_queue_events(const struct chr_queue *q)
+{
+    return q->len ? POLLIN | POLLOUT : POLLIN;
+}
+
 /* Returns how many bytes found room. */
 static size_t enqueue(struct chr_queue *q, const u8 *data, size_t len)
 {

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -70,6 +71,16 @@ static size_t stdio_poll(struct chr *c, void *data, size_t size)
     return n > 0 ? (size_t)n : 0;
 }
 
+static int stdio_watch(struct chr *c, short *events)
+{
+    struct stdio *s = (struct stdio *)c;
+
+    if (s->queue.len || (s->in_is_tty && !in_foreground()))
+        return CHR_WATCH_OFTEN;
+    *events = POLLIN;
+    return s->at_end ? CHR_WATCH_NOTHING : STDIN_FILENO;
+}
+
 static void stdio_close(struct chr *c)
 {
     struct stdio *s = (struct stdio *)c;
@@ -85,6 +96,7 @@ static void stdio_close(struct chr *c)
 static const struct chr_ops stdio_ops = {
     .write = stdio_write,
     .poll = stdio_poll,
+    .watch = stdio_watch,
     .close = stdio_close,
 };
 

@@ -62,6 +62,14 @@ static size_t sock_poll(struct chr *c, void *data, size_t size)
     return n > 0 ? (size_t)n : 0;
 }
 
+static int sock_watch(struct chr *c, short *events)
+{
+    struct sock *s = (struct sock *)c;
+
+    *events = chr_queue_events(&s->queue);
+    return s->client >= 0 ? s->client : s->listener;
+}
+
 static void sock_close(struct chr *c)
 {
     struct sock *s = (struct sock *)c;
@@ -79,6 +87,7 @@ static void sock_close(struct chr *c)
 static const struct chr_ops sock_ops = {
     .write = sock_write,
     .poll = sock_poll,
+    .watch = sock_watch,
     .close = sock_close,
 };
 

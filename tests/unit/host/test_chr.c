@@ -68,6 +68,15 @@ static size_t poll_some(struct chr *c, void *data, size_t size)
     return n;
 }
 
+/* Is there nothing, or soon something, to do for a machine that sleeps? */
+static bool wakes(struct chr *c)
+{
+    struct pollfd p = {0};
+
+    p.fd = chr_watch(c, &p.events);
+    return p.fd >= 0 && poll(&p, 1, 100) > 0;
+}
+
 /* --- no host --------------------------------------------------------------------------------- */
 
 Test(chr, nothing_and_none_swallow)
@@ -80,6 +89,19 @@ Test(chr, nothing_and_none_swallow)
     chr_close(NULL);
     chr_write(c, "x", 1);
     cr_assert_eq(chr_poll(c, &b, 1), 0);
+    chr_close(c);
+}
+
+Test(chr, nothing_none_and_files_need_no_watch)
+{
+    struct chr *c = open_kind("none");
+    short events;
+
+    cr_assert_eq(chr_watch(NULL, &events), CHR_WATCH_NOTHING);
+    cr_assert_eq(chr_watch(c, &events), CHR_WATCH_NOTHING);
+    chr_close(c);
+    c = open_kind("file:");
+    cr_assert_eq(chr_watch(c, &events), CHR_WATCH_NOTHING);
     chr_close(c);
 }
 
@@ -203,6 +225,26 @@ Test(chr, unix_carries_both_directions)
     cr_assert_neq(access(path, F_OK), 0, "the name is gone");
 }
 
+Test(chr, unix_wakes_a_sleeper_for_clients_and_their_input)
+{
+    struct chr *c = open_kind("unix:");
+    char b[4];
+    int fd;
+
+    cr_assert(!wakes(c));
+    fd = dial();
+    cr_assert(wakes(c), "somebody calls");
+    chr_poll(c, b, 4);
+    cr_assert(!wakes(c));
+    cr_assert_eq(write(fd, "1", 1), 1);
+    cr_assert(wakes(c));
+    cr_assert_eq(chr_poll(c, b, 4), 1);
+    cr_assert(!wakes(c));
+    close(fd);
+    cr_assert(wakes(c), "the client has left");
+    chr_close(c);
+}
+
 Test(chr, unix_serves_one_client_after_the_other)
 {
     struct chr *c = open_kind("unix:");
@@ -322,11 +364,14 @@ Test(chr, pty_passes_bytes_unchanged)
     cr_assert_not_null(name, "%s", line);
     chr_write(c, "nobody", 6);
     cr_assert_eq(c->dropped, 6);
+    cr_assert(!wakes(c), "nobody has it open");
     fd = open(name, O_RDWR | O_NOCTTY);
+    cr_assert(!wakes(c));
     chr_write(c, "a\nb\r\x03", 5);
     cr_assert_eq(read(fd, b, sizeof b), 5);
     cr_assert_arr_eq(b, "a\nb\r\x03", 5);
     cr_assert_eq(write(fd, "\r\n\x03", 3), 3);
+    cr_assert(wakes(c));
     cr_assert_eq(poll_some(c, b, sizeof b), 3);
     cr_assert_arr_eq(b, "\r\n\x03", 3);
     close(fd);
