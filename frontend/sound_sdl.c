@@ -57,8 +57,10 @@ void sound_sdl_open(struct sound_sink *sink)
 
     if (SDL_InitSubSystem(SDL_INIT_AUDIO))
         return;
-    if (!SDL_GetNumAudioDevices(0))
-        return; /* ALSA would complain on stderr */
+    if (!SDL_GetNumAudioDevices(0)) {
+        SDL_QuitSubSystem(SDL_INIT_AUDIO); /* opening one would make ALSA complain on stderr */
+        return;
+    }
     s->device = SDL_OpenAudioDevice(NULL, 0, &want, NULL, 0);
     s->resting = true;
 }

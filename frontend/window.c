@@ -178,6 +178,22 @@ void window_set_fullscreen(struct window *w, bool fullscreen)
     w->dirty = true;
 }
 
+/* A window that would reach over the edge of the desktop is put into its middle. */
+static void resize_window(struct window *w, s32 width, s32 height)
+{
+    int display = SDL_GetWindowDisplayIndex(w->window), x = 0, y = 0;
+    SDL_Rect desktop = {0};
+
+    SDL_SetWindowSize(w->window, width, height);
+    SDL_GetWindowPosition(w->window, &x, &y);
+    if (display < 0 || SDL_GetDisplayUsableBounds(display, &desktop))
+        return;
+    if (x < desktop.x || y < desktop.y || x + width > desktop.x + desktop.w ||
+        y + height > desktop.y + desktop.h)
+        SDL_SetWindowPosition(w->window, SDL_WINDOWPOS_CENTERED_DISPLAY(display),
+                              SDL_WINDOWPOS_CENTERED_DISPLAY(display));
+}
+
 /* Give the window the size of a new picture, unless the user has chosen one. */
 static void follow_size(struct window *w)
 {
@@ -191,7 +207,7 @@ static void follow_size(struct window *w)
         return;
     w->followed_w = s.w;
     w->followed_h = s.h;
-    SDL_SetWindowSize(w->window, s.w, s.h);
+    resize_window(w, s.w, s.h);
 }
 
 void window_set_size(struct window *w, s32 halves)
@@ -208,7 +224,7 @@ void window_set_size(struct window *w, s32 halves)
         follow_size(w);
         return;
     }
-    SDL_SetWindowSize(w->window, s.w * halves / 2, s.h * halves / 2);
+    resize_window(w, s.w * halves / 2, s.h * halves / 2);
 }
 
 /* Which drives were at work shortly before. */

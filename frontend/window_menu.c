@@ -59,7 +59,7 @@ static struct osd_row *add_action(struct osd_menu *m, enum window_action_id id)
 
 static void build_main(struct window *w, struct osd_menu *m)
 {
-    osd_menu_begin(m, "Bygone: right Ctrl and a letter, or");
+    osd_menu_begin(m, "Bygone (right Ctrl and the letter do the same)");
     add_action(m, ACTION_CTRL_ALT_DEL);
     add_action(m, ACTION_KEYS)->opens = true;
     add_action(m, ACTION_INSERT);

@@ -7,7 +7,7 @@
 
 enum {
     MESSAGE_MS = 4000,
-    LINES_FOR_DOUBLE = 1000, /* from so many lines on, glyphs are twice as large, and so on */
+    LINES_FOR_DOUBLE = 1200, /* from so many lines on, glyphs are twice as large, and so on */
 };
 
 void window_overlay_forget(struct window *w)
