@@ -16,6 +16,16 @@ enum {
     RUN_BYTES_MAX = sizeof(struct run) + (RUN_MAX + 1) * sizeof(struct insn),
 };
 
+/*
+ * What hangs on a frame that code was decoded from: its runs by the 64 bytes that they start in.
+ * A write looks only where a run could start that reaches it.
+ */
+struct code_page {
+    u32 runs;
+    u32 reach; /* bytes of the longest run that was ever here */
+    struct run *at[PAGE_SIZE >> GRANULE_SHIFT];
+};
+
 struct run_cache {
     struct cpu *c;
     void (*finish)(void *opaque, struct run *r);
@@ -54,7 +64,10 @@ static size_t run_size(const struct run *r)
 
 static void clear_frame(struct run_cache *rc, frame_id id)
 {
-    physmap_frame(rc->c->mmu.pm, id)->code = NULL;
+    struct frame *f = physmap_frame(rc->c->mmu.pm, id);
+
+    free(f->code);
+    f->code = NULL;
     physmap_clear_code(rc->c->mmu.pm, id);
 }
 
@@ -64,8 +77,6 @@ void run_cache_flush(struct run_cache *rc)
         struct run *r = (struct run *)(rc->arena + at);
 
         at += run_size(r);
-        if (r->key == RUN_DEAD)
-            continue;
         clear_frame(rc, r->frame);
         if (r->frame2)
             clear_frame(rc, r->frame2);
@@ -116,17 +127,33 @@ static struct run **next_on(struct run *r, frame_id id)
     return r->frame == id ? &r->frame_next : &r->frame2_next;
 }
 
+/* Where on frame `id` the run's bytes are. */
+static void extent(const struct run *r, frame_id id, u32 *from, u32 *to)
+{
+    u32 end = r->offset + r->bytes;
+
+    *from = r->frame == id ? r->offset : 0;
+    *to = r->frame == id ? (end < PAGE_SIZE ? end : PAGE_SIZE) : end - PAGE_SIZE;
+}
+
+static struct run **list_of(struct code_page *page, const struct run *r, frame_id id)
+{
+    u32 from, to;
+
+    extent(r, id, &from, &to);
+    return &page->at[from >> GRANULE_SHIFT];
+}
+
 static void unlist(struct run_cache *rc, struct run *r, frame_id id)
 {
-    struct frame *f = physmap_frame(rc->c->mmu.pm, id);
-    struct run *head = f->code, **p = &head;
+    struct code_page *page = physmap_frame(rc->c->mmu.pm, id)->code;
+    struct run **p = list_of(page, r, id);
 
     while (*p != r)
         p = next_on(*p, id);
     *p = *next_on(r, id);
-    f->code = head;
-    if (!head)
-        physmap_clear_code(rc->c->mmu.pm, id);
+    if (!--page->runs)
+        physmap_clear_code(rc->c->mmu.pm, id); /* the lists stay: code tends to come again */
 }
 
 static void kill(struct run_cache *rc, struct run *r)
@@ -139,19 +166,10 @@ static void kill(struct run_cache *rc, struct run *r)
     rc->kills++;
 }
 
-/* Where on frame `id` the run's bytes are. */
-static void extent(const struct run *r, frame_id id, u32 *from, u32 *to)
+/* Kill the runs of one list that the written bytes belong to. */
+static void kill_overlapping(struct run_cache *rc, struct run *r, frame_id id, u32 offset, u32 len)
 {
-    u32 end = r->offset + r->bytes;
-
-    *from = r->frame == id ? r->offset : 0;
-    *to = r->frame == id ? (end < PAGE_SIZE ? end : PAGE_SIZE) : end - PAGE_SIZE;
-}
-
-void run_code_written(void *opaque, frame_id id, u32 offset, u32 len)
-{
-    struct run_cache *rc = opaque;
-    struct run *r = physmap_frame(rc->c->mmu.pm, id)->code, *next;
+    struct run *next;
     u32 from, to;
 
     for (; r; r = next) {
@@ -160,6 +178,19 @@ void run_code_written(void *opaque, frame_id id, u32 offset, u32 len)
         if (offset < to && offset + len > from)
             kill(rc, r);
     }
+}
+
+void run_code_written(void *opaque, frame_id id, u32 offset, u32 len)
+{
+    struct run_cache *rc = opaque;
+    struct code_page *page = physmap_frame(rc->c->mmu.pm, id)->code;
+    u32 first, last = (offset + len - 1) >> GRANULE_SHIFT;
+
+    if (!page)
+        return;
+    first = (offset > page->reach ? offset - page->reach : 0) >> GRANULE_SHIFT;
+    for (u32 g = first; g <= last; g++)
+        kill_overlapping(rc, page->at[g], id, offset, len);
 }
 
 /* ---- Building ---- */
@@ -231,13 +262,34 @@ static bool decode_across(struct cpu *c, const u8 *code, unsigned avail, u64 la,
     return true;
 }
 
-static void list_on(struct run_cache *rc, struct run *r, frame_id id, u32 offset, u32 len)
+static struct code_page *code_page(struct run_cache *rc, frame_id id)
 {
     struct frame *f = physmap_frame(rc->c->mmu.pm, id);
 
-    *next_on(r, id) = f->code;
-    f->code = r;
-    physmap_mark_code(rc->c->mmu.pm, id, offset, len);
+    if (!f->code)
+        f->code = calloc(1, sizeof(struct code_page));
+    return f->code;
+}
+
+static void list_on(struct run_cache *rc, struct run *r, frame_id id)
+{
+    struct code_page *page = code_page(rc, id);
+    struct run **list = list_of(page, r, id);
+    u32 from, to;
+
+    extent(r, id, &from, &to);
+    *next_on(r, id) = *list;
+    *list = r;
+    page->runs++;
+    if (page->reach < to - from)
+        page->reach = to - from;
+    physmap_mark_code(rc->c->mmu.pm, id, from, to - from);
+}
+
+/* Room to list the run on its frames; false if the host has none. */
+static bool can_list(struct run_cache *rc, const struct run *r)
+{
+    return code_page(rc, r->frame) && (!r->frame2 || code_page(rc, r->frame2));
 }
 
 static struct run *build(struct run_cache *rc, u64 key, u64 la)
@@ -255,7 +307,7 @@ static struct run *build(struct run_cache *rc, u64 key, u64 la)
     r->offset = (u16)offset;
     code = frame_host(physmap_frame(c->mmu.pm, r->frame)) + offset;
     decode_in_page(c, code, avail, r);
-    if (!r->count && !decode_across(c, code, avail, la, r))
+    if ((!r->count && !decode_across(c, code, avail, la, r)) || !can_list(rc, r))
         return NULL;
     memset(&r->insn[r->count], 0, sizeof r->insn[0]);
     r->insn[r->count].offset_in_run = r->bytes;
@@ -265,9 +317,9 @@ static struct run *build(struct run_cache *rc, u64 key, u64 la)
     bucket = bucket_of(rc, key);
     r->hash_next = *bucket;
     *bucket = r;
-    list_on(rc, r, r->frame, offset, r->bytes < avail ? r->bytes : avail);
+    list_on(rc, r, r->frame);
     if (r->frame2)
-        list_on(rc, r, r->frame2, 0, r->bytes - avail);
+        list_on(rc, r, r->frame2);
     rc->finish(rc->opaque, r);
     return r;
 }
