@@ -162,7 +162,7 @@ void cpu_reset(struct cpu *c, bool power_on)
     c->fault = (struct fault){0};
     c->special &= SPECIAL_DEBUGGER;
     c->attention &= ~(u32)(ATT_NMI | ATT_DEBUG | ATT_INIT | ATT_RESET | ATT_SMI);
-    c->dr6_pending = 0;
+    c->dr6_pending = c->faults_in_row = 0;
     c->crash[0] = 0;
     cpu_set_flags(c, c->model->eflags_ones);
     reset_segments(c);
@@ -341,6 +341,8 @@ static void pin_state(struct cpu *c, struct state *s)
     state_require(s, !(shadow & ~(u32)(SPECIAL_SHADOW | SPECIAL_SS_SHADOW)),
                   "cpu: an interrupt shadow that does not exist");
     state_u64(s, "count", &c->count);
+    state_u64(s, "fault_count", &c->fault_count);
+    state_u8(s, "faults_in_row", &c->faults_in_row);
     if (state_is_loading(s))
         c->special = (c->special & SPECIAL_DEBUGGER) | shadow;
 }

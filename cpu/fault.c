@@ -125,12 +125,31 @@ static struct fault combine(const struct fault *first, const struct fault *secon
  */
 enum { ROUNDS = 16 };
 
+/*
+ * A handler whose first instruction faults again never completes one, and time, which counts
+ * completed instructions, would stand still for ever: no timer would fire, no engine return. So
+ * the last of FAULTS_A_COUNT faults in a row counts as an instruction.
+ */
+enum { FAULTS_A_COUNT = 64 };
+
+static void count_fault(struct cpu *c)
+{
+    if (c->count != c->fault_count)
+        c->faults_in_row = 0;
+    if (++c->faults_in_row >= FAULTS_A_COUNT) {
+        c->faults_in_row = 0;
+        c->count++;
+    }
+    c->fault_count = c->count;
+}
+
 bool fault_deliver(struct cpu *c)
 {
     struct fault first = c->fault, now = first, second = first;
 
     if (!first.pending) /* x87 waits for an interrupt: the instruction is to be repeated */
         return true;
+    count_fault(c);
     for (unsigned round = 0; !deliver_one(c, &now); round++) {
         if ((now.vector == VEC_DF && class_of(c->fault.vector) != BENIGN) || round == ROUNDS)
             return shut_down(c, &first, &second, &c->fault);

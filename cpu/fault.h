@@ -24,7 +24,7 @@ static inline bool fault_gp(struct cpu *c, u32 error)
 /*
  * Deliver the pending fault: double faults, then shutdown with a report in c->crash, follow the
  * SDM's table (Vol. 3A, "Interrupt 8"). rip must be that of the faulting instruction. Returns
- * false after a triple fault. Counts no instruction.
+ * false after a triple fault. Counts no instruction, except once in many faults in a row.
  */
 bool fault_deliver(struct cpu *c);
 

@@ -391,7 +391,7 @@ bool machine_info(struct machine *m, const char *topic, char *out, size_t out_si
 void machine_reset(struct machine *m)
 {
     m->board.reset_machine = true;
-    m->board.powered_off = false;
+    m->board.powered_off = m->board.debug_exited = false;
 }
 
 void machine_powerdown(struct machine *m)
