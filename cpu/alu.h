@@ -6,6 +6,7 @@
 #ifndef CPU_ALU_H
 #define CPU_ALU_H
 
+#include "cpu/host_flags.h"
 #include "cpu/op.h"
 
 #if defined(__x86_64__)
@@ -152,11 +153,45 @@ static inline void alu_MUL_4(struct cpu *c, u32 b)
     c->aflags = (u16)flags & AF_ALL;
 }
 
+/* EDX:EAX by b, which is known to fit. The flags are what the host's chip leaves of the old ones.
+ */
+#define ALU_DIVIDE(NAME, insn)                                                                     \
+    static inline void alu_##NAME##_4(struct cpu *c, u32 b)                                        \
+    {                                                                                              \
+        u32 flags = c->aflags, hi = (u32)c->gpr[RDX], lo = (u32)c->gpr[RAX];                       \
+                                                                                                   \
+        __asm__(HOST_LOAD_FLAGS "movl %2, %%eax\n\t" insn " %3\n\tmovl %%eax, %2" HOST_STORE_FLAGS \
+                : "+&a"(flags), "+&d"(hi), "+&r"(lo)                                               \
+                : "r"(b)                                                                           \
+                : "cc");                                                                           \
+        c->gpr[RAX] = lo;                                                                          \
+        c->gpr[RDX] = hi;                                                                          \
+        c->aflags = (u16)flags & AF_ALL;                                                           \
+    }
+
+/* BSF BSR of a value that is not zero. */
+#define ALU_SCAN(NAME, insn)                                                                       \
+    static inline u32 alu_##NAME##_4(struct cpu *c, u32 v)                                         \
+    {                                                                                              \
+        u32 flags = c->aflags, index;                                                              \
+                                                                                                   \
+        __asm__(HOST_LOAD_FLAGS insn " %2, %1" HOST_STORE_FLAGS                                    \
+                : "+&a"(flags), "=&r"(index)                                                       \
+                : "r"(v)                                                                           \
+                : "cc");                                                                           \
+        c->aflags = (u16)flags & AF_ALL;                                                           \
+        return index;                                                                              \
+    }
+
 ALU_SIZE("b", u8, 1)
 ALU_SIZE("w", u16, 2)
 ALU_SIZE("l", u32, 4)
 ALU_DOUBLE_SHIFT(SHLD, "shldl")
 ALU_DOUBLE_SHIFT(SHRD, "shrdl")
+ALU_DIVIDE(DIV, "divl")
+ALU_DIVIDE(IDIV, "idivl")
+ALU_SCAN(BSF, "bsfl")
+ALU_SCAN(BSR, "bsrl")
 ALU_IMUL("w", u16, 2)
 ALU_IMUL("l", u32, 4)
 
