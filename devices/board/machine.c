@@ -21,18 +21,22 @@
 #include "devices/video/vga.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
     SLICE = 65536,         /* instructions */
+    SLICE_MS = 10,         /* virtual: of slow processors a slice is shorter */
     DEFAULT_KIPS = 200000, /* of models without a nominal rate, at first or for ever */
-    CHR_POLL_MS = 2,
-    PAUSE_NAP_MS = 20,
+    CHR_POLL_MS = 2,       /* virtual */
+    OFTEN_MS = 10,         /* of the host: for streams that cannot wake us */
+    PAUSE_NAP_MS = 1000,
 };
 
 struct posted {
@@ -60,17 +64,68 @@ struct machine {
     u64 next_chr_poll_ns;
 };
 
+/* ---- Sleeping ---- */
+
+static u64 host_now_ns(void *opaque)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (u64)t.tv_sec * NS_PER_SEC + (u64)t.tv_nsec;
+}
+
+/* Room for input at the chip behind a stream. Printers and consoles throw away what comes. */
+static size_t chr_room(const struct board *b, const struct chr *chr)
+{
+    for (unsigned i = 0; i < MACHINE_SERIALS; i++)
+        if (b->uart[i] && b->config->serial[i] == chr)
+            return uart16550_room(b->uart[i]);
+    return SIZE_MAX;
+}
+
+/* Sleep until another thread wants something or, if `chrs`, a stream has something. */
+static void sleep_ns(struct machine *m, u64 ns, bool chrs)
+{
+    struct pollfd fds[MACHINE_SERIALS + 3] = {{.fd = m->wake_fd, .events = POLLIN}};
+    struct board *b = &m->board;
+    struct timespec t;
+    unsigned n = 1;
+    u64 drain;
+
+    for (unsigned i = 0; chrs && i < b->chr_count; i++) {
+        int fd = chr_watch(b->chrs[i], &fds[n].events);
+
+        if (fd == CHR_WATCH_OFTEN || (fd >= 0 && !chr_room(b, b->chrs[i])))
+            ns = min_u64(ns, OFTEN_MS * 1000000ull);
+        else if (fd >= 0)
+            fds[n++].fd = fd;
+    }
+    t = (struct timespec){(time_t)(ns / NS_PER_SEC), (long)(ns % NS_PER_SEC)};
+    if (ppoll(fds, n, &t, NULL) > 0 && fds[0].revents && read(m->wake_fd, &drain, sizeof drain) < 0)
+        return; /* woken for nothing: no matter */
+}
+
+static void sleep_for_pace(void *opaque, u64 ns)
+{
+    sleep_ns(opaque, ns, true);
+}
+
 /* ---- Life ---- */
 
-static bool init_pace(struct machine *m)
+static void init_pace(struct machine *m)
 {
     const struct machine_config *cfg = &m->config;
     u32 nominal = m->board.cpu->model->nominal_kips;
-    u32 kips = cfg->speed_mips ? cfg->speed_mips * 1000 : nominal ? nominal : DEFAULT_KIPS;
-    bool steered = !cfg->deterministic && !cfg->speed_mips && (!nominal || cfg->speed_max);
+    struct pace_config pace = {
+        .kips = cfg->speed_mips ? cfg->speed_mips * 1000
+                : nominal       ? nominal
+                                : DEFAULT_KIPS,
+        .steered = !cfg->deterministic && !cfg->speed_mips && (!nominal || cfg->speed_max),
+        .free_run = cfg->deterministic && cfg->speed_max,
+    };
+    struct pace_host host = {.now_ns = host_now_ns, .sleep = sleep_for_pace, .opaque = m};
 
-    pace_init(&m->pace, m->board.clock, kips, steered, cfg->speed_max, m->wake_fd);
-    return true;
+    pace_init(&m->pace, m->board.clock, &pace, &host);
 }
 
 struct machine *machine_new(const struct machine_config *config, char *err, size_t err_size)
@@ -182,12 +237,8 @@ static void poll_chrs(struct machine *m)
     m->next_chr_poll_ns = clock_now(b->clock) + CHR_POLL_MS * 1000000ull;
     for (unsigned i = 0; i < b->chr_count; i++) {
         struct chr *chr = b->chrs[i];
-        size_t room = sizeof data, n;
+        size_t n = chr_poll(chr, data, (size_t)min_u64(sizeof data, chr_room(b, chr)));
 
-        for (unsigned u = 0; u < MACHINE_SERIALS; u++)
-            if (b->uart[u] && b->config->serial[u] == chr && uart16550_room(b->uart[u]) < room)
-                room = uart16550_room(b->uart[u]);
-        n = chr_poll(chr, data, room);
         if (!n || !chr->receive)
             continue;
         chr->receive(chr->opaque, data, n);
@@ -244,7 +295,8 @@ static void idle(struct machine *m, u64 until_ns)
 static enum engine_stop run_slice(struct board *b, u64 until_ns)
 {
     struct cpu *c = b->cpu;
-    u64 deadline = min_u64(clock_next_deadline(b->clock), until_ns);
+    u64 soon = min_u64(until_ns, clock_now(b->clock) + SLICE_MS * 1000000ull);
+    u64 deadline = min_u64(clock_next_deadline(b->clock), soon);
     u64 until = min_u64(clock_count_at(b->clock, deadline), c->count + SLICE);
 
     if (cpu_waits_for_shadow(c))
@@ -286,8 +338,8 @@ enum machine_stop machine_run(struct machine *m, u64 until_ns)
         if (attend(m, &why))
             return why;
         if (m->paused) {
-            pace_restart(&m->pace);
-            usleep(PAUSE_NAP_MS * 1000);
+            sleep_ns(m, PAUSE_NAP_MS * 1000000ull, false);
+            pace_restart(&m->pace, c->count);
             continue;
         }
         c->attention &= ~(u32)(ATT_TIMER | ATT_STOP);
@@ -306,7 +358,8 @@ enum machine_stop machine_run(struct machine *m, u64 until_ns)
             return MACHINE_TRIPLE_FAULT;
         b->waiting = c->attention & ATT_IDLE;
         c->attention &= ~(u32)ATT_IDLE;
-        pace_slice(&m->pace, c->count);
+        if (!pace_slice(&m->pace, c->count))
+            pace_hold(&m->pace);
     }
 }
 
@@ -404,7 +457,7 @@ void machine_powerdown(struct machine *m)
 void machine_set_paused(struct machine *m, bool paused)
 {
     m->paused = paused;
-    pace_restart(&m->pace);
+    pace_restart(&m->pace, m->board.cpu->count);
 }
 
 bool machine_is_paused(const struct machine *m)
@@ -453,7 +506,7 @@ void machine_state(struct machine *m, struct state *s)
     if (!state_is_loading(s))
         return;
     /* Virtual time has jumped: what the host's time was compared with is void. */
-    pace_restart(&m->pace);
+    pace_restart(&m->pace, m->board.cpu->count);
     m->next_chr_poll_ns = 0;
 }
 

@@ -37,7 +37,7 @@ struct machine_config {
     struct sound_sink *sound; /* owned by the caller */
     bool discard;             /* all images: keep writes in memory */
     bool deterministic;       /* fixed rate, fixed clock, no host time anywhere */
-    bool speed_max;           /* as fast as the host can, no sleeping in HLT either way off */
+    bool speed_max;           /* steered for all models; deterministic: never wait for the host */
     u32 speed_mips;           /* fixed nominal rate; 0: the model's, or steered to the wall clock */
     s64 rtc_epoch; /* seconds since 1970 that the RTC shows at start; INT64_MIN: host time */
     u64 seed;

@@ -1,21 +1,34 @@
 /*
  * Pacing; see pace.h.
+ *
+ * Steering looks at the work of a millisecond, virtual or the host's, whichever passes first: a
+ * guest that turns from string instructions to page faults needs a thousand times longer for an
+ * instruction from one moment to the next. The costs of two windows in a row are joined by their
+ * geometric mean, so that both directions are followed equally fast and one window in which the
+ * host did something else counts little.
+ *
+ * Each change of rate is an input that a recording must keep: one a virtual millisecond at most,
+ * on average. Up to CREDIT of them may come early, for turns like the one above: at 0.02 ns an
+ * instruction a virtual millisecond is half a second of the slow work that follows.
  */
-#define _GNU_SOURCE
 #include "devices/board/pace.h"
 
 #include "base/clock.h"
 
-#include <poll.h>
-#include <time.h>
-#include <unistd.h>
+#include <math.h>
 
 #define MS 1000000ull
 
 enum {
-    LEAD_MS = 20,    /* how far virtual time may be ahead before we sleep */
-    BEHIND_MS = 250, /* further behind than this is given up, not caught up */
-    NAP_MS = 10,     /* the longest sleep at once: host input is polled in between */
+    LEAD_MS = 20,      /* how far a fixed rate may be ahead before it is held back */
+    HOLD_LEAD_MS = 10, /* and how far it is afterwards */
+    IDLE_LEAD_MS = 3,  /* shorter waits are not slept through one by one */
+    BEHIND_MS = 1000,  /* further behind than this is given up, not caught up */
+    WINDOW_MS = 1,
+    WINDOW_INSTRUCTIONS = 1000,
+    CREDIT = 16,
+    PULL_MS = 100,        /* the time in which half of a difference is made up, about */
+    CHANGE_SMALLEST = 64, /* changes of less than 1/64 are not worth a record */
     SAMPLE_MS = 500,
 };
 
@@ -23,36 +36,43 @@ enum {
 #define RATE_MIN ((u64)(0.02 * 4294967296.0))
 #define RATE_MAX (100ull << 32)
 
-u64 host_now_ns(void)
+static u64 host_now(const struct pace *p)
 {
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (u64)t.tv_sec * NS_PER_SEC + (u64)t.tv_nsec;
+    return p->host.now_ns(p->host.opaque);
 }
 
-void pace_init(struct pace *p, struct clock *clock, u32 kips, bool steered, bool free_run,
-               int wake_fd)
+static void open_window(struct pace *p, u64 host, u64 count)
 {
+    p->window_host_ns = host;
+    p->window_virtual_ns = clock_now(p->clock);
+    p->window_count = count;
+    p->window_slept_ns = p->slept_ns;
+}
+
+void pace_init(struct pace *p, struct clock *clock, const struct pace_config *config,
+               const struct pace_host *host)
+{
+    /* 1e6 / kips nanoseconds an instruction. */
+    u64 rate = (1000000ull << 32) / config->kips;
+
     *p = (struct pace){
         .clock = clock,
-        .steered = steered,
-        .free_run = free_run,
-        .wake_fd = wake_fd,
+        .config = *config,
+        .host = *host,
+        .cost = rate,
+        .credit_ns = CREDIT * MS,
     };
-    /* 1e6 / kips nanoseconds an instruction. */
-    clock_set_rate(clock, (1000000ull << 32) / kips);
-    pace_restart(p);
+    clock_set_rate(clock, rate);
+    pace_restart(p, 0);
 }
 
-void pace_restart(struct pace *p)
+void pace_restart(struct pace *p, u64 count)
 {
-    u64 host = host_now_ns(), now = clock_now(p->clock);
+    u64 host = host_now(p);
 
-    p->host_origin_ns = host - now; /* wraps where virtual time is older than the host: harmless */
-    p->last_adjust_ns = now;
-    p->window_host_ns = host;
+    p->host_origin_ns = host - clock_now(p->clock);
     p->sample_host_ns = 0;
+    open_window(p, host, count);
 }
 
 /* Virtual minus wall time: positive when we are ahead. */
@@ -63,38 +83,53 @@ static s64 lead_ns(const struct pace *p, u64 host)
 
 static void nap(struct pace *p, u64 ns)
 {
-    struct timespec t = {.tv_sec = (time_t)(ns / NS_PER_SEC), .tv_nsec = (long)(ns % NS_PER_SEC)};
-    struct pollfd fd = {.fd = p->wake_fd, .events = POLLIN};
-    u64 before = host_now_ns(), drain;
+    u64 before = host_now(p);
 
-    if (ppoll(&fd, 1, &t, NULL) > 0 && read(p->wake_fd, &drain, sizeof drain) < 0)
-        return;
-    p->slept_ns += host_now_ns() - before;
+    p->host.sleep(p->host.opaque, ns);
+    p->slept_ns += host_now(p) - before;
 }
 
-/*
- * Set the rate to what the host does per instruction, and a little off it to close the gap between
- * the two clocks within some 100 ms.
- */
+static u64 clamp_rate(double rate)
+{
+    return rate < (double)RATE_MIN ? RATE_MIN : rate > (double)RATE_MAX ? RATE_MAX : (u64)rate;
+}
+
+/* What an instruction costs the host, and a little off it to close the gap between the clocks. */
+static u64 wanted_rate(const struct pace *p, u64 host)
+{
+    double pull = (double)lead_ns(p, host) / (double)(PULL_MS * MS);
+
+    pull = pull > 0.5 ? 0.5 : pull < -0.5 ? -0.5 : pull;
+    return clamp_rate((double)p->cost * (1.0 - pull));
+}
+
+static void change_rate(struct pace *p, u64 rate)
+{
+    u64 old = clock_rate(p->clock), difference = rate > old ? rate - old : old - rate;
+
+    if (p->credit_ns < MS || difference < old / CHANGE_SMALLEST)
+        return;
+    p->credit_ns -= MS;
+    clock_set_rate(p->clock, rate);
+    if (p->host.rate_changed)
+        p->host.rate_changed(p->host.opaque, rate);
+}
+
 static void steer(struct pace *p, u64 host, u64 count)
 {
     u64 instructions = count - p->window_count;
     u64 busy = host - p->window_host_ns - (p->slept_ns - p->window_slept_ns);
-    s64 lead = lead_ns(p, host);
-    double rate, now = (double)clock_rate(p->clock), pull;
+    u64 worked = muldiv_u64(instructions, clock_rate(p->clock), 1ull << 32);
+    u64 passed = clock_now(p->clock) - p->window_virtual_ns;
+    double cost;
 
-    if (instructions < 1000)
+    if (instructions < WINDOW_INSTRUCTIONS || (busy < WINDOW_MS * MS && worked < WINDOW_MS * MS))
         return;
-    rate = (double)busy / (double)instructions * 4294967296.0;
-    pull = (double)lead / (100.0 * MS);
-    pull = pull > 0.5 ? 0.5 : pull < -0.5 ? -0.5 : pull;
-    rate = (now * 3 + rate) / 4 * (1.0 - pull);
-    rate = rate < (double)RATE_MIN ? (double)RATE_MIN : rate;
-    rate = rate > (double)RATE_MAX ? (double)RATE_MAX : rate;
-    clock_set_rate(p->clock, (u64)rate);
-    p->window_host_ns = host;
-    p->window_count = count;
-    p->window_slept_ns = p->slept_ns;
+    cost = (double)busy / (double)instructions * 4294967296.0;
+    p->cost = clamp_rate(sqrt((double)p->cost * (double)clamp_rate(cost)));
+    p->credit_ns = min_u64(p->credit_ns + passed, CREDIT * MS);
+    change_rate(p, wanted_rate(p, host));
+    open_window(p, host, count);
 }
 
 static void sample(struct pace *p, u64 host, u64 count)
@@ -112,37 +147,50 @@ static void sample(struct pace *p, u64 host, u64 count)
     p->sample_count = count;
 }
 
-void pace_slice(struct pace *p, u64 count)
+/* The host was away, or is too slow: do not race. */
+static void give_up(struct pace *p, u64 host)
 {
-    u64 host = host_now_ns(), now = clock_now(p->clock);
-    s64 lead;
+    if (lead_ns(p, host) < -(s64)(BEHIND_MS * MS))
+        p->host_origin_ns = host - clock_now(p->clock);
+}
+
+bool pace_slice(struct pace *p, u64 count)
+{
+    u64 host = host_now(p);
 
     sample(p, host, count);
-    if (p->steered && now - p->last_adjust_ns >= MS) {
-        p->last_adjust_ns = now;
+    give_up(p, host);
+    if (p->config.steered) {
         steer(p, host, count);
+        return true;
     }
-    lead = lead_ns(p, host);
-    if (lead < -(s64)(BEHIND_MS * MS))
-        p->host_origin_ns = host - now; /* the host was away, or is too slow: do not race */
-    else if (!p->free_run && lead > (s64)(LEAD_MS * MS))
-        nap(p, min_u64((u64)lead - LEAD_MS * MS / 2, NAP_MS * MS));
+    return p->config.free_run || lead_ns(p, host) <= (s64)(LEAD_MS * MS);
+}
+
+void pace_hold(struct pace *p)
+{
+    s64 lead = lead_ns(p, host_now(p));
+
+    if (lead > (s64)(HOLD_LEAD_MS * MS))
+        nap(p, (u64)lead - HOLD_LEAD_MS * MS);
 }
 
 u64 pace_idle(struct pace *p, u64 until_ns)
 {
-    u64 now = clock_now(p->clock), host;
+    u64 now = clock_now(p->clock), host = host_now(p), reached;
     s64 lead;
 
-    if (p->free_run || until_ns <= now)
+    if (p->config.free_run || until_ns <= now)
         return until_ns;
-    host = host_now_ns();
-    lead = lead_ns(p, host);
-    /* How much later than the host's clock the moment is. */
-    lead += (s64)(until_ns - now);
-    if (lead <= 0)
+    give_up(p, host);
+    /* How much later than the wall clock the moment is. */
+    lead = lead_ns(p, host) + (s64)(until_ns - now);
+    if (lead <= (s64)(IDLE_LEAD_MS * MS))
         return until_ns;
-    nap(p, min_u64((u64)lead, NAP_MS * MS));
-    lead = lead_ns(p, host_now_ns());
-    return lead >= 0 ? now : min_u64(until_ns, now + (u64)-lead);
+    nap(p, (u64)lead);
+    reached = host_now(p) - p->host_origin_ns;
+    /* Before the start of this wait the wall clock may be, when we were ahead. */
+    if ((s64)(reached - now) <= 0)
+        return now;
+    return min_u64(reached, until_ns);
 }
