@@ -234,10 +234,10 @@ static const void *const *interp_loop(struct cpu *c, u64 until, enum engine_stop
 #undef BODY
     };
     struct interp *e;
-    const struct run *run;
+    struct run *run, **slot;
     const struct insn *in;
     const u64 *table_read, *table_write;
-    u64 kills, start;
+    u64 kills, start, key;
     u32 flat;
 
     if (!c)
@@ -265,7 +265,29 @@ enter:
 end_of_run:
     c->rip += run->bytes;
     c->count += run->count;
-    goto enter;
+    if (unlikely(run->offset + run->bytes >= PAGE_SIZE))
+        goto enter;
+    slot = &run->next;
+    key = run->key + run->bytes;
+
+follow:
+    /*
+     * On to code in the same page, which is mapped as it was when this run was entered: only a
+     * handler could have changed mode, mapping or attention, and it would have gone to `enter`.
+     */
+    run = *slot;
+    if (unlikely(!run || run->key != key)) {
+        kills = run_kills(e->runs);
+        run = find_run(c, e, flat);
+        if (unlikely(!run))
+            goto step;
+        if (likely(run->key == key && !run->frame2 && kills == run_kills(e->runs)))
+            *slot = run;
+    }
+    if (unlikely(c->rip + run->bytes - 1 > c->seg[SEG_CS].limit || c->count + run->count > until))
+        goto step;
+    in = run->insn;
+    goto * in->body;
 
 step:
     /* One instruction with all checks: special modes, the last few before `until`, odd fetches. */

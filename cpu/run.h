@@ -24,7 +24,9 @@ struct run {
     frame_id frame2; /* of the second page of an instruction across a boundary, else 0 */
     struct run *hash_next;
     struct run *frame_next, *frame2_next; /* lists that hang on struct frame */
-    struct insn insn[];                   /* count of them and an end mark */
+    /* The engine's: where the run went on in the same page; valid while the key there matches. */
+    struct run *next, *taken;
+    struct insn insn[]; /* count of them and an end mark */
 };
 
 struct run_cache;
