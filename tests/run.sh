@@ -88,11 +88,7 @@ if $all; then LIMIT=${LIMIT:-7200}; else LIMIT=${LIMIT:-900}; fi
 
 # The tests, one a line: name, command. The longest first, so that the processors end together.
 jobs_of() {
-	# A script that says "# long: WHY" belongs to the long ones.
-	for t in tests/boot/*.script; do
-		[ -e "$t" ] || continue
-		$all || ! grep -q '^# long:' "$t" || continue
-		t=$(basename "$t" .script)
+	for t in $(tests/boot/run.sh --list $($all && echo --all)); do
 		echo "boot/$t tests/boot/run.sh $t"
 	done
 	echo "boot/roundtrip $B/tests/boot/roundtrip --fda roms/tour.img --mem 8"

@@ -1,0 +1,3 @@
+# Space Invaders, a multiboot kernel.
+debian grub-invaders
+ln -s "$package/boot/invaders.exec" .
