@@ -55,10 +55,10 @@ unsigned terminal_color(unsigned pc_color)
 
 /* ---- Life ---- */
 
-/* A shell without a locale is no sign of a terminal without UTF-8. */
+/* A shell that sets no locale at all is no sign of a terminal without UTF-8. */
 static bool choose_locale(void)
 {
-    if (!strcmp(nl_langinfo(CODESET), "ANSI_X3.4-1968"))
+    if (!getenv("LC_ALL") && !getenv("LC_CTYPE") && !getenv("LANG"))
         setlocale(LC_CTYPE, "C.UTF-8");
     return !strcmp(nl_langinfo(CODESET), "UTF-8");
 }

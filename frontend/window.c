@@ -18,6 +18,8 @@
 
 enum {
     FRAME_MS = 16,
+    REST_FRAME_MS = 33, /* when nothing has changed for a while */
+    REST_AFTER_MS = 2000,
     HIDDEN_FRAME_MS = 500,
     TITLE_MS = 500,
     FIRST_WIDTH = 720, /* of the first picture, text */
@@ -325,14 +327,20 @@ static void handle(struct window *w, const SDL_Event *e)
 /* Handle events for one frame's time. */
 static void wait_events(struct window *w)
 {
-    u32 until = SDL_GetTicks() + (w->hidden ? HIDDEN_FRAME_MS : FRAME_MS);
+    u32 now = SDL_GetTicks(), until = now + FRAME_MS;
     SDL_Event e;
-    u32 now;
+
+    if (now - w->active_ms > REST_AFTER_MS)
+        until = now + REST_FRAME_MS;
+    if (w->hidden)
+        until = now + HIDDEN_FRAME_MS;
 
     for (;;) {
         now = SDL_GetTicks();
         if (SDL_TICKS_PASSED(now, until) || !SDL_WaitEventTimeout(&e, (int)(until - now)))
             break;
+        if (e.type != w->wake_event)
+            w->active_ms = now;
         handle(w, &e);
         while (SDL_PollEvent(&e))
             handle(w, &e);
@@ -353,6 +361,8 @@ static void show(struct window *w)
         follow_size(w);
     show_title(w);
     w->dirty |= window_overlay_tick(w);
+    if (changed || w->typist.count)
+        w->active_ms = SDL_GetTicks();
     if (w->hidden || !(changed || w->dirty))
         return;
     w->dirty = false;

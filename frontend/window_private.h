@@ -77,7 +77,7 @@ struct window {
     s32 followed_w, followed_h; /* the size that we have given the window */
     struct machine_status status;
     u32 led_until[DRIVE_COUNT]; /* SDL ticks: a drive was at work shortly before */
-    u32 title_next;
+    u32 title_next, active_ms;  /* SDL ticks: when something last happened */
     char guest[64], title[200], leds[40];
 };
 
