@@ -15,6 +15,9 @@
  * Time: rotation and head steps take what a real drive takes, divided by the pace; the angle of
  * the disk is not followed, a sector is always the next to come. A processor that is slow in
  * non-DMA mode never causes an overrun.
+ * An empty drive looks like one with an unformatted disk in it: no address mark within two turns.
+ * On a real one no index pulse comes either, and the chip waits until a driver's timeout, which
+ * costs a BIOS that tries several formats half a minute.
  * Not modelled: motor spin-up (a disk turns while its drive is selected), FM recording, sector
  * sizes other than 512 bytes, tape drives, power-down.
  */

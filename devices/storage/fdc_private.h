@@ -73,7 +73,6 @@ enum fdc_wait {
     WAIT_SEEK,   /* implied seek; timer */
     WAIT_SECTOR, /* the sector to pass under the head; timer */
     WAIT_HOST,   /* non-DMA mode: the processor to empty or fill the buffer */
-    WAIT_INDEX,  /* an index pulse that never comes: no disk */
     FDC_WAITS,
 };
 
@@ -169,7 +168,7 @@ unsigned fdc_command_length(u8 first);
 
 /* fdc_transfer.c */
 
-/* A drive with a disk in it: index pulses come. */
+/* A drive with a disk in it. */
 static inline bool fdc_drive_ready(const struct fdc_drive *d)
 {
     return d->type != FDD_NONE && d->geometry;

@@ -101,7 +101,7 @@ static bool id_differs(const struct fdc *f, int cylinder, unsigned r)
 static bool fdc_find_sector(const struct fdc *f, u32 *sector, struct miss *miss)
 {
     const struct fdc_drive *d = &f->drive[f->unit];
-    int cylinder = drive_cylinder(d);
+    int cylinder = fdc_drive_ready(d) ? drive_cylinder(d) : -1;
     unsigned r = f->transfer == XFER_READ_TRACK ? f->count + 1u : f->r;
 
     *sector = 0;
@@ -185,7 +185,7 @@ void fdc_restart_request(struct fdc *f)
     u32 sector;
 
     if (f->wait == WAIT_SECTOR && !f->failed && transfer_is_read(f) &&
-        fdc_drive_ready(fdc_unit(f)) && fdc_find_sector(f, &sector, &miss))
+        fdc_find_sector(f, &sector, &miss))
         fdc_start_request(f, sector);
 }
 
@@ -196,12 +196,6 @@ static void fdc_next_sector(struct fdc *f)
     u32 sector;
 
     f->buffer_valid = false;
-    if (!fdc_drive_ready(d)) {
-        /* Without index pulses a command never ends; drivers time out and reset the chip. */
-        f->wait = WAIT_INDEX;
-        timer_cancel(&f->timer);
-        return;
-    }
     f->wait = WAIT_SECTOR;
     f->failed = !fdc_look_for_sector(f, &sector);
     if (!f->failed && transfer_is_read(f))
@@ -223,8 +217,10 @@ void fdc_abort_transfer(struct fdc *f)
 
 void fdc_medium_changed(struct fdc *f, unsigned drive)
 {
-    if (f->unit == drive && (f->wait == WAIT_SECTOR || f->wait == WAIT_INDEX))
-        fdc_next_sector(f);
+    if (f->unit != drive || f->wait != WAIT_SECTOR)
+        return;
+    f->st1 = f->st2 = 0;
+    fdc_next_sector(f);
 }
 
 /* After a sector. */
@@ -381,7 +377,7 @@ static void fdc_write_sector(struct fdc *f)
     u32 sector;
 
     /* The disk may have been changed since the search. */
-    if (!fdc_drive_ready(fdc_unit(f)) || !fdc_look_for_sector(f, &sector))
+    if (!fdc_look_for_sector(f, &sector))
         fdc_next_sector(f);
     else if (fdc_store(f, sector, f->transfer == XFER_WRITE_DELETED))
         fdc_sector_done(f);
@@ -412,7 +408,7 @@ static void fdc_scan_buffer(struct fdc *f)
     u8 disk[FLOPPY_SECTOR_BYTES];
     u32 sector;
 
-    if (!fdc_drive_ready(fdc_unit(f)) || !fdc_look_for_sector(f, &sector)) {
+    if (!fdc_look_for_sector(f, &sector)) {
         fdc_next_sector(f);
         return;
     }
@@ -538,10 +534,6 @@ static void fdc_sector_passed(struct fdc *f)
 {
     u32 sector;
 
-    if (!fdc_drive_ready(fdc_unit(f))) {
-        fdc_next_sector(f);
-        return;
-    }
     if (f->failed) {
         fdc_fail(f, 0, 0);
         return;

@@ -578,13 +578,24 @@ Test(fdc, a_host_that_cannot_read_is_a_data_error)
     fdc_insert(fdc, 0, disk);
 }
 
-Test(fdc, an_empty_drive_never_answers_until_reset_or_a_disk)
+Test(fdc, an_empty_drive_has_no_address_marks)
 {
     fdc_insert(fdc, 0, NULL);
     dma_program(512);
     SEND(0x46, 0x00, 0, 0, 1, 2, 18, 0x1B, 0xFF);
-    cr_assert_not(wait_irq());
-    cr_assert_eq(in(MSR), 0x10);
+    cr_assert(wait_irq());
+    EXPECT(0x40, 0x01, 0x00, 0, 0, 1, 2);
+    SEND(0x45, 0x01, 0, 0, 1, 2, 18, 0x1B, 0xFF); /* nor has one that is not there */
+    cr_assert(wait_irq());
+    EXPECT(0x41, 0x01, 0x00, 0, 0, 1, 2);
+    cr_assert_eq(dma.left, 512);
+}
+
+Test(fdc, a_disk_put_in_under_a_command_is_searched)
+{
+    fdc_insert(fdc, 0, NULL);
+    dma_program(512);
+    SEND(0x46, 0x00, 0, 0, 1, 2, 18, 0x1B, 0xFF);
     fdc_insert(fdc, 0, disk);
     cr_assert(wait_irq());
     EXPECT(0x00, 0x00, 0x00, 0, 0, 2, 2);
