@@ -52,7 +52,8 @@ u64 clock_idle_ns(const struct clock *c);
 
 /* Earliest deadline, or UINT64_MAX. */
 u64 clock_next_deadline(const struct clock *c);
-/* The instruction count at which time reaches `deadline_ns`, rounded up; saturates at UINT64_MAX. */
+/* The instruction count at which time reaches `deadline_ns`, rounded up; saturates at UINT64_MAX.
+ */
 u64 clock_count_at(const struct clock *c, u64 deadline_ns);
 /*
  * Fire every timer whose deadline is not after now, in order. Timers that a callback sets wait for

@@ -22,7 +22,8 @@ enum { LOG_SITE_LIMIT = 50 };
 
 struct log;
 
-/* A log to `sink`, called with one line without its newline; NULL means stderr. Owned by the caller. */
+/* A log to `sink`, called with one line without its newline; NULL means stderr. Owned by the
+ * caller. */
 typedef void log_sink(void *opaque, enum log_level level, const char *line);
 struct log *log_new(log_sink *sink, void *opaque);
 void log_free(struct log *log);

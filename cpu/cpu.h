@@ -262,7 +262,7 @@ struct cpu {
     struct fault fault;
     u64 fault_count;  /* instructions completed when the last fault was delivered */
     u8 faults_in_row; /* delivered since, without an instruction between them */
-    u8 dr6_pending; /* B0-B3 of breakpoints hit, DEBUG_TASK: a trap at the next boundary */
+    u8 dr6_pending;   /* B0-B3 of breakpoints hit, DEBUG_TASK: a trap at the next boundary */
 
     /* Memory: this processor's TLB, tables and windows. */
     struct mmu mmu;

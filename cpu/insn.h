@@ -59,7 +59,7 @@ struct insn {
     u8 modrm;
     u8 kind[3]; /* enum operand_kind */
     u8 reg[3];
-    u8 size[3];      /* bytes; 0 where the operand's size is the handler's business */
+    u8 size[3]; /* bytes; 0 where the operand's size is the handler's business */
     /* Filled by the run cache (cpu/run.h), zero from the decoder. */
     u8 index_in_run;
     u8 cut; /* 32 minus the bits of an address or branch target: 0 or 16 */

@@ -106,9 +106,8 @@ static bool dump_items(struct dump *d, u32 count)
 static unsigned disassemble(const struct cpu *c, const u8 *bytes, size_t len, u64 at, char *out,
                             size_t out_size)
 {
-    static const cs_mode modes[] = {[CODE16] = CS_MODE_16,
-                                    [CODE32] = CS_MODE_32,
-                                    [CODE64] = CS_MODE_64};
+    static const cs_mode modes[] = {
+        [CODE16] = CS_MODE_16, [CODE32] = CS_MODE_32, [CODE64] = CS_MODE_64};
     unsigned size = 0;
     cs_insn *insn;
     csh handle;
@@ -129,9 +128,8 @@ static unsigned disassemble(const struct cpu *c, const u8 *bytes, size_t len, u6
 static unsigned disassemble(const struct cpu *c, const u8 *bytes, size_t len, u64 at, char *out,
                             size_t out_size)
 {
-    struct decode_mode mode = {.code = c->mode & MODE_CODE_SIZE,
-                               .protected = c->mode & MODE_PROTECTED,
-                               .model = c->model};
+    struct decode_mode mode = {
+        .code = c->mode & MODE_CODE_SIZE, .protected = c->mode & MODE_PROTECTED, .model = c->model};
     struct insn insn;
     unsigned size = insn_decode(bytes, len, &mode, &insn);
 
@@ -179,8 +177,9 @@ bool command_dump(struct command_context *c, const struct command_line *line, st
 
     d.physical = line->word[0][1] == 'p';
     if (slash && !dump_format_parse(slash + 1, &f)) {
-        text_addf(out, "'%.20s' is no count (to %d) with a format (x d u o c i) and a size (b h w "
-                       "g)\n",
+        text_addf(out,
+                  "'%.20s' is no count (to %d) with a format (x d u o c i) and a size (b h w "
+                  "g)\n",
                   slash, DUMP_MAX_ITEMS);
         return false;
     }

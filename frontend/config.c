@@ -89,8 +89,8 @@ bool config_open_streams(const struct options *o, struct machine_config *c, char
     bool good = true;
 
     for (i = 0; i < o->serial_count && good; i++)
-        good = !strcmp(o->serial[i], "none") ||
-               (c->serial[i] = chr_open(o->serial[i], err, err_size));
+        good =
+            !strcmp(o->serial[i], "none") || (c->serial[i] = chr_open(o->serial[i], err, err_size));
     if (good && o->parallel)
         good = (c->parallel = chr_open(o->parallel, err, err_size));
     if (good && o->debugcon)

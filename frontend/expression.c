@@ -1,7 +1,8 @@
 /*
  * Addresses as users write them.
  *
- *     address := sum [':' sum]        sum := term (('+' | '-') term)*        term := number | register
+ *     address := sum [':' sum]        sum := term (('+' | '-') term)*        term := number |
+ * register
  */
 #include "frontend/expression.h"
 

@@ -11,7 +11,6 @@ struct cpu;
  * segment, in hexadecimal if it has no 0x and four digits, and so is what follows). `cpu` may be
  * NULL: registers are then zero. False and a sentence in err.
  */
-bool expression_eval(const char *text, const struct cpu *cpu, u64 *out, char *err,
-                     size_t err_size);
+bool expression_eval(const char *text, const struct cpu *cpu, u64 *out, char *err, size_t err_size);
 
 #endif

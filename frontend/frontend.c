@@ -265,8 +265,8 @@ static int run_free(struct frontend *f)
     while (!f->quit) {
         if (stop_after && machine_now_ns(f->machine) >= stop_after)
             return EXIT_POWERED_OFF;
-        stop = machine_run(f->machine, stop_after ? stop_after
-                                                  : machine_now_ns(f->machine) + NS_PER_SECOND);
+        stop = machine_run(f->machine,
+                           stop_after ? stop_after : machine_now_ns(f->machine) + NS_PER_SECOND);
         if (stop != MACHINE_TIME && stop != MACHINE_INTERRUPTED && stop != MACHINE_DEBUG)
             return outcome_report(f->machine, stop);
     }

@@ -34,7 +34,8 @@ struct frontend_display {
     bool (*start)(struct frontend *f, char *err, size_t err_size);
     /* Show until frontend_is_finished. The user's wish to end is told with frontend_quit. */
     void (*run)(struct frontend *f);
-    /* Any thread: there is a new frame, or the machine has finished. Wakes `run` up. May be NULL. */
+    /* Any thread: there is a new frame, or the machine has finished. Wakes `run` up. May be NULL.
+     */
     void (*notify)(struct frontend *f);
     /* After run, and after a start that succeeded: close everything. */
     void (*stop)(struct frontend *f);

@@ -151,14 +151,10 @@ static const struct {
     const char *what; /* for the prompt */
     void (*run)(struct terminal *t);
 } commands_by_key[] = {
-    {'q', "quit", do_quit},
-    {'r', "reset", do_reset},
-    {'p', "pause", do_pause},
-    {'d', "Ctrl-Alt-Del", do_ctrl_alt_del},
-    {'b', "power", do_power},
-    {'i', "insert", do_insert},
-    {'s', "shot", do_screenshot},
-    {']', "Ctrl-]", do_host_key},
+    {'q', "quit", do_quit},       {'r', "reset", do_reset},
+    {'p', "pause", do_pause},     {'d', "Ctrl-Alt-Del", do_ctrl_alt_del},
+    {'b', "power", do_power},     {'i', "insert", do_insert},
+    {'s', "shot", do_screenshot}, {']', "Ctrl-]", do_host_key},
 };
 
 static void command_byte(struct terminal *t, u8 byte)

@@ -359,7 +359,8 @@ static void build_debug_ports(struct board *b)
     if (b->config->debug_exit)
         board_add(b, debug_exit_create(b->bus, b->config->debug_exit_port, &exit_listener));
     if (b->config->post_card)
-        board_add(b, b->post_card = post_card_create(b->bus, b->config->post_card_port, &post_listener));
+        board_add(b, b->post_card =
+                         post_card_create(b->bus, b->config->post_card_port, &post_listener));
 }
 
 bool board_build(struct board *b, char *err, size_t err_size)

@@ -56,7 +56,7 @@ struct pci_function {
     void (*bar_moved)(void *opaque, unsigned bar, u64 old, u64 now);
     /* After the guest wrote [offset, offset+size); optional. */
     void (*config_written)(void *opaque, unsigned offset, unsigned size);
-    u8 writable[PCI_CONFIG_BYTES];    /* bits that software can change */
+    u8 writable[PCI_CONFIG_BYTES];     /* bits that software can change */
     u8 write_clears[PCI_CONFIG_BYTES]; /* bits that writing a one clears */
     u8 reset_config[PCI_CONFIG_BYTES]; /* copied from config[] by pci_add */
 

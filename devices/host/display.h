@@ -37,7 +37,8 @@ void display_frame_free(struct display_frame *f);
 /* Make room and set the size; returns false if out of bounds or memory (size then unchanged). */
 bool display_frame_resize(struct display_frame *f, u32 width, u32 height);
 bool display_frame_set_text(struct display_frame *f, u16 columns, u16 rows);
-/* A row of a text screen as UTF-8, trailing blanks cut; out holds at least columns * 3 + 1 bytes. */
+/* A row of a text screen as UTF-8, trailing blanks cut; out holds at least columns * 3 + 1 bytes.
+ */
 void display_row_text(const struct display_frame *f, unsigned row, char *out, size_t out_size);
 /* Code page 437 to Unicode. */
 u32 display_cp437_to_unicode(u8 c);

@@ -15,7 +15,8 @@ struct sound_sink {
     void (*write)(void *opaque, const s16 *samples, size_t frames, u64 at_ns);
 };
 
-/* A sink that writes a WAV file (header fixed up by close). NULL and a sentence in err on failure. */
+/* A sink that writes a WAV file (header fixed up by close). NULL and a sentence in err on failure.
+ */
 struct sound_sink *sound_wav_open(const char *path, char *err, size_t err_size);
 int sound_wav_close(struct sound_sink *s);
 

@@ -16,7 +16,7 @@ enum {
     SUB_HZ = SOUND_HZ * OVERSAMPLE,
     SUB_NS = NS_PER_SEC / SUB_HZ,
     SUB_REST = NS_PER_SEC % SUB_HZ,
-    LEVEL = 16000, /* of a wire that is high; half of it each way after the high-pass */
+    LEVEL = 16000,       /* of a wire that is high; half of it each way after the high-pass */
     HIGH_PASS_SHIFT = 8, /* 44100 / (2 pi 256): 27 Hz */
     FRACTION_BITS = 8,
 };
@@ -26,7 +26,7 @@ enum {
  * Kaiser window with beta 6. -0.4 dB at 15 kHz, below -60 dB from 24 kHz.
  */
 static const s16 low_pass[SYNTH_TAPS / 2] = {
-    5,   8,   7,    -1,   -17, -34, -41, -25, 16,   71,    114,  112, 47,   -74,  -206, -281,
+    5,    8,   7,   -1,  -17, -34, -41, -25,  16,    71,    114,  112, 47,   -74,  -206, -281,
     -236, -51, 231, 495, 599, 432, -20, -632, -1157, -1297, -809, 384, 2136, 4089, 5772, 6747,
 };
 
@@ -61,8 +61,8 @@ static s32 synth_low_pass(const struct synth *s)
     s32 sum = 0;
 
     for (i = 0; i < SYNTH_TAPS / 2; i++)
-        sum += low_pass[i] * (s->history[(oldest + i) % SYNTH_TAPS] +
-                              s->history[(newest - i) % SYNTH_TAPS]);
+        sum += low_pass[i] *
+               (s->history[(oldest + i) % SYNTH_TAPS] + s->history[(newest - i) % SYNTH_TAPS]);
     return sum / 32768;
 }
 

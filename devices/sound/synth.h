@@ -12,10 +12,10 @@ enum { SYNTH_TAPS = 64, SYNTH_FRAMES = 512 };
 struct synth {
     struct sound_sink *sink;
     bool running;
-    u64 done_ns;    /* everything before this is accounted for */
-    u64 next_ns;    /* end of the present subsample ... */
-    u32 next_rest;  /* ... and the fraction that was rounded off */
-    u32 high_ns;    /* how long the wire was high in it, and how long it is */
+    u64 done_ns;   /* everything before this is accounted for */
+    u64 next_ns;   /* end of the present subsample ... */
+    u32 next_rest; /* ... and the fraction that was rounded off */
+    u32 high_ns;   /* how long the wire was high in it, and how long it is */
     u32 length_ns;
     unsigned phase; /* subsamples since the last sample */
     unsigned place; /* where the next one goes in history */

@@ -181,10 +181,10 @@ static u32 dword(struct source *s)
 /* Numbers as guests like them: small, round, around RAM's end, near chips, or anything. */
 static u32 address(struct source *s)
 {
-    static const u32 near[] = {0,          AT_DATA,    AT_CODE,    AT_DIRECTORY, 0xA0000,
-                               0xB8000,    0xC0000,    0xE0000,    0xF0000,      0x100000,
-                               HOSTILE_MEM, 0xFEC00000, 0xFEE00000, 0xFED00000,   0xE0000000,
-                               0xFFFFF000};
+    static const u32 near[] = {0,          AT_DATA,    AT_CODE,     AT_DIRECTORY,
+                               0xA0000,    0xB8000,    0xC0000,     0xE0000,
+                               0xF0000,    0x100000,   HOSTILE_MEM, 0xFEC00000,
+                               0xFEE00000, 0xFED00000, 0xE0000000,  0xFFFFF000};
     u8 how = byte(s);
 
     if (how >= 0xF0)
@@ -195,12 +195,11 @@ static u32 address(struct source *s)
 
 static u16 port(struct source *s)
 {
-    static const u16 near[] = {0x0020, 0x00A0, 0x04D0, 0x0040, 0x0043, 0x0060, 0x0061, 0x0064,
-                               0x0070, 0x0092, 0x0000, 0x0008, 0x0080, 0x00C0, 0x00D0, 0x00F0,
-                               0x0CF8, 0x0CFC, 0x03F0, 0x03F5, 0x01F0, 0x01F7, 0x0170, 0x0177,
-                               0x03F6, 0x0376, 0x03C0, 0x03C4, 0x03CE, 0x03D4, 0x01CE, 0x01CF,
-                               0x03F8, 0x0378, 0x0510, 0x0514, 0x0518, 0x00B2, 0x0402, 0x0600,
-                               0xC000, 0x0CF9, 0x00E9, 0x0501};
+    static const u16 near[] = {
+        0x0020, 0x00A0, 0x04D0, 0x0040, 0x0043, 0x0060, 0x0061, 0x0064, 0x0070, 0x0092, 0x0000,
+        0x0008, 0x0080, 0x00C0, 0x00D0, 0x00F0, 0x0CF8, 0x0CFC, 0x03F0, 0x03F5, 0x01F0, 0x01F7,
+        0x0170, 0x0177, 0x03F6, 0x0376, 0x03C0, 0x03C4, 0x03CE, 0x03D4, 0x01CE, 0x01CF, 0x03F8,
+        0x0378, 0x0510, 0x0514, 0x0518, 0x00B2, 0x0402, 0x0600, 0xC000, 0x0CF9, 0x00E9, 0x0501};
     u8 how = byte(s);
 
     return how == 0xFF ? (u16)word(s) : (u16)(near[how % ARRAY_LEN(near)] + (byte(s) & 7));
@@ -299,8 +298,8 @@ static void step_string(struct program *p, struct source *s)
 static void step_pci(struct program *p, struct source *s)
 {
     static const u8 functions[] = {0x00, 0x08, 0x09, 0x0B, 0x10};
-    static const u8 registers[] = {0x04, 0x10, 0x14, 0x18, 0x20, 0x30, 0x40, 0x58, 0x59,
-                                   0x5A, 0x60, 0x72, 0x80, 0x90, 0xD2, 0x3C};
+    static const u8 registers[] = {0x04, 0x10, 0x14, 0x18, 0x20, 0x30, 0x40, 0x58,
+                                   0x59, 0x5A, 0x60, 0x72, 0x80, 0x90, 0xD2, 0x3C};
     u8 function = functions[byte(s) % ARRAY_LEN(functions)], how = byte(s);
     u8 reg = how & 0x80 ? byte(s) : registers[how % ARRAY_LEN(registers)];
 
@@ -419,7 +418,7 @@ static void step_control(struct program *p, struct source *s)
         emit_mov(p, RAX, how & 0x40 ? address(s) : AT_DIRECTORY);
         emit(p, 0x0F), emit(p, 0x22), emit(p, 0xD8); /* CR3 */
         break;
-    case 2: emit(p, 0x0F), emit(p, 0x22), emit(p, 0xE0); break;                     /* CR4 */
+    case 2: emit(p, 0x0F), emit(p, 0x22), emit(p, 0xE0); break;                          /* CR4 */
     case 3: emit(p, 0x0F), emit(p, 0x23), emit(p, (u8)(0xC0 | (byte(s) & 0x38))); break; /* DR */
     case 4:
         emit_mov(p, RCX, msrs[byte(s) % ARRAY_LEN(msrs)]);
@@ -510,7 +509,8 @@ static void put_descriptor(struct machine *m, unsigned n, u32 base, u32 limit, u
         (base >> 16 & 0xFF) | (u32)attr << 8 | (limit & 0xF0000) | (base & 0xFF000000));
 }
 
-/* End of interrupt to all controllers, and back, or something else. Real mode has the same bytes. */
+/* End of interrupt to all controllers, and back, or something else. Real mode has the same bytes.
+ */
 static void put_handler(struct machine *m, struct source *s)
 {
     static const u8 handler[] = {0x50, 0xB0, 0x20, 0xE6, 0x20, 0xE6, 0xA0, 0x58, 0xCF};

@@ -21,7 +21,8 @@ struct machine *hostile_machine(const char *cpu);
 /* Make a guest of these bytes: memory, tables, registers, code; then the machine may run. */
 void hostile_guest(struct machine *m, const u8 *data, size_t size);
 
-/* Run for at most this much virtual time or this many instructions; aborts if it printed too much. */
+/* Run for at most this much virtual time or this many instructions; aborts if it printed too much.
+ */
 void hostile_run(struct machine *m, u64 ns, u64 instructions);
 
 /* Back to power-on with all memory zero. */
