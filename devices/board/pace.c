@@ -27,7 +27,8 @@ enum {
     WINDOW_MS = 1,
     WINDOW_INSTRUCTIONS = 1000,
     CREDIT = 16,
-    PULL_MS = 100,        /* the time in which half of a difference is made up, about */
+    PULL_MS = 25,         /* so far behind, virtual time passes twice as fast as the work */
+    PULL_MOST = 8,        /* and never more than so many times */
     CHANGE_SMALLEST = 64, /* changes of less than 1/64 are not worth a record */
     SAMPLE_MS = 500,
 };
@@ -94,13 +95,18 @@ static u64 clamp_rate(double rate)
     return rate < (double)RATE_MIN ? RATE_MIN : rate > (double)RATE_MAX ? RATE_MAX : (u64)rate;
 }
 
-/* What an instruction costs the host, and a little off it to close the gap between the clocks. */
+/*
+ * What an instruction costs the host, and off it as much as the clocks differ. On a host that gives
+ * us a third of a processor the cost is that of the moments we have; the lag settles where it
+ * makes up for the rest, at twice PULL_MS.
+ */
 static u64 wanted_rate(const struct pace *p, u64 host)
 {
-    double pull = (double)lead_ns(p, host) / (double)(PULL_MS * MS);
+    double lead = (double)lead_ns(p, host) / (double)(PULL_MS * MS), cost = (double)p->cost;
+    double pull = 1.0 + fabs(lead);
 
-    pull = pull > 0.5 ? 0.5 : pull < -0.5 ? -0.5 : pull;
-    return clamp_rate((double)p->cost * (1.0 - pull));
+    pull = pull > PULL_MOST ? PULL_MOST : pull;
+    return clamp_rate(lead > 0 ? cost / pull : cost * pull);
 }
 
 static void change_rate(struct pace *p, u64 rate)
