@@ -65,14 +65,11 @@ static bool take_quoted(struct parser *p, char **out)
     for (; *p->at != '"'; p->at++) {
         if (!*p->at)
             return fail(p, "the closing quote is missing");
-        if (*p->at == '\\') {
-            p->at++;
-            if (!escaped(*p->at))
-                return fail(p, "a backslash stands before n, t, e, \\ or \" only");
-            *to++ = escaped(*p->at);
-        } else {
+        /* Before anything else a backslash is itself: "A:\>". */
+        if (*p->at == '\\' && escaped(p->at[1]))
+            *to++ = escaped(*++p->at);
+        else
             *to++ = *p->at;
-        }
     }
     p->at++;
     if (*p->at && !is_blank(*p->at))

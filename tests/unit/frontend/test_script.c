@@ -108,6 +108,14 @@ Test(script, comments_blank_lines_and_dos_line_ends)
     cr_assert_eq(script_length(script), 0);
 }
 
+Test(script, a_backslash_before_other_characters_is_itself)
+{
+    const struct script_step *s = parse("wait-text \"A:\\>\" 5\nwait-text \"A:\\\\>\" 5");
+
+    cr_assert_str_eq(s[0].text, "A:\\>");
+    cr_assert_str_eq(s[1].text, "A:\\>");
+}
+
 Test(script, errors_name_the_line_and_the_reason)
 {
     static const struct {
@@ -118,8 +126,8 @@ Test(script, errors_name_the_line_and_the_reason)
         {"\n\nwait-text \"x\"", "line 3: too few arguments; usage: wait-text \"TEXT\" SECONDS"},
         {"wait-text x 5", "line 1: the text must stand in double quotes"},
         {"wait-text \"x 5", "line 1: the closing quote is missing"},
-        {"wait-text \"x\\", "line 1: a backslash stands before n, t, e, \\ or \" only"},
-        {"wait-text \"A:\\>\" 5", "line 1: a backslash stands before n, t, e, \\ or \" only"},
+        {"wait-text \"x\\", "line 1: the closing quote is missing"},
+        {"wait-text \"A:\\\" 5", "line 1: the closing quote is missing"},
         {"wait-text \"x\"5", "line 1: a blank is missing behind the closing quote"},
         {"wait-text \"\" 5", "line 1: the text is empty"},
         {"run", "line 1: too few arguments; usage: run SECONDS"},
