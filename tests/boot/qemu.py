@@ -74,6 +74,7 @@ class Qemu:
         self.monitor('pmemsave 0xb8000 0x8000 "%s"' % name)
         self.command('cont')
         cells = (open(name, 'rb').read() * 2)[start * 2 & 0x7fff:][:4000:2].decode('cp437')
+        cells = cells.translate({0: ' ', 0xa0: ' '})
         return [cells[i:i + 80].rstrip() for i in range(0, 2000, 80)]
 
     def hears(self, text):
@@ -175,6 +176,10 @@ def step(q, folder, action, a):
         q.type(a[0])
     elif action == 'key':
         q.key(a[0].split('-'))
+    elif action in ('key-down', 'key-up'):
+        q.command('input-send-event', events=[{'type': 'key', 'data': {
+            'down': action == 'key-down',
+            'key': {'type': 'qcode', 'data': NAMES.get(a[0], a[0])}}}])
     elif action == 'mouse-move':
         x, y = int(a[0]), int(a[1])
         while x or y:
