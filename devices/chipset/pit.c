@@ -317,9 +317,16 @@ static void pit_touched(struct pit *p, unsigned n, bool old_out)
 
 /* --- registers --------------------------------------------------------------------------------*/
 
+/*
+ * CE as a guest sees it. An access takes longer than a CLK on the ISA bus and nearly nothing here,
+ * so a load that waits for the next CLK shows at once: Linux's quick_pit_calibrate reads the count
+ * once to let that CLK pass, and gives up if the next read does not show what it has written.
+ */
 static u16 channel_count(const struct pit_channel *c)
 {
-    return c->control & CONTROL_BCD ? to_bcd(c->ce % 10000) : (u16)c->ce;
+    u32 ce = c->load_pending ? channel_initial_count(c) & (c->mode == 3 ? ~1u : ~0u) : c->ce;
+
+    return c->control & CONTROL_BCD ? to_bcd(ce % 10000) : (u16)ce;
 }
 
 static unsigned channel_rw(const struct pit_channel *c)

@@ -324,6 +324,20 @@ Test(pit, latch_holds_until_it_is_read)
     cr_assert_eq(latched(2), 900);
 }
 
+Test(pit, a_count_shows_before_the_clock_that_loads_it)
+{
+    pit_set_gate2(pit, true);
+    program2(0, 0xFFFF);
+    cr_assert_eq(read_word(2), 0xFFFF);
+    cr_assert_eq(latched(2), 0xFFFF);
+    clocks(1);
+    cr_assert_eq(read_word(2), 0xFFFF, "loaded by the first clock, as ever");
+    clocks(1);
+    cr_assert_eq(read_word(2), 0xFFFE);
+    program2(3, 1001);
+    cr_assert_eq(read_word(2), 1000);
+}
+
 Test(pit, one_byte_access_reads_and_writes_that_byte_only)
 {
     pit_set_gate2(pit, true);
