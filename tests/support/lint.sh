@@ -44,10 +44,11 @@ fi
 	forbid "a line of over 100 columns" '^.{101,}' $c_files
 }
 
-# No mutable data in the objects: two machines fit in one process.
+# No mutable data in the objects: two machines fit in one process. (The process has one terminal.)
 if [ -e build/libbygone.a ]; then
 	mutable=$(objdump -t build/libbygone.a 2> /dev/null | awk '
 		/file format/ { file = $1 }
+		file ~ /^terminal_(rescue|screen)\.o/ { next }
 		NF > 5 { section = $(NF - 2); name = $NF }
 		NF > 5 && section ~ /^\.(data|bss)$|^\*COM\*$/ && $(NF - 1) !~ /^0+$/ { print "  " file " " name }')
 	[ -n "$mutable" ] && fail "mutable variables of a whole file or function:" && echo "$mutable"
