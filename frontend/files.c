@@ -128,11 +128,13 @@ static int check_readable(const char *option, const char *file, char *err, size_
     if (!file)
         return 0;
     if (stat(file, &st) || access(file, R_OK))
-        reason = strerror(errno);
+        reason = errno == ENOENT   ? "there is no such file; check the name"
+                 : errno == EACCES ? "you may not read it; change its permissions"
+                                   : strerror(errno);
     else if (S_ISDIR(st.st_mode))
         reason = "a folder; give a file";
     else if (S_ISREG(st.st_mode) && st.st_size == 0)
-        reason = "empty";
+        reason = "empty; a new disk needs its size first, as in: truncate -s 512M FILE";
     if (!reason)
         return 0;
     snprintf(err, err_size, "%s: '%.200s': %s", option, file, reason);

@@ -514,6 +514,7 @@ int frontend_run(const struct frontend_setup *setup)
     display_frame_init(&f->view.frame);
     config_from_options(setup->options, setup->display != NULL, boot, &f->config);
     f->config.log = setup->log;
+    f->config.wait_for_room = !setup->script && (setup->display || setup->options->monitor);
     block_signals(true); /* also in threads that a display's libraries start */
     if (setup->display && !setup->display->start(f, err, sizeof err)) {
         fprintf(stderr, "%s\n", err);

@@ -328,7 +328,8 @@ void probe_file(const char *path, struct probe *out)
     ssize_t len;
 
     if (stat(path, &st)) {
-        answer(out, PROBE_REFUSED, "%s", strerror(errno));
+        answer(out, PROBE_REFUSED, "%s",
+               errno == ENOENT ? "there is no such file; check the name" : strerror(errno));
         return;
     }
     if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode)) {

@@ -61,6 +61,11 @@ struct board {
     bool smram_open;
     bool a20_kbd, a20_fast;
 
+    /* The host cannot write an image: true to try again. See blk_on_write_error. */
+    bool (*write_error)(void *opaque, struct blk *blk, int error);
+    void *write_error_opaque;
+    bool in_write_error; /* media stay where they are meanwhile */
+
     /* Requests that chips raise inside an access; the run loop sees to them. */
     bool reset_machine, reset_cpu, powered_off, debug_exited;
     int exit_code;

@@ -37,6 +37,7 @@ enum {
     CHR_POLL_MS = 2,       /* virtual */
     OFTEN_MS = 10,         /* of the host: for streams that cannot wake us */
     PAUSE_NAP_MS = 1000,
+    ROOM_NAP_MS = 500,
 };
 
 struct posted {
@@ -55,6 +56,7 @@ struct machine {
     int wake_fd;
     volatile bool interrupted; /* set by signal handlers too */
     bool paused;
+    bool host_failed; /* `error` says why */
     char crash[1024];
     char error[256];
 
@@ -110,6 +112,43 @@ static void sleep_for_pace(void *opaque, u64 ns)
     sleep_ns(opaque, ns, true);
 }
 
+/* ---- A full disk of the host ---- */
+
+/*
+ * The guest must not hear of it: it would take its disk for broken and give up what it wanted to
+ * write. So virtual time stands still until there is room, or the machine stops as if its plug were
+ * pulled: what the guest was told is written is written. Other errors are a broken disk, and the
+ * guest is told so.
+ */
+static bool write_error(void *opaque, struct blk *blk, int error)
+{
+    struct machine *m = opaque;
+    struct board *b = &m->board;
+
+    if (error != -ENOSPC && error != -EDQUOT) {
+        log_warn(m->config.log, "disk", "'%s': cannot be written: %s; the guest is told so",
+                 blk_name(blk), strerror(-error));
+        return false;
+    }
+    snprintf(m->error, sizeof m->error,
+             "disk: '%.160s': cannot be written: %s; free some room there", blk_name(blk),
+             strerror(-error));
+    if (m->config.wait_for_room && !m->interrupted) {
+        if (!b->in_write_error)
+            log_warn(m->config.log, "disk",
+                     "'%s': cannot be written: %s; the guest waits until you "
+                     "free some room there",
+                     blk_name(blk), strerror(-error));
+        b->in_write_error = true;
+        machine_run_posted(m);
+        sleep_ns(m, ROOM_NAP_MS * 1000000ull, false);
+        return true;
+    }
+    m->host_failed = true;
+    b->cpu->attention |= ATT_STOP;
+    return false;
+}
+
 /* ---- Life ---- */
 
 static void init_pace(struct machine *m)
@@ -139,6 +178,8 @@ struct machine *machine_new(const struct machine_config *config, char *err, size
     m->config = *config;
     m->board.config = &m->config;
     m->board.log = config->log;
+    m->board.write_error = write_error;
+    m->board.write_error_opaque = m;
     pthread_mutex_init(&m->lock, NULL);
     m->last = &m->first;
     m->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -268,6 +309,10 @@ static bool attend(struct machine *m, enum machine_stop *why)
         *why = MACHINE_INTERRUPTED;
         return true;
     }
+    if (m->host_failed) {
+        *why = MACHINE_HOST_ERROR;
+        return true;
+    }
     if (b->powered_off) {
         *why = MACHINE_POWERED_OFF;
         return true;
@@ -328,6 +373,17 @@ static bool shut_down(struct machine *m)
     return false;
 }
 
+/* The wait is over: time goes on from here. */
+static void after_write_error(struct machine *m)
+{
+    if (!m->board.in_write_error)
+        return;
+    m->board.in_write_error = false;
+    if (!m->host_failed)
+        log_warn(m->config.log, "disk", "there is room again; the guest goes on");
+    pace_restart(&m->pace, m->board.cpu->count);
+}
+
 enum machine_stop machine_run(struct machine *m, u64 until_ns)
 {
     struct board *b = &m->board;
@@ -344,6 +400,9 @@ enum machine_stop machine_run(struct machine *m, u64 until_ns)
         }
         c->attention &= ~(u32)(ATT_TIMER | ATT_STOP);
         run_timers(b);
+        after_write_error(m);
+        if (m->host_failed)
+            continue;
         if (clock_now(b->clock) >= m->next_chr_poll_ns)
             poll_chrs(m);
         if (cpu_service(c))

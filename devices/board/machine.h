@@ -46,6 +46,7 @@ struct machine_config {
     bool debug_exit;
     u16 debug_exit_port;
     bool reset_on_triple_fault; /* else the machine stops and explains */
+    bool wait_for_room;         /* when the host's disk is full: wait, rather than stop */
     struct log *log;            /* the caller's; outlives the machine */
 };
 
@@ -61,7 +62,7 @@ enum machine_stop {
     MACHINE_TRIPLE_FAULT, /* and reset_on_triple_fault is off; machine_crash_report explains */
     MACHINE_INTERRUPTED,  /* machine_interrupt was called */
     MACHINE_DEBUG,        /* a breakpoint of the debugger */
-    MACHINE_HOST_ERROR,   /* a disk could not be written and the like; machine_error */
+    MACHINE_HOST_ERROR,   /* the host's disk is full; machine_error. The guest does not know. */
 };
 
 /*

@@ -3,6 +3,8 @@
  */
 #include "devices/board/board.h"
 
+#include "base/log.h"
+#include "devices/board/media_size.h"
 #include "devices/storage/fdc.h"
 #include "devices/storage/floppy_geometry.h"
 #include "devices/storage/ide.h"
@@ -18,18 +20,36 @@ static bool is_floppy(enum drive_id drive)
     return drive <= DRIVE_FDB;
 }
 
+static bool check_size(struct board *b, enum drive_id drive, bool cd, struct blk *blk, char *err,
+                       size_t err_size)
+{
+    if (is_floppy(drive)) {
+        if (floppy_geometry(blk_sectors(blk)))
+            return true;
+        snprintf(err, err_size, "%s: '%s': no floppy has %llu sectors; is it a hard disk (--hda)?",
+                 drive_names[drive], blk_name(blk), (unsigned long long)blk_sectors(blk));
+        return false;
+    }
+    if (media_is_whole(blk, drive_names[drive], cd, err, err_size))
+        return true;
+    if (b->config->discard)
+        log_warn(b->log, "disk", "%s", err);
+    return b->config->discard;
+}
+
 static struct blk *open_image(struct board *b, enum drive_id drive, bool cd, const char *path,
                               char *err, size_t err_size)
 {
     unsigned flags = (cd ? BLK_READ_ONLY : 0) | (b->config->discard ? BLK_DISCARD : 0);
     struct blk *blk = blk_open(path, flags, b->log, err, err_size);
 
-    if (blk && is_floppy(drive) && !floppy_geometry(blk_sectors(blk))) {
-        snprintf(err, err_size, "%s: '%s': no floppy has %llu sectors; is it a hard disk (--hda)?",
-                 drive_names[drive], path, (unsigned long long)blk_sectors(blk));
+    if (!blk)
+        return NULL;
+    if (!check_size(b, drive, cd, blk, err, err_size)) {
         blk_close(blk);
         return NULL;
     }
+    blk_on_write_error(blk, b->write_error, b->write_error_opaque);
     return blk;
 }
 
@@ -111,6 +131,9 @@ static int check_removable(struct board *b, enum drive_id drive, char *err, size
                          : !b->drive[drive].is_cd)
         return fail(-ENODEV, err, err_size, drive_names[drive],
                     "this machine has no such drive with removable media");
+    if (b->in_write_error)
+        return fail(-EBUSY, err, err_size, drive_names[drive],
+                    "the machine waits for the host to write a disk; free some room there first");
     return 0;
 }
 

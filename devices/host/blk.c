@@ -24,6 +24,8 @@ struct blk {
     struct blk_image image;
     struct blk_overlay *overlay; /* NULL: writes go to the driver */
     struct blk_stats stats;
+    bool (*write_error)(void *opaque, struct blk *b, int error); /* may be NULL */
+    void *write_error_opaque;
 
     pthread_mutex_t lock;
     pthread_cond_t work, done;
@@ -68,11 +70,16 @@ static int read_clipped(struct blk *b, u64 sector, u32 count, void *data)
     return inside ? blk_read_raw(b, sector, inside, data) : 0;
 }
 
+static bool fits(const struct blk *b, u64 sector, u32 count)
+{
+    return sector <= b->image.sectors && count <= b->image.sectors - sector;
+}
+
 static int write_checked(struct blk *b, u64 sector, u32 count, const void *data)
 {
     if (b->image.read_only)
         return -EROFS;
-    if (sector > b->image.sectors || count > b->image.sectors - sector)
+    if (!fits(b, sector, count))
         return -ENOSPC;
     return count ? blk_write_raw(b, sector, count, data) : 0;
 }
@@ -86,7 +93,7 @@ static int flush_raw(struct blk *b)
 
 /* --- the queue ------------------------------------------------------------------------------- */
 
-static int serve(struct blk *b, struct blk_request *r)
+static int serve(struct blk *b, const struct blk_request *r)
 {
     if (r->is_flush)
         return flush_raw(b);
@@ -251,6 +258,13 @@ int blk_close(struct blk *b)
     return err ? err : close_err;
 }
 
+void blk_on_write_error(struct blk *b, bool (*fn)(void *opaque, struct blk *b, int error),
+                        void *opaque)
+{
+    b->write_error = fn;
+    b->write_error_opaque = opaque;
+}
+
 u64 blk_sectors(const struct blk *b)
 {
     return b->image.sectors;
@@ -267,6 +281,21 @@ const char *blk_name(const struct blk *b)
 }
 
 /* --- access ---------------------------------------------------------------------------------- */
+
+/* Try a request that ended with `error` again, for as long as somebody wants that. */
+static int retry(struct blk *b, const struct blk_request *r, int error)
+{
+    bool ours = b->image.read_only || (r->is_write && !fits(b, r->sector, r->count));
+
+    if (ours || !(r->is_write || r->is_flush))
+        return error;
+    while (error && b->write_error && b->write_error(b->write_error_opaque, b, error)) {
+        enter(b);
+        error = serve(b, r);
+        leave(b);
+    }
+    return error;
+}
 
 /* Counted by the calling thread, so that the figures do not depend on the host's speed. */
 static void count_access(struct blk *b, bool is_write, u32 count)
@@ -293,23 +322,26 @@ int blk_read(struct blk *b, u64 sector, u32 count, void *data)
 
 int blk_write(struct blk *b, u64 sector, u32 count, const void *data)
 {
+    struct blk_request r = {.sector = sector, .count = count, .is_write = true};
     int err;
 
+    r.data = (void *)data; /* only read from */
     count_access(b, true, count);
     enter(b);
-    err = write_checked(b, sector, count, data);
+    err = serve(b, &r);
     leave(b);
-    return err;
+    return retry(b, &r, err);
 }
 
 int blk_flush(struct blk *b)
 {
+    struct blk_request r = {.is_flush = true};
     int err;
 
     enter(b);
-    err = flush_raw(b);
+    err = serve(b, &r);
     leave(b);
-    return err;
+    return retry(b, &r, err);
 }
 
 void blk_start_read(struct blk *b, struct blk_request *r, u64 sector, u32 count, void *data)
@@ -347,6 +379,8 @@ int blk_finish(struct blk_request *r)
     if (r->result && (r->is_write || r->is_flush))
         b->unreported--;
     pthread_mutex_unlock(&b->lock);
+    if (r->result)
+        r->result = retry(b, r, r->result);
     return r->result;
 }
 

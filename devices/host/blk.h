@@ -34,6 +34,13 @@ struct blk *blk_new_memory(u64 sectors);
  */
 int blk_close(struct blk *b);
 
+/*
+ * What to do when the host cannot write: `fn` gets the error as -errno on the thread that waits for
+ * the request. True: try again; false, or without this: the request ends with the error.
+ */
+void blk_on_write_error(struct blk *b, bool (*fn)(void *opaque, struct blk *b, int error),
+                        void *opaque);
+
 u64 blk_sectors(const struct blk *b); /* 512-byte sectors, rounded up */
 bool blk_is_read_only(const struct blk *b);
 const char *blk_name(const struct blk *b); /* the path as opened */

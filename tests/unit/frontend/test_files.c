@@ -114,7 +114,7 @@ Test(files, missing_and_empty_files_are_bad_input)
     cr_assert_eq(files_check(&o, err, sizeof err), 0);
     o.drive[DRIVE_HDB] = "/nonexistent.img";
     cr_assert_eq(files_check(&o, err, sizeof err), EXIT_BAD_INPUT);
-    cr_assert_str_eq(err, "hdb: '/nonexistent.img': No such file or directory");
+    cr_assert_str_eq(err, "hdb: '/nonexistent.img': there is no such file; check the name");
     o.drive[DRIVE_HDB] = dir;
     cr_assert_eq(files_check(&o, err, sizeof err), EXIT_BAD_INPUT);
     cr_assert(strstr(err, "folder"), "%s", err);

@@ -213,7 +213,7 @@ Test(probe, files_that_cannot_be_read_say_why)
 
     probe_file("/nonexistent/x", &probe);
     cr_assert_eq(probe.kind, PROBE_REFUSED);
-    cr_assert(strstr(probe.why, "No such file"), "%s", probe.why);
+    cr_assert(strstr(probe.why, "no such file; check the name"), "%s", probe.why);
     cr_assert_not_null(mkdtemp(dir));
     probe_file(dir, &probe);
     cr_assert_eq(probe.kind, PROBE_REFUSED);

@@ -446,6 +446,61 @@ Test(blk, errors_come_back_from_finish)
     cr_assert_eq(blk_close(b), 0, "what was reported is not reported again");
 }
 
+struct patience {
+    struct fault_plan *plan;
+    unsigned asked, give_up_after;
+    int error;
+};
+
+/* Whoever is asked makes room after a while. */
+static bool make_room(void *opaque, struct blk *b, int error)
+{
+    struct patience *p = opaque;
+
+    p->error = error;
+    if (++p->asked == 3)
+        p->plan->write_error = p->plan->flush_error = 0;
+    return p->asked < p->give_up_after;
+}
+
+Test(blk, failed_write_is_tried_again_for_as_long_as_asked)
+{
+    struct fault_plan plan = {.write_error = ENOSPC};
+    struct blk *b = fault_blk_new(10, &plan);
+    struct patience p = {.plan = &plan, .give_up_after = 10};
+    struct blk_request r = {0};
+    u8 data[SECTOR] = "kept", back[SECTOR];
+
+    blk_on_write_error(b, make_room, &p);
+    blk_start_write(b, &r, 4, 1, data);
+    cr_assert_eq(blk_finish(&r), 0);
+    cr_assert_eq(p.asked, 3);
+    cr_assert_eq(p.error, -ENOSPC);
+    cr_assert_eq(blk_read(b, 4, 1, back), 0);
+    cr_assert_str_eq((char *)back, "kept");
+
+    p.asked = 0;
+    plan.flush_error = EDQUOT;
+    cr_assert_eq(blk_flush(b), 0);
+    cr_assert_eq(p.error, -EDQUOT);
+    cr_assert_eq(blk_close(b), 0);
+}
+
+Test(blk, failed_write_ends_with_the_error_when_nobody_wants_to_wait)
+{
+    struct fault_plan plan = {.write_error = ENOSPC};
+    struct blk *b = fault_blk_new(10, &plan);
+    struct patience p = {.plan = &plan, .give_up_after = 2};
+    u8 data[SECTOR] = {0};
+
+    blk_on_write_error(b, make_room, &p);
+    cr_assert_eq(blk_write(b, 4, 1, data), -ENOSPC);
+    cr_assert_eq(p.asked, 2);
+    cr_assert_eq(blk_write(b, 10, 1, data), -ENOSPC, "behind the end");
+    cr_assert_eq(p.asked, 2, "is no fault of the host");
+    blk_close(b);
+}
+
 Test(blk, close_reports_an_error_nobody_has_seen)
 {
     struct fault_plan plan = {.first_bad = 5, .write_error = ENOSPC};
