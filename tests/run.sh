@@ -96,6 +96,7 @@ jobs_of() {
 		$all && [ -e "$SHARED/guests/$g" ] &&
 			echo "boot/roundtrip-$(basename $g) $B/tests/boot/roundtrip --until 20 --points 20 --fda $SHARED/guests/$g"
 	done
+	echo "boot/determinism tests/boot/determinism.sh"
 	count=1000000
 	$all && count=50000000
 	echo "cpu/silicon $B/tests/cpu/silicon --count $count"

@@ -21,15 +21,18 @@ enum {
     FILE_MAX = 1 << 30,
     PLAN_KEY = FWCFG_SETUP_DATA,
     PLAN_PIECES = 40,
+    PLAN_BYTES = 512,
     FIRST_KEY = 0x1000,     /* between the files (20h...) and the architectures' own (8000h...) */
     FIRMWARE_TOP = 1 * MiB, /* the firmware keeps tables at the end of RAM */
 };
 
 enum plan_kind { PLAN_LINUX, PLAN_MULTIBOOT };
 
+static_assert(16 + PLAN_PIECES * 12 <= PLAN_BYTES, "a plan with all its pieces");
+
 /* See bios/bootrom.S for the layout. */
 struct plan {
-    u8 bytes[16 + PLAN_PIECES * 12];
+    u8 bytes[PLAN_BYTES]; /* 16, and 12 for each piece */
     unsigned pieces;
     struct board *b;
 };
@@ -62,7 +65,7 @@ static void plan_finish(struct plan *p)
 {
     static const char order[] = "/rom@genroms/bygone.rom\n";
 
-    fwcfg_add_bytes(p->b->fwcfg, PLAN_KEY, p->bytes, 512);
+    fwcfg_add_bytes(p->b->fwcfg, PLAN_KEY, p->bytes, sizeof p->bytes);
     fwcfg_add_file(p->b->fwcfg, "genroms/bygone.rom", bootrom, (u32)(bootrom_end - bootrom));
     fwcfg_add_file(p->b->fwcfg, "bootorder", order, sizeof order);
 }
