@@ -317,7 +317,9 @@ static bool terminal_usable(const struct options *o)
             return false;
     if (o->monitor && !strcmp(o->monitor, "stdio"))
         return false;
-    return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && getenv("TERM");
+    /* A job in the background would be stopped when it touches the terminal. */
+    return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && getenv("TERM") &&
+           tcgetpgrp(STDIN_FILENO) == getpgrp();
 }
 
 static bool terminal_start(struct frontend *f, char *err, size_t err_size)

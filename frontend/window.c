@@ -35,6 +35,15 @@ static bool is_set(const char *name)
     return value && *value;
 }
 
+/* SDL falls back to drivers that show nothing, which only tests ask for. */
+static bool shows_something(void)
+{
+    const char *driver = SDL_GetCurrentVideoDriver();
+
+    return is_set("SDL_VIDEODRIVER") ||
+           (driver && strcmp(driver, "dummy") && strcmp(driver, "offscreen"));
+}
+
 /* Threads that SDL starts inherit the mask: signals are for one thread of ours. */
 static bool init_video(void)
 {
@@ -47,7 +56,11 @@ static bool init_video(void)
     pthread_sigmask(SIG_SETMASK, &all, &before);
     good = SDL_WasInit(SDL_INIT_VIDEO) || !SDL_InitSubSystem(SDL_INIT_VIDEO);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return good;
+    if (!good || shows_something())
+        return good;
+    SDL_QuitSubSystem(SDL_INIT_VIDEO);
+    SDL_SetError("no display can be reached by DISPLAY or WAYLAND_DISPLAY");
+    return false;
 }
 
 static bool window_usable(const struct options *o)
