@@ -73,22 +73,52 @@ static void describe(char *out, size_t size, const struct fault *f)
         snprintf(out, size, "%s", vector_name(f->vector));
 }
 
+/* What a fault means, in words; for selectors see SDM Vol. 3A, "Error Code". */
+static void explain(char *out, size_t size, const struct fault *f)
+{
+    static const char *const meanings[] = {
+        [VEC_DE] = "division by zero, or its result is too large",
+        [VEC_UD] = "this processor has no such instruction",
+        [VEC_NM] = "numeric instruction while CR0 forbids it",
+        [VEC_TS] = "bad task state segment",
+        [VEC_NP] = "segment not present",
+        [VEC_SS] = "beyond the stack segment",
+        [VEC_GP] = "protection",
+    };
+    u32 e = f->error;
+
+    if (f->vector == VEC_PF)
+        snprintf(out, size, "%s of a page that is %s, by %s",
+                 e & PF_I   ? "fetch"
+                 : e & PF_W ? "write"
+                            : "read",
+                 e & PF_P ? "protected" : "not present", e & PF_U ? "a program" : "the system");
+    else if (f->has_error && e & 2)
+        snprintf(out, size, "entry %02X of the interrupt table", (unsigned)(e >> 3));
+    else if (f->vector < ARRAY_LEN(meanings) && meanings[f->vector])
+        snprintf(out, size, "%s%s", meanings[f->vector], f->has_error && e ? ", selector" : "");
+    else
+        snprintf(out, size, "vector %u", f->vector);
+}
+
 /* Shutdown: only RESET, INIT or NMI end it. The report names the first fault, which is the cause.
  */
 static bool shut_down(struct cpu *c, const struct fault *first, const struct fault *second,
                       const struct fault *last)
 {
-    char a[40], b[40], z[40];
+    char a[40], b[40], z[40], cause[80];
 
     describe(a, sizeof a, first);
+    explain(cause, sizeof cause, first);
     describe(b, sizeof b, second);
     describe(z, sizeof z, last);
     snprintf(c->crash, sizeof c->crash,
-             "triple fault at %04X:%08llX: first %s, its delivery met %s, then the double fault's "
-             "met %s; CR0=%08llX CR3=%08llX IDT=%08llX+%04X SS:ESP=%04X:%08llX",
-             c->seg[SEG_CS].sel, (unsigned long long)c->rip, a, b, z, (unsigned long long)c->cr0,
-             (unsigned long long)c->cr3, (unsigned long long)c->idtr.base, (unsigned)c->idtr.limit,
-             c->seg[SEG_SS].sel, (unsigned long long)c->gpr[RSP]);
+             "triple fault at %04X:%08llX: first %s (%s), its delivery met %s, then the double "
+             "fault's met %s; CR0=%08llX CR3=%08llX IDT=%08llX+%04X SS:ESP=%04X:%08llX",
+             c->seg[SEG_CS].sel, (unsigned long long)c->rip, a, cause, b, z,
+             (unsigned long long)c->cr0, (unsigned long long)c->cr3,
+             (unsigned long long)c->idtr.base, (unsigned)c->idtr.limit, c->seg[SEG_SS].sel,
+             (unsigned long long)c->gpr[RSP]);
     log_guest(c->log, "cpu", "%s", c->crash);
     c->fault.pending = false;
     c->shutdown = true;

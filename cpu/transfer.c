@@ -7,9 +7,9 @@
 #include "cpu/op.h"
 #include "cpu/segment.h"
 
-static void go(struct cpu *c, u64 off)
+static void go(struct cpu *c, u16 from_cs, u64 off)
 {
-    transfer_note(c, c->seg[SEG_CS].sel, c->rip, c->seg[SEG_CS].sel, off);
+    transfer_note(c, from_cs, c->rip, c->seg[SEG_CS].sel, off);
     c->next_rip = off;
 }
 
@@ -35,6 +35,7 @@ static bool fault_on(struct cpu *c, u8 vector, u16 sel)
 
 static bool far_real(struct cpu *c, u16 sel, u64 off, unsigned opsize, bool call)
 {
+    u16 from_cs = c->seg[SEG_CS].sel;
     struct stack s;
 
     stack_current(c, &s);
@@ -46,7 +47,7 @@ static bool far_real(struct cpu *c, u16 sel, u64 off, unsigned opsize, bool call
         return fault_gp(c, 0);
     c->gpr[RSP] = s.sp;
     seg_load_real(c, SEG_CS, sel);
-    go(c, off);
+    go(c, from_cs, off);
     return true;
 }
 
@@ -72,6 +73,7 @@ static bool check_direct(struct cpu *c, u16 sel, const struct descriptor *d)
 static bool enter_same(struct cpu *c, u16 sel, struct descriptor *d, u64 off, unsigned opsize,
                        bool call)
 {
+    u16 from_cs = c->seg[SEG_CS].sel;
     struct stack s;
 
     stack_current(c, &s);
@@ -85,7 +87,7 @@ static bool enter_same(struct cpu *c, u16 sel, struct descriptor *d, u64 off, un
         return false;
     c->gpr[RSP] = s.sp;
     set_cs(c, sel, d, c->cpl);
-    go(c, off);
+    go(c, from_cs, off);
     return true;
 }
 
@@ -163,6 +165,7 @@ static bool push_call_frame(struct cpu *c, const struct gate *g, struct stack *s
 
 static bool enter_inner(struct cpu *c, const struct gate *g, struct descriptor *d)
 {
+    u16 from_cs = c->seg[SEG_CS].sel;
     unsigned level = attr_dpl(desc_attr(d));
     struct inner_stack in;
 
@@ -175,7 +178,7 @@ static bool enter_inner(struct cpu *c, const struct gate *g, struct descriptor *
         return false;
     stack_enter(c, &in);
     set_cs(c, g->sel, d, level);
-    go(c, g->off);
+    go(c, from_cs, g->off);
     return true;
 }
 
@@ -337,6 +340,7 @@ static bool return_outer(struct cpu *c, unsigned opsize, u16 release, struct fra
 static bool return_protected(struct cpu *c, unsigned opsize, u16 release, struct frame_image *f,
                              u32 flags_mask)
 {
+    u16 from_cs = c->seg[SEG_CS].sel;
     struct descriptor d;
 
     if (!check_return_code(c, (u16)f->cs, &d))
@@ -355,19 +359,20 @@ static bool return_protected(struct cpu *c, unsigned opsize, u16 release, struct
     }
     if (flags_mask)
         flags_load(c, (u32)f->flags, flags_mask);
-    go(c, f->eip);
+    go(c, from_cs, f->eip);
     return true;
 }
 
 /* A return in real or virtual-8086 mode. */
 static bool return_real(struct cpu *c, u16 release, struct frame_image *f)
 {
+    u16 from_cs = c->seg[SEG_CS].sel;
     if (f->eip > c->seg[SEG_CS].limit)
         return fault_gp(c, 0);
     stack_release(&f->stack, release);
     c->gpr[RSP] = f->stack.sp;
     seg_load_real(c, SEG_CS, (u16)f->cs);
-    go(c, f->eip);
+    go(c, from_cs, f->eip);
     return true;
 }
 
@@ -407,6 +412,7 @@ static bool return_task(struct cpu *c)
 /* From level 0 with VM set in the image: ESP, SS, ES, DS, FS and GS follow. */
 static bool return_to_v86(struct cpu *c, struct frame_image *f)
 {
+    u16 from_cs = c->seg[SEG_CS].sel;
     static const u8 order[] = {SEG_SS, SEG_ES, SEG_DS, SEG_FS, SEG_GS};
     u64 esp, sel[ARRAY_LEN(order)];
 
@@ -423,7 +429,7 @@ static bool return_to_v86(struct cpu *c, struct frame_image *f)
     for (unsigned i = 0; i < ARRAY_LEN(order); i++)
         seg_load_real(c, order[i], (u16)sel[i]);
     seg_load_real(c, SEG_CS, (u16)f->cs);
-    go(c, f->eip);
+    go(c, from_cs, f->eip);
     return true;
 }
 

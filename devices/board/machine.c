@@ -38,6 +38,8 @@ enum {
     OFTEN_MS = 10,         /* of the host: for streams that cannot wake us */
     PAUSE_NAP_MS = 1000,
     ROOM_NAP_MS = 500,
+    CRASHES_TOLD = 3, /* of those that only reset; some systems leave protected mode that way */
+    CRASH_CODE = 16, /* bytes shown of where a guest crashed */
 };
 
 struct posted {
@@ -57,8 +59,9 @@ struct machine {
     volatile bool interrupted; /* set by signal handlers too */
     bool paused;
     bool host_failed; /* `error` says why */
-    char crash[1024];
+    char crash[2048];
     char error[256];
+    unsigned crashes_told;
 
     pthread_mutex_t lock; /* guards the queue below */
     struct posted *first, **last;
@@ -365,10 +368,18 @@ static void describe_crash(struct machine *m);
 /* A triple fault: true if the machine stops for it. */
 static bool shut_down(struct machine *m)
 {
+    char *rest;
+
+    if (m->crashes_told == CRASHES_TOLD && m->config.reset_on_triple_fault) {
+        board_reset(&m->board);
+        return false;
+    }
+    m->crashes_told++;
     describe_crash(m);
     if (!m->config.reset_on_triple_fault)
         return true;
-    log_warn(m->config.log, "cpu", "%s", m->crash);
+    for (char *line = strtok_r(m->crash, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+        log_warn(m->config.log, "cpu", "%s", line);
     board_reset(&m->board);
     return false;
 }
@@ -424,12 +435,26 @@ enum machine_stop machine_run(struct machine *m, u64 until_ns)
 
 /* ---- Reports ---- */
 
+static size_t describe_code(struct machine *m, char *out, size_t size)
+{
+    const struct cpu *c = m->board.cpu;
+    size_t n = (size_t)snprintf(out, size, "code there:");
+    u8 code[CRASH_CODE];
+    size_t len = machine_read_linear(m, c->seg[SEG_CS].base + c->rip, code, sizeof code);
+
+    for (size_t i = 0; i < len; i++)
+        n += (size_t)snprintf(out + n, size - n, " %02X", code[i]);
+    return n + (size_t)snprintf(out + n, size - n, "%s\n", len ? "" : " not mapped");
+}
+
 static void describe_crash(struct machine *m)
 {
     const struct cpu *c = m->board.cpu;
-    size_t n = (size_t)snprintf(m->crash, sizeof m->crash, "%s\nlast control transfers:\n",
+    size_t n = (size_t)snprintf(m->crash, sizeof m->crash, "%s\n",
                                 c->crash[0] ? c->crash : "triple fault");
 
+    n += describe_code(m, m->crash + n, sizeof m->crash - n);
+    n += (size_t)snprintf(m->crash + n, sizeof m->crash - n, "last control transfers:\n");
     for (unsigned i = 0; i < 10 && n < sizeof m->crash; i++) {
         u32 slot = (c->transfer_next + TRANSFER_LOG - 1 - i) % TRANSFER_LOG;
 

@@ -214,6 +214,24 @@ Test(transfer, inner_stack_without_room_names_its_selector)
     assert_fault(cpu_rig_exec(&rig, CALL_FREE), VEC_SS, SEL_DATA1 & SEL_ERROR);
 }
 
+/* ---- The log ---- */
+
+Test(transfer, log_has_where_it_came_from_and_where_it_went)
+{
+    u16 from;
+    u32 last;
+
+    cpu_rig_real(&rig);
+    from = c->seg[SEG_CS].sel;
+    cpu_rig_put(&rig, c->seg[SEG_SS].base + c->gpr[RSP], 2, 0x0120);
+    cpu_rig_put(&rig, c->seg[SEG_SS].base + c->gpr[RSP] + 2, 2, 0x0765);
+    cpu_rig_exec(&rig, "CB"); /* far return to 0765:0120 */
+    last = (c->transfer_next - 1) % TRANSFER_LOG;
+    cr_assert_eq(c->transfers[last].to_cs, 0x0765);
+    cr_assert_eq(c->transfers[last].to, 0x0120);
+    cr_assert_eq(c->transfers[last].from_cs, from);
+}
+
 /* ---- Returns ---- */
 
 static void push_frame(u32 eip, u32 cs, u32 third, u32 fourth, u32 fifth)
