@@ -38,6 +38,7 @@ struct interp {
     struct run_cache *runs;
     struct run **front;
     const void *const *bodies;
+    bool has_386;
 };
 
 /* Our own bit in the mode of a run. */
@@ -91,7 +92,8 @@ static void finish_run(void *opaque, struct run *r)
     for (unsigned i = 0; i < r->count; i++) {
         struct insn *in = &r->insn[i];
 
-        enum body b = select_body(r, i);
+        /* What older chips do otherwise (PUSH SP, long shifts) only the handlers know. */
+        enum body b = e->has_386 ? select_body(r, i) : B_GENERIC;
 
         if (run_mode(r) & MODE_FLAT)
             b = flat_body(r, in, b);
@@ -114,6 +116,7 @@ static bool interp_attach(struct cpu *c)
     if (!e)
         return false;
     e->bodies = interp_loop(NULL, 0, NULL);
+    e->has_386 = model_has(c->model, FEAT_386);
     e->runs = run_cache_new(c, finish_run, e);
     if (!e->runs) {
         free(e);
@@ -168,12 +171,20 @@ static struct run *find_run(struct cpu *c, struct interp *e, u32 flat)
     return r;
 }
 
+/* A run that ended with the 64 KiB of code ends at 10000h, which the 8086 takes for 0. */
+static inline void wrap_rip(struct cpu *c)
+{
+    if (unlikely(!model_has(c->model, FEAT_286)))
+        c->rip &= 0xFFFF;
+}
+
 static enum engine_stop interp_run(struct cpu *c, u64 until)
 {
     enum engine_stop why = ENGINE_ERROR;
 
     c->until = until;
     interp_loop(c, until, &why);
+    wrap_rip(c);
     fpu_leave(c);
     return why;
 }
@@ -295,6 +306,7 @@ step:
         *why = ENGINE_COUNT;
         return NULL;
     }
+    wrap_rip(c);
     if (unlikely(!cpu_step(c))) {
         *why = ENGINE_SHUTDOWN;
         return NULL;

@@ -214,8 +214,17 @@ static void place(struct insn *in, unsigned index, unsigned offset)
         in->index = GPR_COUNT;
 }
 
+/* The 8086 takes MOV CS for a jump. */
+static bool writes_cs(const struct insn *in)
+{
+    return in->kind[0] == OPND_SREG && in->reg[0] == SEG_CS &&
+           (optab_rows[in->row].attr & ATTR_WRITES_OP0);
+}
+
 static bool ends_run(const struct insn *in)
 {
+    if (writes_cs(in))
+        return true;
     return (in->flags & INSN_ENDS) ||
            ((in->flags & (INSN_REP | INSN_REPNE)) && (optab_rows[in->row].attr & ATTR_STRING));
 }

@@ -97,6 +97,12 @@ jobs_of() {
 			echo "boot/roundtrip-$(basename $g) $B/tests/boot/roundtrip --until 20 --points 20 --fda $SHARED/guests/$g"
 	done
 	echo "boot/determinism tests/boot/determinism.sh"
+	echo "boot/soak $B/tests/boot/soak"
+	echo "cpu/lockstep $B/tests/cpu/lockstep --count 400"
+	for m in 8086 286 386 pentium pentium2; do
+		$all && echo "cpu/lockstep-$m $B/tests/cpu/lockstep --cpu $m --seed 1000 --count 10000"
+	done
+	$all && echo "cpu/lockstep-tour $B/tests/cpu/lockstep --boot 10 --fda roms/tour.img --mem 8"
 	count=1000000
 	$all && count=50000000
 	echo "cpu/silicon $B/tests/cpu/silicon --count $count"

@@ -132,6 +132,8 @@ void host_run(const struct silicon_code *code, const struct silicon_state *in, u
               struct silicon_result *out);
 void guest_run(const struct silicon_code *code, const struct silicon_state *in, u8 *memory,
                struct silicon_result *out);
+/* Its processor, for those who change the engine. */
+struct cpu *guest_cpu(void);
 /* Instructions that the guest has completed so far. */
 u64 guest_count(void);
 const struct cpu_model *guest_model(void);

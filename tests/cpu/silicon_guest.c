@@ -259,6 +259,11 @@ void guest_close(void)
     cpubox_close(&guest.box);
 }
 
+struct cpu *guest_cpu(void)
+{
+    return guest.box.cpu;
+}
+
 u64 guest_count(void)
 {
     return cpu_count(guest.box.cpu) - guest.started;

@@ -5,8 +5,8 @@
  * register, a jump back, a patch of the code itself, or plain bytes.
  *
  *      0000  IVT             3000  TSS            10000  code
- *      1000  GDT             4000  page directory 20000  data, DMA lists
- *      2000  IDT             5000  page table     30000  page tables and other wreckage
+ *      1000  GDT             4000  page directory 18000  data, DMA lists
+ *      2000  IDT             5000  page table     20000  wreckage
  *      2800  handlers
  */
 #define _GNU_SOURCE
@@ -35,7 +35,9 @@ enum {
     AT_STACK = 0x9000,
     AT_CODE = 0x10000,
     CODE_MAX = 0x4000,
-    AT_DATA = 0x20000,
+    SKIP = 32, /* handlers of faults, behind the others */
+    SKIP_REAL = 48,
+    AT_DATA = 0x18000,
     GDT_ENTRIES = 32,
     LINES_MAX = 60000, /* of messages by one machine */
     FLOPPY_BYTES = 1440 << 10,
@@ -210,7 +212,9 @@ static u16 port(struct source *s)
 struct program {
     u8 code[CODE_MAX];
     unsigned len;
-    bool code32, wide; /* wide: 32-bit addresses reach everything */
+    bool code32;
+    u32 base; /* of the data segments */
+    unsigned start;
 };
 
 static void emit(struct program *p, u8 b)
@@ -265,7 +269,7 @@ static void emit_memory(struct program *p, u32 at, unsigned size, bool store)
     emit_address32(p);
     emit_size(p, size);
     emit(p, (u8)((store ? 0xA2 : 0xA0) + (size > 1)));
-    emit32(p, at);
+    emit32(p, at - p->base);
 }
 
 static void emit_store(struct program *p, u32 at, unsigned size, u32 v)
@@ -434,19 +438,21 @@ static void step_control(struct program *p, struct source *s)
 /* DEC word [counter]; JNZ back: a bounded loop over what was emitted before. */
 static void step_loop(struct program *p, struct source *s)
 {
-    u32 back = word(s) % (p->len + 1), at = AT_DATA + 0x800 + (byte(s) & 15) * 4;
+    u32 back = p->len - byte(s) % min_u64(p->len - p->start + 1, 256),
+        at = AT_DATA + 0x800 + (byte(s) & 15) * 4;
+    unsigned width = p->code32 ? 4 : 2;
     s32 rel;
 
     emit_address32(p);
     emit(p, 0x66);
     emit(p, 0xFF);
     emit(p, 0x0D);
-    emit32(p, at);
-    emit_size(p, 4);
+    emit32(p, at - p->base);
     emit(p, 0x0F);
     emit(p, 0x85);
-    rel = (s32)(back - (p->len + 4));
-    emit32(p, (u32)rel);
+    rel = (s32)(back - (p->len + width));
+    for (unsigned i = 0; i < width; i++)
+        emit(p, (u8)((u32)rel >> i * 8));
 }
 
 static void step_raw(struct program *p, struct source *s)
@@ -492,6 +498,173 @@ static void one_step(struct program *p, struct source *s)
     }
 }
 
+/* ---- Busy code: instructions that mostly work, over and over ---- */
+
+enum { COUNTERS = 16, AT_COUNTERS = AT_DATA + 0x800, DATA_SPAN = 0x2000 };
+
+/* Memory near a page's end, near where code lies, or in the data. */
+static u32 busy_address(struct program *p, struct source *s)
+{
+    u8 how = byte(s);
+
+    if (how < 0x18)
+        return AT_CODE + p->len + (u32)(s32)(s8)byte(s) - p->base;
+    if (how < 0x30)
+        return AT_DATA + PAGE_SIZE * (1 + how % 2) - how % 9 - p->base;
+    return AT_DATA + word(s) % DATA_SPAN - p->base;
+}
+
+/* ModRM for `reg` with a register, an absolute address, or a base register and a byte. */
+static void emit_modrm(struct program *p, struct source *s, u8 reg, u32 at, bool absolute)
+{
+    u8 how = byte(s);
+
+    if (absolute) {
+        emit(p, (u8)(5 | reg << 3));
+        emit32(p, at);
+    } else if (how & 1) {
+        emit(p, (u8)(0xC0 | reg << 3 | how >> 5));
+    } else if (p->code32) {
+        emit(p, (u8)(0x40 | reg << 3 | (how & 2 ? 6 : how & 4 ? 7 : 3)));
+        emit(p, byte(s));
+    } else {
+        emit(p, (u8)(0x40 | reg << 3 | (how >> 5)));
+        emit(p, byte(s));
+    }
+}
+
+struct shape {
+    u8 opcode, imm; /* imm: bytes that follow; 4 means by operand size */
+    bool escape, modrm;
+};
+
+static const struct shape shapes[] = {
+    {0x00, 0, false, true},  {0x03, 0, false, true},  {0x09, 0, false, true},
+    {0x0A, 0, false, true},  {0x11, 0, false, true},  {0x1B, 0, false, true},
+    {0x21, 0, false, true},  {0x22, 0, false, true},  {0x29, 0, false, true},
+    {0x2B, 0, false, true},  {0x31, 0, false, true},  {0x38, 0, false, true},
+    {0x3B, 0, false, true},  {0x39, 0, false, true},  {0x84, 0, false, true},
+    {0x85, 0, false, true},  {0x86, 0, false, true},  {0x87, 0, false, true},
+    {0x88, 0, false, true},  {0x89, 0, false, true},  {0x8A, 0, false, true},
+    {0x8B, 0, false, true},  {0x8D, 0, false, true},  {0x80, 1, false, true},
+    {0x81, 4, false, true},  {0x83, 1, false, true},  {0xC6, 1, false, true},
+    {0xC7, 4, false, true},  {0xC0, 1, false, true},  {0xC1, 1, false, true},
+    {0xD1, 0, false, true},  {0xD3, 0, false, true},  {0xF6, 1, false, true},
+    {0xF7, 4, false, true},  {0xFE, 0, false, true},  {0xFF, 0, false, true},
+    {0x69, 4, false, true},  {0x6B, 1, false, true},  {0x40, 0, false, false},
+    {0x48, 0, false, false}, {0x50, 0, false, false}, {0x58, 0, false, false},
+    {0x68, 4, false, false}, {0x6A, 1, false, false}, {0x90, 0, false, false},
+    {0xB0, 1, false, false}, {0xB8, 4, false, false}, {0x98, 0, false, false},
+    {0x99, 0, false, false}, {0x9C, 0, false, false}, {0xA4, 0, false, false},
+    {0xA5, 0, false, false}, {0xAA, 0, false, false}, {0xAD, 0, false, false},
+    {0xA6, 0, false, false}, {0xC9, 0, false, false}, {0xF8, 0, false, false},
+    {0xF9, 0, false, false}, {0xFC, 0, false, false}, {0xFD, 0, false, false},
+    {0x9E, 0, false, false}, {0x9F, 0, false, false}, {0xD6, 0, false, false},
+    {0xA4, 1, true, true},   {0xA5, 0, true, true},   {0xAC, 1, true, true},
+    {0xAF, 0, true, true},   {0xB6, 0, true, true},   {0xB7, 0, true, true},
+    {0xBE, 0, true, true},   {0xBF, 0, true, true},   {0xA3, 0, true, true},
+    {0xAB, 0, true, true},   {0xBA, 1, true, true},   {0xC8, 0, true, false},
+    {0x44, 0, true, true},   {0x4C, 0, true, true},   {0x92, 0, true, true},
+    {0x9F, 0, true, true},   {0xC1, 0, true, true},   {0xB1, 0, true, true},
+    {0x31, 0, true, false},  {0xA2, 0, true, false},
+};
+
+static void busy_alu(struct program *p, struct source *s)
+{
+    const struct shape *shape = &shapes[byte(s) % ARRAY_LEN(shapes)];
+    u8 how = byte(s), reg = byte(s) & 7;
+    bool size16 = how & 1, absolute = how & 6;
+    unsigned imm = shape->imm == 4 ? (p->code32 != size16 ? 4 : 2) : shape->imm;
+
+    if (size16)
+        emit(p, 0x66);
+    if (absolute && shape->modrm)
+        emit_address32(p);
+    if (shape->escape)
+        emit(p, 0x0F);
+    emit(p, (u8)(shape->opcode +
+                 (!shape->modrm && shape->opcode >= 0x40 && shape->opcode < 0x60 ? reg : 0)));
+    if (shape->modrm)
+        emit_modrm(p, s, reg, busy_address(p, s), absolute);
+    /* TEST alone of the F6 and F7 groups has an immediate. */
+    if ((shape->opcode == 0xF6 || shape->opcode == 0xF7) && !shape->escape && reg > 1)
+        imm = 0;
+    while (imm-- > 0)
+        emit(p, byte(s));
+}
+
+/* CMP or TEST and a short conditional branch forward, into whatever comes. */
+static void busy_branch(struct program *p, struct source *s)
+{
+    u8 how = byte(s);
+
+    if (how & 0x80)
+        emit(p, how & 0x40 ? 0x39 : 0x85), emit(p, (u8)(0xC0 | (how & 0x3F)));
+    emit(p, (u8)(0x70 | (how & 15)));
+    emit(p, byte(s) & 15);
+}
+
+/* CALL over a jump to a RET, so that the stack is used and comes back. */
+static void busy_call(struct program *p, struct source *s)
+{
+    emit(p, 0xE8);
+    for (unsigned i = 0; i < (p->code32 ? 4u : 2u); i++)
+        emit(p, i ? 0 : 2);
+    emit(p, 0xEB);
+    emit(p, 0x01);
+    emit(p, 0xC3);
+}
+
+/* INC byte or ADD dword of code that was emitted or will be. */
+static void busy_patch(struct program *p, struct source *s)
+{
+    u32 at = AT_CODE + p->len + (byte(s) & 63) - 12 - p->base;
+
+    emit_address32(p);
+    if (byte(s) & 1) {
+        emit(p, 0xFE);
+        emit(p, 0x05);
+        emit32(p, at);
+    } else {
+        emit(p, 0x80);
+        emit(p, 0x35); /* XOR byte */
+        emit32(p, at);
+        emit(p, (u8)(1 << (byte(s) & 7)));
+    }
+}
+
+static void busy_string(struct program *p, struct source *s)
+{
+    static const u8 opcode[] = {0xA4, 0xA5, 0xA6, 0xA7, 0xAA, 0xAB, 0xAC, 0xAE, 0xAF};
+
+    emit_mov(p, RCX, byte(s));
+    emit_mov(p, RDI, busy_address(p, s));
+    emit_mov(p, RSI, busy_address(p, s));
+    emit_address32(p);
+    emit(p, byte(s) & 1 ? 0xF2 : 0xF3);
+    emit(p, opcode[byte(s) % ARRAY_LEN(opcode)]);
+}
+
+static void busy_step(struct program *p, struct source *s)
+{
+    switch (byte(s) % 32) {
+    case 0: one_step(p, s); break;
+    case 1:
+    case 2: busy_branch(p, s); break;
+    case 3: busy_call(p, s); break;
+    case 4:
+    case 5: busy_patch(p, s); break;
+    case 6: busy_string(p, s); break;
+    case 7: step_loop(p, s); break;
+    case 8:
+        emit_mov(p, RSI, busy_address(p, s));
+        emit_mov(p, RDI, busy_address(p, s));
+        emit_mov(p, RBX, busy_address(p, s));
+        break;
+    default: busy_alu(p, s); break;
+    }
+}
+
 /* ---- Tables ---- */
 
 static void put(struct machine *m, u32 at, unsigned size, u32 v)
@@ -514,12 +687,15 @@ static void put_descriptor(struct machine *m, unsigned n, u32 base, u32 limit, u
 static void put_handler(struct machine *m, struct source *s)
 {
     static const u8 handler[] = {0x50, 0xB0, 0x20, 0xE6, 0x20, 0xE6, 0xA0, 0x58, 0xCF};
+    /* Those of faults go on a byte further: drop the error code; INC [return address]; IRET. */
+    static const u8 skip[] = {0x83, 0xC4, 0x04, 0xFF, 0x04, 0x24, 0xCF};
+    static const u8 skip_real[] = {0x55, 0x89, 0xE5, 0xFF, 0x46, 0x02, 0x5D, 0xEB, 0xC7};
 
     machine_write_physical(m, AT_HANDLERS, handler, sizeof handler);
-    /* One that drops an error code: ADD SP, 4; IRET. */
-    machine_write_physical(m, AT_HANDLERS + 16, "\x83\xC4\x04\xCF", 4);
+    machine_write_physical(m, AT_HANDLERS + SKIP, skip, sizeof skip);
+    machine_write_physical(m, AT_HANDLERS + SKIP_REAL, skip_real, sizeof skip_real);
     for (unsigned n = byte(s), i = 0; n >= 0xE0 && i < (n & 7); i++)
-        put(m, AT_HANDLERS + byte(s) % 24, 1, byte(s));
+        put(m, AT_HANDLERS + byte(s) % 48, 1, byte(s));
 }
 
 static void put_tables(struct machine *m, struct source *s)
@@ -540,8 +716,11 @@ static void put_tables(struct machine *m, struct source *s)
         put(m, AT_GDT + (8 + i) * 8 + 4, 4, hi);
     }
     for (unsigned v = 0; v < 256; v++) {
-        bool error = v == 8 || (v >= 10 && v <= 14) || v == 17;
-        u32 at = AT_HANDLERS + (error ? 16 : 0), type = odd & 4 ? 0x8F00 : 0x8E00;
+        bool error = v == 8 || (v >= 10 && v <= 14) || v == 17, fault = v != 1 && v < 19;
+        u32 at = AT_HANDLERS + (error   ? SKIP
+                                : fault ? SKIP + 3
+                                        : 0),
+            type = odd & 4 ? 0x8F00 : 0x8E00;
 
         put(m, AT_IDT + v * 8, 4, 0x00080000 | at);
         put(m, AT_IDT + v * 8 + 4, 4, type);
@@ -591,10 +770,11 @@ static void set_segment(struct cpu *c, enum seg_reg n, u16 sel, u32 base, u32 li
 static void enter_real(struct machine *m, struct cpu *c, struct source *s, bool unreal)
 {
     for (unsigned v = 0; v < 256; v++)
-        put(m, v * 4, 4, AT_HANDLERS);
+        put(m, v * 4, 4, AT_HANDLERS + (v != 1 && v < 14 ? SKIP_REAL : 0));
     put_handler(m, s);
     for (unsigned i = 0; i < SEG_COUNT; i++)
-        set_segment(c, (enum seg_reg)i, 0, 0, unreal ? 0xFFFFFFFF : 0xFFFF, 0x93);
+        set_segment(c, (enum seg_reg)i, unreal || i == SEG_SS ? 0 : AT_CODE >> 4,
+                    unreal || i == SEG_SS ? 0 : AT_CODE, unreal ? 0xFFFFFFFF : 0xFFFF, 0x93);
     set_segment(c, SEG_CS, AT_CODE >> 4, AT_CODE, 0xFFFF, 0x9B);
     c->rip = 0;
 }
@@ -634,20 +814,35 @@ static void set_registers(struct machine *m, struct cpu *c, struct source *s, u8
     cpu_update_mode(c);
 }
 
+/* Loops go round a few times. */
+static void put_counters(struct machine *m, struct source *s)
+{
+    for (unsigned i = 0; i < COUNTERS; i++)
+        put(m, AT_COUNTERS + i * 4, 4, 1 + byte(s) % 32);
+}
+
 void hostile_guest(struct machine *m, const u8 *data, size_t size)
 {
     static struct program p;
     struct source s = {data, size, 0};
     u8 mode = byte(&s);
 
-    p = (struct program){.code32 = mode & 2, .wide = true};
+    if (!model_has(machine_cpu(m, 0)->model, FEAT_386))
+        mode &= 0xFC; /* real mode, as it is */
+    p = (struct program){.code32 = mode & 2, .base = mode & 3 ? 0 : AT_CODE};
     if (mode & 2)
         put_tables(m, &s);
     if ((mode & 3) == 3)
         put_pages(m, &s);
     set_registers(m, machine_cpu(m, 0), &s, mode);
+    put_counters(m, &s);
+    /* Some start where their instructions cross a page's end soon. */
+    if (mode & 0x10)
+        p.len = PAGE_SIZE - 64 - byte(&s);
+    p.start = p.len;
+    machine_cpu(m, 0)->rip += p.start;
     while (s.at < s.size)
-        one_step(&p, &s);
+        (mode & 8 ? busy_step : one_step)(&p, &s);
     emit(&p, 0xFB);
     emit(&p, 0xF4);
     emit(&p, 0xEB);
