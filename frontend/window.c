@@ -129,10 +129,7 @@ static bool open_window(struct window *w)
 
     w->window = SDL_CreateWindow("Bygone", SDL_WINDOWPOS_CENTERED, SDL_WINDOWPOS_CENTERED, s.w, s.h,
                                  SDL_WINDOW_RESIZABLE | SDL_WINDOW_ALLOW_HIGHDPI);
-    w->renderer = w->window ? SDL_CreateRenderer(w->window, -1, 0) : NULL;
-    if (w->window && !w->renderer)
-        w->renderer = SDL_CreateRenderer(w->window, -1, SDL_RENDERER_SOFTWARE);
-    if (!w->renderer) {
+    if (!w->window || !window_open_renderer(w)) {
         fprintf(stderr, "window: %s; --display terminal or none works without\n", SDL_GetError());
         return false;
     }
@@ -378,10 +375,11 @@ static void show(struct window *w)
         w->active_ms = SDL_GetTicks();
     if (w->hidden || !(changed || w->dirty))
         return;
-    w->dirty = false;
     window_picture_draw(w);
     window_overlay_draw(w);
     SDL_RenderPresent(w->renderer);
+    window_picture_shown(w);
+    w->dirty = false;
 }
 
 static void window_run(struct frontend *f)

@@ -9,6 +9,7 @@
 #include "frontend/path_input.h"
 #include "frontend/typist.h"
 #include "frontend/window_scale.h"
+#include "frontend/window_stretch.h"
 
 #include <SDL.h>
 #include <stdatomic.h>
@@ -22,9 +23,15 @@ struct window_picture {
     SDL_Texture *sharp;   /* the same with every pixel repeated, or NULL */
     u32 width, height;    /* of the picture; 0 before the first */
     s32 sharp_w, sharp_h;
-    bool text, sharp_old;
+    bool text;
     u64 number;             /* of the frame shown */
+    s32 top, bottom;        /* rows that differ from what is on the screen */
     struct scale_rect rect; /* where it is, in output pixels */
+
+    /* Only where the processor draws; `texture` has the size of `rect` then. */
+    u32 *pixels; /* the last picture */
+    struct stretch stretch;
+    u32 *stretched;
 };
 
 /* window_input.c: what is held down. */
@@ -74,6 +81,7 @@ struct window {
     bool dirty; /* something besides the picture changed */
     bool sized; /* the user has chosen the size: do not follow the guest's */
     bool hidden, grabbed, fullscreen;
+    bool software;              /* SDL draws with the processor, and keeps what it has drawn */
     s32 followed_w, followed_h; /* the size that we have given the window */
     struct machine_status status;
     u32 led_until[DRIVE_COUNT]; /* SDL ticks: a drive was at work shortly before */
@@ -90,7 +98,14 @@ void window_set_size(struct window *w, s32 halves);
 
 /* Take over the last frame; true if it is another. */
 bool window_picture_update(struct window *w);
+/*
+ * Draw what has changed; all of it, and what is around it, if the window is dirty or if the render
+ * device keeps nothing. What is drawn next is clipped alike, until window_picture_shown.
+ */
 void window_picture_draw(struct window *w);
+void window_picture_shown(struct window *w);
+/* Make the renderer; false and SDL's error if there is none. */
+bool window_open_renderer(struct window *w);
 /* The render device lost its memory: make everything anew. */
 void window_picture_forget(struct window *w);
 
