@@ -88,7 +88,7 @@ measure_start() {
 guest() {
 	name=$1 script=$2
 	shift 2
-	{ echo "$script"; echo 'echo "READY"'; echo 'run 100000'; } > "$results/script"
+	printf '%s\n' "$script" 'echo "READY"' 'run 100000' > "$results/script"
 	if start_until READY ./bygone --display none --discard --script "$results/script" "$@"; then
 		sleep 2
 		echo "| $name | $(busy_percent $pid 20) | $(memory_mib $pid memfd:ram) |"
