@@ -20,10 +20,12 @@
 #define MS 1000000ull
 
 enum {
-    LEAD_MS = 20,      /* how far a fixed rate may be ahead before it is held back */
-    HOLD_LEAD_MS = 10, /* and how far it is afterwards */
+    LEAD_MS = 20,      /* how far we may be ahead before we sleep */
+    HOLD_LEAD_MS = 10, /* and how far a fixed rate is afterwards */
     IDLE_LEAD_MS = 3,  /* shorter waits are not slept through one by one */
-    BEHIND_MS = 1000,  /* further behind than this is given up, not caught up */
+    QUIET_LOOK_MS = 200,
+    QUIET_SHARE = 10, /* awake less than this part of the time */
+    BEHIND_MS = 1000, /* further behind than this is given up, not caught up */
     WINDOW_MS = 1,
     WINDOW_INSTRUCTIONS = 1000,
     CREDIT = 16,
@@ -181,6 +183,17 @@ void pace_hold(struct pace *p)
         nap(p, (u64)lead - HOLD_LEAD_MS * MS);
 }
 
+static void look_for_quiet(struct pace *p, u64 host)
+{
+    u64 passed = host - p->quiet_host_ns, awake = passed - (p->slept_ns - p->quiet_slept_ns);
+
+    if (passed < QUIET_LOOK_MS * MS)
+        return;
+    p->quiet = awake < passed / QUIET_SHARE;
+    p->quiet_host_ns = host;
+    p->quiet_slept_ns = p->slept_ns;
+}
+
 u64 pace_idle(struct pace *p, u64 until_ns)
 {
     u64 now = clock_now(p->clock), host = host_now(p), reached;
@@ -189,9 +202,10 @@ u64 pace_idle(struct pace *p, u64 until_ns)
     if (p->config.free_run || until_ns <= now)
         return until_ns;
     give_up(p, host);
+    look_for_quiet(p, host);
     /* How much later than the wall clock the moment is. */
     lead = lead_ns(p, host) + (s64)(until_ns - now);
-    if (lead <= (s64)(IDLE_LEAD_MS * MS))
+    if (lead <= (s64)((p->quiet ? LEAD_MS : IDLE_LEAD_MS) * MS))
         return until_ns;
     nap(p, (u64)lead);
     reached = host_now(p) - p->host_origin_ns;

@@ -8,7 +8,8 @@
  * caught up.
  *
  * Steered: the rate follows what an instruction costs the host, and leans a little to one side
- * until both clocks show the same. Only a guest that waits lets the host sleep.
+ * until both clocks show the same. Only a guest that waits lets the host sleep; if it does little
+ * else, up to 20 ms of its short waits are joined, as each waking costs the host its warm caches.
  *
  * Both give up what they are behind when it is more than a second: the host was stopped, or is too
  * slow. Small differences are never given up, so the clocks do not drift apart.
@@ -41,8 +42,10 @@ struct pace {
     struct pace_host host;
     struct pace_config config;
 
-    u64 host_origin_ns; /* the host's time at virtual time 0; may wrap */
-    u64 slept_ns;       /* in all */
+    u64 host_origin_ns;                /* the host's time at virtual time 0; may wrap */
+    u64 slept_ns;                      /* in all */
+    bool quiet;                        /* the guest does little but wait */
+    u64 quiet_host_ns, quiet_slept_ns; /* when that was last looked at */
 
     /* Since the cost of an instruction was last looked at. */
     u64 window_host_ns, window_virtual_ns, window_count, window_slept_ns;

@@ -256,6 +256,16 @@ Test(pace, short_waits_are_slept_through_together)
     expect_between(lead(), -1 * (s64)MS, 4 * (s64)MS);
 }
 
+Test(pace, a_quiet_guest_wakes_the_host_seldom)
+{
+    start(200000, true, false);
+    wait(SECOND, 4 * MS); /* a tick of 250 Hz, 1.5 % of work */
+    sleeps = 0;
+    wait(10 * SECOND, 4 * MS);
+    expect_between(sleeps, 400, 600);
+    expect_between(lead(), -1 * (s64)MS, 21 * (s64)MS);
+}
+
 Test(pace, speed_and_mips_are_told)
 {
     start(25000, false, false);
