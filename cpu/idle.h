@@ -17,8 +17,11 @@ struct idle_watch {
     u64 count;     /* instructions at its last execution */
     u64 interval;  /* and between the last two */
     u64 registers; /* a hash of the registers there */
+    u64 memory;    /* and of the program's data, at the first of the last rounds */
     bool explicit; /* the INT there says that the program waits */
+    bool event;    /* time was skipped here: what has happened may have taken a while */
     u16 rounds;    /* how many alike */
+    u8 doubts;     /* how often the program's data had changed after all */
 };
 
 /* INT `vector` is about to be executed in real or virtual-8086 mode; may set ATT_IDLE. */
