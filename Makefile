@@ -113,7 +113,7 @@ $(B)/tests/cpu/%: $(B)/tests/cpu/%.o $(B)/libbygone.a
 
 # Programs that run whole machines.
 BOOT_TESTS := $(addprefix $(B)/tests/boot/,roundtrip soak)
-$(B)/tests/boot/soak: $(B)/tests/fuzz/hostile.o
+$(B)/tests/boot/soak: $(B)/tests/fuzz/hostile.o $(B)/tests/fuzz/damage.o
 $(B)/tests/boot/%: $(B)/tests/boot/%.o $(SUPPORT_OBJ) $(B)/libbygone.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcriterion

@@ -269,6 +269,15 @@ void timer_state(struct state *s, const char *name, struct timer *t)
     t->clock->next_sequence = max_u64(t->clock->next_sequence, sequence + 1);
 }
 
+bool clock_is_sane(struct clock *c)
+{
+    u64 count = c->ops.count(c->ops.opaque), limit = UINT64_MAX / 4;
+
+    return count >= c->base_count && count < limit &&
+           (unsigned __int128)(count - c->base_count) * c->rate >> 32 < limit &&
+           clock_now(c) < limit;
+}
+
 void clock_state(struct clock *c, struct state *s)
 {
     state_begin(s, "clock", 1);

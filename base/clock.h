@@ -71,6 +71,11 @@ bool timer_is_set(const struct timer *t);
 void timer_state(struct state *s, const char *name, struct timer *t);
 /* Save or load the clock itself: bases, rate, idle, next sequence. Timers save themselves. */
 void clock_state(struct clock *c, struct state *s);
+/*
+ * After the clock and what counts instructions for it were loaded: time is within what arithmetic
+ * on it allows (146 years), and the count is not before the clock's base.
+ */
+bool clock_is_sane(struct clock *c);
 
 /* a * b / c without overflow in between, rounded down (c != 0; the result must fit). */
 static inline u64 muldiv_u64(u64 a, u64 b, u64 c)

@@ -420,6 +420,7 @@ void board_state(struct board *b, struct state *s)
     clock_state(b->clock, s);
     physmap_state(b->pm, s);
     cpu_state(b->cpu, s);
+    state_require(s, clock_is_sane(b->clock), "clock: count and time do not fit each other");
     for (unsigned i = 0; i < b->device_count; i++)
         device_state(b->devices[i], s);
 }

@@ -49,7 +49,7 @@ enum {
 /* ---- Machines ---- */
 
 static char folder[] = "/tmp/hostile.XXXXXX";
-static char paths[4][64];
+static char paths[5][64];
 static unsigned lines;
 
 static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
@@ -72,6 +72,7 @@ static void make_file(unsigned n, const char *name, size_t size, int fill)
     if (!f || !data)
         abort();
     memset(data, fill, size);
+    data[1] = (u8)~fill; /* 55 AA: an expansion ROM begins with it */
     if (fwrite(data, 1, size, f) != size)
         abort();
     fclose(f);
@@ -89,6 +90,7 @@ static void make_files(void)
     make_file(1, "disk.img", DISK_BYTES, 0x5A);
     make_file(2, "cd.iso", CD_BYTES, 0);
     make_file(3, "bios.bin", BIOS_BYTES, 0xF4);
+    make_file(4, "vgabios.bin", BIOS_BYTES, 0x55);
 }
 
 static void count_line(void *opaque, enum log_level level, const char *line)
@@ -122,6 +124,7 @@ struct machine *hostile_machine(const char *cpu)
     config.drive[DRIVE_HDD] = paths[2];
     config.drive_is_cd[DRIVE_HDD] = true;
     config.bios = paths[3];
+    config.vgabios = paths[4];
     config.log = log_new(count_line, NULL);
     log_choose(config.log, "all");
     m = machine_new(&config, err, sizeof err);
