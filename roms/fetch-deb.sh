@@ -12,6 +12,10 @@ cd "$(dirname "$0")"
 arch=$1 package=$2
 here=$PWD/cache/$arch
 tree=$here/$package
+mkdir -p "$here/apt/lists/partial" "$here/apt/archives/partial" "$here/debs"
+# One at a time: tests that run beside each other want the same packages.
+exec 9> "$here/lock"
+flock 9
 if [ -e "$tree/.complete" ]; then
 	echo "$tree"
 	exit 0
@@ -23,7 +27,6 @@ mirror=${MIRROR:-$(apt-get indextargets --format '$(ORIGIN)|$(REPO_URI)' 'Create
 	sed -n 's/^Debian|//p' | grep -v security | head -n 1)}
 mirror=${mirror:-http://deb.debian.org/debian}
 
-mkdir -p "$here/apt/lists/partial" "$here/apt/archives/partial" "$here/debs"
 : > "$here/apt/status"
 keys=/usr/share/keyrings/debian-archive-keyring.gpg
 echo "deb [arch=$arch signed-by=$keys] $mirror $release main" > "$here/apt/sources"

@@ -4,6 +4,9 @@
 set -eu
 cd "$(dirname "$0")"
 out=cache/linux
+mkdir -p $out
+exec 8> $out/lock
+flock 8
 
 newest=$(find guest fetch-guest.sh -newer $out/initrd.gz 2> /dev/null | head -n 1 || true)
 [ -e $out/initrd.gz ] && [ -e $out/vmlinuz ] && [ -z "$newest" ] && exit 0

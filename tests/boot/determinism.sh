@@ -59,7 +59,7 @@ guest() {
 		initrd=${LINUX_INITRD:-$root/roms/cache/linux/initrd.gz}
 		[ -e "$kernel" ] && [ -e "$initrd" ] || return 1
 		options="--kernel $kernel --initrd $initrd --mem 64M --serial none"
-		printf 'run 5\nstate-hash\nrun 7.123456789\nstate-hash\nwait-text "/ #" 120\n'
+		printf 'run 5\nstate-hash\nrun 7.123456789\nstate-hash\nwait-text "/root #" 120\n'
 		hash_and_picture shell
 		printf 'type "cat /proc/interrupts; date; dmesg | md5sum\\n"\nrun 2\n'
 		hash_and_picture used ;;
