@@ -24,8 +24,9 @@ struct port_ops {
     void (*write_sized)(void *opaque, u16 port, u32 value, unsigned size);
     /*
      * String I/O, optional: move `count` elements of `size` bytes between the port and `data`;
-     * return how many were moved (the bus does the rest one by one). Never raises interrupts
-     * earlier than the same single accesses would.
+     * return how many were moved (the bus does the rest one by one). All of them happen at the
+     * moment of the first, so the chip takes only accesses whose time does not matter: an access
+     * that starts something, like the last one of a block, is left to be done by itself.
      */
     unsigned (*read_many)(void *opaque, u16 port, void *data, unsigned size, unsigned count);
     unsigned (*write_many)(void *opaque, u16 port, const void *data, unsigned size, unsigned count);

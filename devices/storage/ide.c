@@ -409,12 +409,15 @@ static void data_write(struct ide_channel *ch, u32 value, unsigned size)
         d->ops->block_done(d);
 }
 
-/* How many whole elements of a string instruction fit the block that is being moved. */
+/*
+ * How many whole elements of a string instruction fit the block that is being moved, without the
+ * last one: with that the drive goes on, and it must see the moment of that very access.
+ */
 static unsigned data_elements(const struct ide_drive *d, u8 phase, unsigned size, unsigned count)
 {
     if (d->phase != phase || size == 1)
         return 0;
-    return (unsigned)min_u64(count, (d->end - d->pos) / size);
+    return (unsigned)min_u64(count, (d->end - d->pos - 1) / size);
 }
 
 static struct ide_channel *channel_at(struct ide *ide, u16 port)
@@ -431,8 +434,6 @@ static unsigned command_read_many(void *opaque, u16 port, void *data, unsigned s
         return 0;
     memcpy(data, d->buffer + d->pos, (size_t)n * size);
     d->pos += n * size;
-    if (d->pos == d->end)
-        d->ops->block_done(d);
     return n;
 }
 
@@ -446,8 +447,6 @@ static unsigned command_write_many(void *opaque, u16 port, const void *data, uns
         return 0;
     memcpy(d->buffer + d->pos, data, (size_t)n * size);
     d->pos += n * size;
-    if (d->pos == d->end)
-        d->ops->block_done(d);
     return n;
 }
 

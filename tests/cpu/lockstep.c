@@ -281,30 +281,56 @@ static struct machine *build(void)
     return m;
 }
 
-static void run_boot(void)
+/*
+ * Both machines to `from`, then step by step up to `to`: true if they stay alike, else *from is the
+ * last moment at which they were. At the end of the search what was stepped there is listed.
+ */
+static bool compare_boot(u64 *from, u64 to, u64 step, bool list)
 {
-    struct machine *a, *b;
-    u64 end = (u64)(boot_seconds * 1e9), at;
+    struct machine *a = build(), *b = build();
+    u64 at = *from;
+    bool same = true;
 
-    config.log = log_new(NULL, NULL);
-    a = build();
-    b = build();
     stepper_take(machine_cpu(b, 0));
-    for (at = 0; at < end; at += BOOT_STEP_MS * 1000000ull) {
-        enum machine_stop x = machine_run(a, at), y = machine_run(b, at);
+    machine_run(a, at);
+    machine_run(b, at);
+    while (at < to && same) {
+        enum machine_stop x = machine_run(a, at + step), y;
+        u64 count_before = machine_instructions(b);
 
-        if (x != y || cpu_hash(a) != cpu_hash(b) ||
-            (at % 1000000000 == 0 && machine_state_hash(a) != machine_state_hash(b)))
-            break;
+        if (list)
+            trace(b, machine_instructions(a) - count_before);
+        y = machine_run(b, at + step);
+        same = x == y && cpu_hash(a) == cpu_hash(b) &&
+               (at % 1000000000 || machine_state_hash(a) == machine_state_hash(b));
+        if (same)
+            at += step;
         if (x != MACHINE_TIME)
-            end = at;
+            break;
     }
-    if (at >= end && machine_state_hash(a) == machine_state_hash(b))
-        passed++;
-    else
-        say_difference("boot, ms", at / 1000000, a, b);
+    same = same && machine_state_hash(a) == machine_state_hash(b);
+    if (!same && list)
+        say_difference("boot, us", at / 1000, a, b);
+    *from = at;
     machine_free(a);
     machine_free(b);
+    return same;
+}
+
+static void run_boot(void)
+{
+    u64 from = 0, step = BOOT_STEP_MS * 1000000ull;
+
+    config.log = log_new(NULL, NULL);
+    if (compare_boot(&from, (u64)(boot_seconds * 1e9), step, false)) {
+        passed++;
+    } else {
+        /* Closer and closer; each look starts at the last moment at which they were alike. */
+        for (unsigned i = 0; i < 2; i++, step /= 100)
+            compare_boot(&from, from + step, step / 100, false);
+        compare_boot(&from, from + step, step, true);
+        failed += !failed;
+    }
     log_free(config.log);
 }
 
