@@ -19,6 +19,7 @@ enum {
     ROW = 20, /* of a label */
     LINE = 9, /* of a line between */
     CHECK_WIDTH = 16,
+    ARROW_WIDTH = 2 * OSD_GLYPH_WIDTH,
     HINT_GAP = 24,
     INPUT_WIDTH = 480,
 };
@@ -79,7 +80,7 @@ static s32 max_s32(s32 a, s32 b)
 static s32 row_width(const struct osd_row *row)
 {
     return CHECK_WIDTH + osd_text_width(row->label) + HINT_GAP +
-           (row->hint ? osd_text_width(row->hint) : 0) + (row->opens ? OSD_GLYPH_WIDTH : 0);
+           (row->hint ? osd_text_width(row->hint) : 0) + (row->opens ? ARROW_WIDTH : 0);
 }
 
 static struct layout lay_out(const struct osd_menu *m, const struct osd_canvas *c)
@@ -134,10 +135,12 @@ static void draw_row(const struct osd_canvas *c, const struct layout *l, const s
     if (row->checked)
         osd_glyph(c, x, text_y, OSD_CHECK, TEXT);
     osd_text(c, x + CHECK_WIDTH, text_y, row->label, TEXT);
+    if (row->opens) {
+        osd_glyph(c, right - OSD_GLYPH_WIDTH, text_y, OSD_SUBMENU, TEXT);
+        right -= ARROW_WIDTH;
+    }
     if (row->hint)
         osd_text(c, right - osd_text_width(row->hint), text_y, row->hint, chosen ? TEXT : FAINT);
-    if (row->opens)
-        osd_glyph(c, right - OSD_GLYPH_WIDTH, text_y, OSD_SUBMENU, TEXT);
 }
 
 static void draw_input(const struct osd_menu *m, const struct osd_canvas *c, const struct layout *l,

@@ -202,8 +202,8 @@ static void do_own_size(struct window *w)
 
 const struct window_action window_actions[ACTIONS] = {
     [ACTION_MENU] = {"Menu", SDL_SCANCODE_M, "M", do_menu},
-    [ACTION_KEYS] = {"Send keys", SDL_SCANCODE_K, NULL, do_keys},
-    [ACTION_MEDIA] = {"Disks and CDs", SDL_SCANCODE_E, NULL, do_media},
+    [ACTION_KEYS] = {"Send keys", SDL_SCANCODE_K, "K", do_keys},
+    [ACTION_MEDIA] = {"Disks and CDs", SDL_SCANCODE_E, "E", do_media},
     [ACTION_INSERT] = {"Insert file...", SDL_SCANCODE_I, "I", do_insert},
     [ACTION_CTRL_ALT_DEL] = {"Ctrl-Alt-Del", SDL_SCANCODE_D, "D", do_ctrl_alt_del},
     [ACTION_PAUSE] = {"Pause", SDL_SCANCODE_P, "P", do_pause},
@@ -214,7 +214,7 @@ const struct window_action window_actions[ACTIONS] = {
     [ACTION_PASTE] = {"Paste as keys", SDL_SCANCODE_V, "V", do_paste},
     [ACTION_GRAB] = {"Mouse for the guest", SDL_SCANCODE_G, "G", do_grab},
     [ACTION_FULLSCREEN] = {"Full screen", SDL_SCANCODE_F, "F", do_fullscreen},
-    [ACTION_SCALING] = {"Scaling", SDL_SCANCODE_L, NULL, do_scaling},
+    [ACTION_SCALING] = {"Scaling", SDL_SCANCODE_L, "L", do_scaling},
     [ACTION_NEXT_SCALING] = {"Next way of scaling", SDL_SCANCODE_A, "A", do_next_scaling},
     [ACTION_LARGER] = {"Larger window", SDL_SCANCODE_EQUALS, "+", do_larger},
     [ACTION_SMALLER] = {"Smaller window", SDL_SCANCODE_MINUS, "-", do_smaller},
