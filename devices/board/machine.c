@@ -39,7 +39,7 @@ enum {
     PAUSE_NAP_MS = 1000,
     ROOM_NAP_MS = 500,
     CRASHES_TOLD = 3, /* of those that only reset; some systems leave protected mode that way */
-    CRASH_CODE = 16, /* bytes shown of where a guest crashed */
+    CRASH_CODE = 16,  /* bytes shown of where a guest crashed */
 };
 
 struct posted {
@@ -67,6 +67,7 @@ struct machine {
     struct posted *first, **last;
 
     u64 next_chr_poll_ns;
+    bool cut_short; /* the last idle time, by the host */
 };
 
 /* ---- Sleeping ---- */
@@ -106,13 +107,19 @@ static void sleep_ns(struct machine *m, u64 ns, bool chrs)
             fds[n++].fd = fd;
     }
     t = (struct timespec){(time_t)(ns / NS_PER_SEC), (long)(ns % NS_PER_SEC)};
-    if (ppoll(fds, n, &t, NULL) > 0 && fds[0].revents && read(m->wake_fd, &drain, sizeof drain) < 0)
-        return; /* woken for nothing: no matter */
+    if (ppoll(fds, n, &t, NULL) <= 0)
+        return;
+    if (fds[0].revents && read(m->wake_fd, &drain, sizeof drain) > 0)
+        return;
+    m->next_chr_poll_ns = 0;
 }
 
 static void sleep_for_pace(void *opaque, u64 ns)
 {
-    sleep_ns(opaque, ns, true);
+    struct machine *m = opaque;
+
+    /* When streams are polled must not depend on the host there. */
+    sleep_ns(m, ns, !m->config.deterministic);
 }
 
 /* ---- A full disk of the host ---- */
@@ -330,13 +337,14 @@ static bool attend(struct machine *m, enum machine_stop *why)
 static void idle(struct machine *m, u64 until_ns)
 {
     struct clock *clock = m->board.clock;
-    u64 now = clock_now(clock), to = min_u64(clock_next_deadline(clock), until_ns);
+    u64 now = clock_now(clock), target = min_u64(clock_next_deadline(clock), until_ns), to;
 
-    if (to <= now)
+    if (target <= now)
         return;
-    to = pace_idle(&m->pace, to);
+    to = pace_idle(&m->pace, target);
     if (to > now)
         clock_advance_idle(clock, to - now);
+    m->cut_short = to < target;
 }
 
 /* Run the processor until the next deadline, `until_ns`, or the end of the slice. */
@@ -414,7 +422,8 @@ enum machine_stop machine_run(struct machine *m, u64 until_ns)
         after_write_error(m);
         if (m->host_failed)
             continue;
-        if (clock_now(b->clock) >= m->next_chr_poll_ns)
+        if (clock_now(b->clock) >= m->next_chr_poll_ns &&
+            !(m->cut_short && m->config.deterministic))
             poll_chrs(m);
         if (cpu_service(c))
             b->waiting = false;
@@ -424,12 +433,14 @@ enum machine_stop machine_run(struct machine *m, u64 until_ns)
             idle(m, until_ns);
             continue;
         }
+        if (pace_hold(&m->pace))
+            continue;
+        m->cut_short = false;
         if (run_slice(b, until_ns) == ENGINE_SHUTDOWN && shut_down(m))
             return MACHINE_TRIPLE_FAULT;
         b->waiting = c->attention & ATT_IDLE;
         c->attention &= ~(u32)ATT_IDLE;
-        if (!pace_slice(&m->pace, c->count))
-            pace_hold(&m->pace);
+        pace_slice(&m->pace, c->count);
     }
 }
 

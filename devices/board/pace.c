@@ -162,25 +162,28 @@ static void give_up(struct pace *p, u64 host)
         p->host_origin_ns = host - clock_now(p->clock);
 }
 
-bool pace_slice(struct pace *p, u64 count)
+void pace_slice(struct pace *p, u64 count)
 {
     u64 host = host_now(p);
 
     sample(p, host, count);
     give_up(p, host);
-    if (p->config.steered) {
+    if (p->config.steered)
         steer(p, host, count);
-        return true;
-    }
-    return p->config.free_run || lead_ns(p, host) <= (s64)(LEAD_MS * MS);
 }
 
-void pace_hold(struct pace *p)
+bool pace_hold(struct pace *p)
 {
-    s64 lead = lead_ns(p, host_now(p));
+    s64 lead, allowed;
 
-    if (lead > (s64)(HOLD_LEAD_MS * MS))
+    if (p->config.steered || p->config.free_run)
+        return false;
+    lead = lead_ns(p, host_now(p));
+    allowed = (s64)((p->holding ? HOLD_LEAD_MS : LEAD_MS) * MS);
+    p->holding = lead > allowed;
+    if (p->holding)
         nap(p, (u64)lead - HOLD_LEAD_MS * MS);
+    return p->holding;
 }
 
 static void look_for_quiet(struct pace *p, u64 host)

@@ -44,6 +44,7 @@ struct pace {
 
     u64 host_origin_ns;                /* the host's time at virtual time 0; may wrap */
     u64 slept_ns;                      /* in all */
+    bool holding;                      /* too far ahead */
     bool quiet;                        /* the guest does little but wait */
     u64 quiet_host_ns, quiet_slept_ns; /* when that was last looked at */
 
@@ -62,13 +63,13 @@ void pace_init(struct pace *p, struct clock *clock, const struct pace_config *co
                const struct pace_host *host);
 /* Now is now: after a pause, a load, a start. `count`: instructions executed so far. */
 void pace_restart(struct pace *p, u64 count);
+/* After each slice of work, at `count` instructions: steer. */
+void pace_slice(struct pace *p, u64 count);
 /*
- * After each slice of work, at `count` instructions: steer. False if the machine is too far ahead
- * of the wall clock to go on; then pace_hold.
+ * Before each slice: if the machine is too far ahead of the wall clock to go on, sleep until that
+ * has come nearer, or something comes from outside, and return true: look around, and ask again.
  */
-bool pace_slice(struct pace *p, u64 count);
-/* Sleep until the wall clock has come nearer, or something comes from outside. */
-void pace_hold(struct pace *p);
+bool pace_hold(struct pace *p);
 /*
  * The processor sleeps until virtual `until_ns`: let the host sleep as long. Returns the virtual
  * time reached, which is earlier if something came from outside.
