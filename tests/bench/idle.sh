@@ -8,10 +8,12 @@
 # A window needs a display: under Xvfb, run this whole script with xvfb-run.
 set -u
 here=$(cd "$(dirname "$0")" && pwd) || exit 70
+# shellcheck source=tests/bench/lib.sh
+. "$here/lib.sh"
 bygone=${BYGONE:-$here/../../bygone}
 guests=${BYGONE_GUESTS:-$here/../../../shared/guests}
-kernel=${LINUX_KERNEL:-$here/../../roms/guest/vmlinuz}
-initrd=${LINUX_INITRD:-$here/../../roms/guest/initrd.gz}
+kernel=${LINUX_KERNEL:-$here/../../roms/cache/linux/vmlinuz}
+initrd=${LINUX_INITRD:-$here/../../roms/cache/linux/initrd.gz}
 seconds=${SECONDS_IDLE:-30}
 display=none
 
@@ -57,12 +59,6 @@ guest() {
 	printf 'run 3\necho "idle"\nrun %s\n' $((seconds + 10))
 }
 
-# User and system time of process $1 in clock ticks.
-ticks() {
-	sed 's/.*) //' "/proc/$1/stat" | awk '{ print $12 + $13 }'
-}
-
-hz=$(getconf CLK_TCK)
 for name; do
 	options=
 	guest "$name" >"$work/script" || { echo "skipped $name: its files are missing"; continue; }
@@ -76,12 +72,8 @@ for name; do
 		cat "$work/log"
 		continue
 	fi
-	before=$(ticks $pid)
-	sleep "$seconds"
-	after=$(ticks $pid)
+	printf '%-8s %-7s %6s %% of a core over %d s (load %s)\n' "$name" "$display" \
+		"$(busy_percent $pid "$seconds")" "$seconds" "$(cut -d ' ' -f 1 /proc/loadavg)"
 	kill $pid
 	wait $pid 2>/dev/null
-	load=$(cut -d ' ' -f 1 /proc/loadavg)
-	echo "$name $display $((after - before)) $hz $seconds $load" | awk \
-		'{ printf "%-8s %-7s %6.2f %% of a core over %d s (load %s)\n", $1, $2, 100 * $3 / $4 / $5, $5, $6 }'
 done
