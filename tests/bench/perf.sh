@@ -66,7 +66,7 @@ measure_real() {
 		case $p in tcg) p=qemu ;; esac
 		say "real mode: $p"
 		EMU="$PWD/bygone --fda @FLOPPY@ --discard --serial stdio --display none --speed max" \
-			LINESTAMP=$KIT/linestamp "$kit/run-realmode.sh" "$results/real" $p >> "$log" 2>&1
+			SCALE=1 LINESTAMP=$KIT/linestamp "$kit/run-realmode.sh" "$results/real" $p >> "$log" 2>&1
 	done
 	python3 "$kit/table.py" "$results/real" | sed "s/^## /### /" > "$results/real.md"
 }
