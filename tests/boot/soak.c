@@ -18,7 +18,14 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SIZE_MAX_BYTES = 65536, RUN_MS = 20, RUN_COUNT = 200000, MORE_MS = 5, TIMEOUT = 10, CHANGE = 4 };
+enum {
+    SIZE_MAX_BYTES = 65536,
+    RUN_MS = 20,
+    RUN_COUNT = 200000,
+    MORE_MS = 5,
+    TIMEOUT = 10,
+    CHANGE = 4
+};
 
 static u64 seed = 1, running;
 
