@@ -102,9 +102,8 @@ void terminal_rescue_begin(void)
     rescue.armed = 1;
     for (i = 0; i < ARRAY_LEN(fatal_signals); i++)
         sigaction(fatal_signals[i], &action, &rescue.before[i]);
-    if (!rescue.registered)
-        at_quick_exit(give_back); /* of the impatient user's second Ctrl-C */
-    rescue.registered = true;
+    if (!rescue.registered) /* for the impatient user's second Ctrl-C */
+        rescue.registered = !at_quick_exit(give_back);
 }
 
 bool terminal_rescue_message(char *line, size_t size)

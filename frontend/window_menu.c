@@ -192,6 +192,8 @@ static void choose_media(struct window *w, unsigned i)
 {
     char line[32];
 
+    if (i >= ARRAY_LEN(media_rows))
+        return;
     if (!media_rows[i].eject) {
         w->menu.drive = media_rows[i].drive;
         go_to(w, PAGE_FILE);
@@ -206,6 +208,8 @@ static void choose_keys(struct window *w, unsigned i)
 {
     char line[48];
 
+    if (i >= ARRAY_LEN(key_rows))
+        return;
     snprintf(line, sizeof line, "sendkey %s", key_rows[i].keys);
     window_menu_close(w);
     window_command(w, line, key_rows[i].label);
