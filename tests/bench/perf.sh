@@ -143,6 +143,14 @@ done
 
 # ---- The page ----
 
+bochs_version() {
+	if grep -q GBINIT "$results"/kit/bochs-686.*.txt 2> /dev/null; then
+		echo "Bochs $(dpkg-query -W -f '${Version}' bochs 2> /dev/null) (Debian's, with its debugger)"
+	else
+		echo "Bochs did not run here"
+	fi
+}
+
 part() { # title, header, file, note
 	[ -s "$results/$3" ] || return 0
 	printf '\n## %s\n\n%s\n\n' "$1" "$4"
@@ -156,7 +164,7 @@ part() { # title, header, file, note
 		's/^model name.*: //p' /proc/cpuinfo | head -n 1) with $(nproc) processors; $(git describe --always \
 		--dirty 2> /dev/null || echo "no version"). Peers:" \
 		"$(qemu-system-i386 --version 2> /dev/null | head -n 1 | sed 's/ (.*//')," \
-		"Bochs $(dpkg-query -W -f '${Version}' bochs 2> /dev/null) (Debian's, with its debugger)."
+		"$(bochs_version)."
 	part 'Start' '| | ms from the start of the process to the guest'"'"'s first instruction and back |
 |---|---:|' start.md 'A BIOS of three instructions that ends the program. The best of ten runs.'
 	part 'Idle' '| guest | % of a processor | MiB of host memory beside guest RAM |
