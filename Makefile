@@ -163,11 +163,11 @@ check: ## quick: build, unit tests, layers
 	$(Q)$(MAKE) --no-print-directory layers
 	$(Q)B=$(B) JOBS=$(JOBS) tests/run.sh unit/
 
-asan: ## the unit tests under address and undefined-behaviour sanitizers
+asan: roms/tour.img ## unit tests and the tour under address and undefined-behaviour sanitizers
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) SAN=1 asan-programs
-	$(Q)B=build-asan JOBS=$(JOBS) tests/run.sh unit/
+	$(Q)B=build-asan BYGONE=$(CURDIR)/build-asan/bygone JOBS=$(JOBS) tests/run.sh unit/ boot/tour
 
-asan-programs: $(UNIT)
+asan-programs: $(UNIT) $(B)/bygone
 
 layers: ## check that includes go one way
 	$(Q)tests/support/layers.sh

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STEP_BYTES = 6, STEPS_MAX = 600, CODE_MAX = 24 << 10, RUN_NS = 2000000, PARTS = 8 };
+enum { STEP_BYTES = 6, STEPS_MAX = 600, CODE_MAX = 24 << 10, RUN_NS = 400000, PARTS = 8 };
 
 struct program {
     u8 code[CODE_MAX];

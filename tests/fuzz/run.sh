@@ -28,7 +28,7 @@ for t in $chosen; do
 	[ -d "tests/fuzz/seeds/$t" ] && seeds=tests/fuzz/seeds/$t
 	log=$build/findings/$t.log
 	# shellcheck disable=SC2086
-	if "$build/tests/fuzz/fuzz_$t" -max_total_time=$((seconds / at_once)) -timeout=10 -rss_limit_mb=2048 \
+	if "$build/tests/fuzz/fuzz_$t" -max_total_time=$((seconds / at_once)) -timeout=60 -rss_limit_mb=2048 \
 		-artifact_prefix="$build/findings/$t-" -print_final_stats=1 "$corpus" $seeds > "$log" 2>&1; then
 		runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
 		echo "fuzz: $t: $runs inputs, nothing found"
