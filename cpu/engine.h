@@ -24,7 +24,8 @@ struct engine {
     void (*detach)(struct cpu *c);
     /*
      * Run until cpu->count == until or one of the reasons above. On return all state is canonical
-     * in struct cpu, run_index is 0 and rip is that of the next instruction.
+     * in struct cpu, run_index is 0 and rip is that of the next instruction. A processor that is
+     * shut down runs nothing.
      */
     enum engine_stop (*run)(struct cpu *c, u64 until);
     /* Drop everything derived from guest code (tests, loading a snapshot). */

@@ -182,6 +182,8 @@ static enum engine_stop interp_run(struct cpu *c, u64 until)
 {
     enum engine_stop why = ENGINE_ERROR;
 
+    if (c->shutdown) /* the delivery of an interrupt was a triple fault */
+        return ENGINE_SHUTDOWN;
     c->until = until;
     interp_loop(c, until, &why);
     wrap_rip(c);
@@ -248,7 +250,7 @@ static const void *const *interp_loop(struct cpu *c, u64 until, enum engine_stop
     struct run *run, **slot;
     const struct insn *in;
     const u64 *table_read, *table_write;
-    u64 kills, start, key;
+    u64 kills, changes, start, key;
     u32 flat;
 
     if (!c)
@@ -315,7 +317,7 @@ step:
 
 generic:
     start = c->rip;
-    kills = run_kills(e->runs);
+    changes = run_kills(e->runs) + c->mmu.sweeps;
     c->rip = (u32)(start + in->offset_in_run);
     c->next_rip = (u32)(c->rip + in->len);
     c->run_index = in->index_in_run;
@@ -329,8 +331,8 @@ generic:
         goto halted_or_enter;
     }
     if (likely(!(in->flags & INSN_ENDS) && !c->attention && !c->special &&
-               c->next_rip == (u32)(c->rip + in->len) && kills == run_kills(e->runs) &&
-               flat == flatness(c))) {
+               c->next_rip == (u32)(c->rip + in->len) && flat == flatness(c) &&
+               changes == run_kills(e->runs) + c->mmu.sweeps)) {
         c->rip = start;
         c->run_index = 0;
         in++;

@@ -23,6 +23,7 @@ enum record_bits {
     REC_DIRTY = 1 << 3,
     REC_GLOBAL = 1 << 4,
     REC_LARGE = 1 << 5, /* a 4 KiB piece of a large page */
+    REC_UNUSED = 0xFC0,
     REC_BITS = 0xFFF,
 };
 
@@ -169,6 +170,7 @@ static void sweep(struct mmu *m, u64 keep_bits)
 {
     u32 kept = 0;
 
+    m->sweeps++;
     for (u32 i = 0; i < m->logged_count; i++) {
         u32 page = m->log[i];
 
@@ -203,10 +205,10 @@ void mmu_flush_cr3(struct mmu *m)
     count_records(m);
 }
 
+/* Not a birth and not a flush: recorded_count, which the guest can see, stays. */
 void mmu_drop_entries(struct mmu *m)
 {
     sweep(m, REC_VALID);
-    count_records(m);
 }
 
 /* The page stays in the log, where it costs nothing but a slot. */
@@ -364,7 +366,7 @@ static u32 sorted_records(struct mmu *m, u32 *pages)
 
 void mmu_state(struct mmu *m, struct state *s)
 {
-    static const char fail[] = "tlb: a recorded page is out of range";
+    static const char fail[] = "tlb: the record of a page is not one";
     u32 *pages = calloc(MMU_TLB_PAGES + 1, sizeof *pages);
     u32 count;
 
@@ -376,7 +378,8 @@ void mmu_state(struct mmu *m, struct state *s)
     state_begin(s, "tlb", 1);
     state_u32(s, "recorded", &m->recorded_count);
     state_u32(s, "count", &count);
-    state_require(s, count <= MMU_TLB_PAGES && m->recorded_count <= MMU_TLB_PAGES, fail);
+    state_require(s, count <= m->recorded_count && m->recorded_count <= MMU_TLB_PAGES,
+                  "tlb: more pages than it holds");
     if (state_is_loading(s)) {
         u32 recorded = m->recorded_count;
 
@@ -388,7 +391,8 @@ void mmu_state(struct mmu *m, struct state *s)
 
         state_u32(s, "page", &pages[i]);
         state_u64(s, "record", &rec);
-        state_require(s, pages[i] < LINEAR_PAGES && (rec & REC_VALID) && rec < PHYS_LIMIT, fail);
+        state_require(s, pages[i] < LINEAR_PAGES && (i == 0 || pages[i] > pages[i - 1]), fail);
+        state_require(s, (rec & REC_VALID) && !(rec & REC_UNUSED) && rec < PHYS_LIMIT, fail);
         if (state_is_loading(s) && !state_error(s)) {
             m->recorded_count--; /* add_record counts it again */
             add_record(m, pages[i], rec);

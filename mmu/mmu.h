@@ -61,6 +61,7 @@ struct mmu {
     u8 *logged;  /* bit per linear page: is in the log */
     u32 logged_count;
     u32 recorded_count; /* births since the last flush: what the capacity rule counts */
+    u64 sweeps;         /* how often many entries went at once: what was fetched may be stale */
     u8 large[128];      /* bit per 4 MiB of linear space: pieces of a large page are recorded */
     struct physmap_listener listener;
     /* Pages with a data watchpoint get no T entries: asked when an entry would be made. */

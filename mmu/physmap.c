@@ -191,29 +191,53 @@ static struct phys_page *page_slot(struct physmap *pm, u64 gpa)
     return &(*leaf)[gpa >> PAGE_SHIFT & (LEAF_PAGES - 1)];
 }
 
+/* The topmost layer at `gpa`, or NULL; *end comes down to where another one begins to be that. */
+static const struct layer *top_layer(const struct physmap *pm, u64 gpa, u64 *end)
+{
+    for (unsigned i = pm->layer_count; i-- > 0;) {
+        const struct layer *l = pm->layers[i];
+
+        if (l->gpa > gpa) {
+            *end = min_u64(*end, l->gpa);
+        } else if (gpa - l->gpa < l->bytes) {
+            *end = min_u64(*end, l->gpa + l->bytes);
+            return l;
+        }
+    }
+    return NULL;
+}
+
+/* Give pages [gpa, end) to a layer; true if one of them was plain memory and is another now. */
+static bool paint(struct physmap *pm, const struct layer *l, u64 gpa, u64 end)
+{
+    bool changed = false;
+
+    for (; gpa < end; gpa += PAGE_SIZE) {
+        struct phys_page now = l ? layer_page(l, gpa) : nothing, *slot = page_slot(pm, gpa);
+
+        changed |= slot->kind == PHYS_RAM && (now.kind != PHYS_RAM || slot->frame != now.frame ||
+                                              slot->write_frame != now.write_frame);
+        *slot = now;
+    }
+    return changed;
+}
+
 /*
- * Recompute the pages of a range. Only a page that was plain memory can be known to a processor's
- * tables, so others change without telling anybody.
+ * Recompute the pages of a range, stretch by stretch: guests can move large BARs as often as they
+ * like. Only a page that was plain memory can be known to a processor's tables, so others change
+ * without telling anybody.
  */
 static void repaint(struct physmap *pm, u64 gpa, u64 bytes)
 {
+    u64 last = gpa + bytes;
     bool tell = false;
 
-    for (u64 at = gpa; at < gpa + bytes; at += PAGE_SIZE) {
-        struct phys_page now = nothing, *slot = page_slot(pm, at);
+    for (u64 end; gpa < last; gpa = end) {
+        const struct layer *l;
 
-        for (unsigned i = pm->layer_count; i-- > 0;) {
-            const struct layer *l = pm->layers[i];
-
-            if (at >= l->gpa && at - l->gpa < l->bytes) {
-                now = layer_page(l, at);
-                break;
-            }
-        }
-        if (slot->kind == PHYS_RAM && (now.kind != PHYS_RAM || slot->frame != now.frame ||
-                                       slot->write_frame != now.write_frame))
-            tell = true;
-        *slot = now;
+        end = last;
+        l = top_layer(pm, gpa, &end);
+        tell |= paint(pm, l, gpa, end);
     }
     if (tell)
         tell_remapped(pm);

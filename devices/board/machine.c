@@ -31,7 +31,9 @@
 #include <unistd.h>
 
 enum {
-    SLICE = 65536,         /* instructions */
+    SLICE = 65536, /* instructions, at most */
+    SLICE_LEAST = 64,
+    SLICE_HOST_MS = 20,    /* what a slice may cost the host before the next one is shorter */
     SLICE_MS = 10,         /* virtual: of slow processors a slice is shorter */
     DEFAULT_KIPS = 200000, /* of models without a nominal rate, at first or for ever */
     CHR_POLL_MS = 2,       /* virtual */
@@ -68,6 +70,7 @@ struct machine {
 
     u64 next_chr_poll_ns;
     bool cut_short; /* the last idle time, by the host */
+    u32 slice;      /* instructions between two looks at the outside; the guest cannot see it */
 };
 
 /* ---- Sleeping ---- */
@@ -186,6 +189,7 @@ struct machine *machine_new(const struct machine_config *config, char *err, size
         return NULL;
     }
     m->config = *config;
+    m->slice = SLICE;
     m->board.config = &m->config;
     m->board.log = config->log;
     m->board.write_error = write_error;
@@ -348,18 +352,31 @@ static void idle(struct machine *m, u64 until_ns)
 }
 
 /* Run the processor until the next deadline, `until_ns`, or the end of the slice. */
-static enum engine_stop run_slice(struct board *b, u64 until_ns)
+static enum engine_stop run_slice(struct machine *m, u64 until_ns)
 {
+    struct board *b = &m->board;
     struct cpu *c = b->cpu;
     u64 soon = min_u64(until_ns, clock_now(b->clock) + SLICE_MS * 1000000ull);
     u64 deadline = min_u64(clock_next_deadline(b->clock), soon);
-    u64 until = min_u64(clock_count_at(b->clock, deadline), c->count + SLICE);
+    u64 until = min_u64(clock_count_at(b->clock, deadline), c->count + m->slice);
 
     if (cpu_waits_for_shadow(c))
         until = c->count + 1;
     if (until <= c->count)
         return ENGINE_COUNT;
     return c->engine->run(c, until);
+}
+
+/*
+ * Instructions that remap memory or touch slow chips cost the host a thousand times what others do;
+ * the user must be heard all the same.
+ */
+static void adapt_slice(struct machine *m, u64 took_ns)
+{
+    if (took_ns > SLICE_HOST_MS * 1000000ull && m->slice > SLICE_LEAST)
+        m->slice /= 2;
+    else if (took_ns < SLICE_HOST_MS * 250000ull && m->slice < SLICE)
+        m->slice *= 2;
 }
 
 /* An event is what a waiting guest waits for. */
@@ -408,6 +425,7 @@ enum machine_stop machine_run(struct machine *m, u64 until_ns)
     struct board *b = &m->board;
     struct cpu *c = b->cpu;
     enum machine_stop why;
+    u64 host;
 
     for (;;) {
         if (attend(m, &why))
@@ -436,8 +454,10 @@ enum machine_stop machine_run(struct machine *m, u64 until_ns)
         if (pace_hold(&m->pace))
             continue;
         m->cut_short = false;
-        if (run_slice(b, until_ns) == ENGINE_SHUTDOWN && shut_down(m))
+        host = host_now_ns(m);
+        if (run_slice(m, until_ns) == ENGINE_SHUTDOWN && shut_down(m))
             return MACHINE_TRIPLE_FAULT;
+        adapt_slice(m, host_now_ns(m) - host);
         b->waiting = c->attention & ATT_IDLE;
         c->attention &= ~(u32)ATT_IDLE;
         pace_slice(&m->pace, c->count);

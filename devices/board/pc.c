@@ -155,6 +155,12 @@ static void reset_line(void *opaque, unsigned n, bool level)
     stop_soon(b);
 }
 
+/* An INIT message of the APIC bus: as the pin. */
+static void init_cpu(void *opaque)
+{
+    reset_line(opaque, RESET_CPU, true);
+}
+
 static void power_off(void *opaque)
 {
     struct board *b = opaque;
@@ -236,7 +242,8 @@ static void build_interrupts(struct board *b)
         .init = wire(b, reset_line, RESET_CPU),
     };
     struct irq_line intr = wire(b, set_intr, 0), pirq[4];
-    struct lapic_pins lapic_pins = {.intr = intr, .nmi = wire(b, pulse_nmi, 0), .opaque = b};
+    struct lapic_pins lapic_pins = {
+        .intr = intr, .nmi = wire(b, pulse_nmi, 0), .init = init_cpu, .opaque = b};
 
     if (model_has(b->cpu->model, FEAT_APIC)) {
         b->apics = apic_bus_new();

@@ -7,6 +7,8 @@
 
 static enum engine_stop step_until(struct cpu *c, u64 until)
 {
+    if (c->shutdown)
+        return ENGINE_SHUTDOWN;
     c->until = until;
     while (!c->attention) {
         if (c->count >= until)
