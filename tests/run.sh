@@ -96,7 +96,6 @@ jobs_of() {
 		$all && [ -e "$SHARED/guests/$g" ] &&
 			echo "boot/roundtrip-$(basename $g) $B/tests/boot/roundtrip --until 20 --points 20 --fda $SHARED/guests/$g"
 	done
-	echo "boot/determinism tests/boot/determinism.sh"
 	echo "boot/soak $B/tests/boot/soak"
 	echo "cpu/lockstep $B/tests/cpu/lockstep --count 400"
 	for m in 8086 286 386 pentium pentium2; do
