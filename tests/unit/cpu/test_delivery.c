@@ -256,11 +256,13 @@ ON_BOTH(sti_hlt_is_woken)
 
 ON_BOTH(mov_ss_holds_interrupts_back_for_one_instruction)
 {
+    bool stepped = rig.cpu->engine != &engine_interp;
+
     real_code("8E D0 EE 40 40 F4"); /* mov ss, ax; out: INTR rises behind the shadow */
     cr_assert_eq(go(1000), ENGINE_ATTENTION);
     cr_assert_eq(returns_to(), 3);
     close_rig();
-    open_rig(rig.cpu->engine != &engine_interp);
+    open_rig(stepped);
     real_code("FA EE FB 8E D0 40 F4"); /* shadow upon shadow: STI, then MOV SS, then INC */
     cr_assert_eq(go(1000), ENGINE_ATTENTION);
     cr_assert_eq(returns_to(), 6);
