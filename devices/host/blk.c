@@ -15,14 +15,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SECTOR = 512 };
+enum { SECTOR = 512, PREIMAGE_SECTORS = 128 /* kept in one piece */ };
 
 enum status { STATUS_IDLE, STATUS_QUEUED, STATUS_RUNNING, STATUS_DONE };
+
+struct sink {
+    struct sink *next;
+    blk_preimage_fn fn;
+    void *opaque;
+};
 
 struct blk {
     char *name;
     struct blk_image image;
     struct blk_overlay *overlay; /* NULL: writes go to the driver */
+    struct sink *sinks;          /* changed only between enter() and leave() */
     struct blk_stats stats;
     bool (*write_error)(void *opaque, struct blk *b, int error); /* may be NULL */
     void *write_error_opaque;
@@ -53,9 +60,28 @@ static int blk_read_raw(struct blk *b, u64 sector, u32 count, void *data)
     return err;
 }
 
-/* Every write of every image passes here: the one place that can keep the old contents first. */
+/* Show the sinks what is about to be overwritten. */
+static int keep_old(struct blk *b, u64 sector, u32 count)
+{
+    u8 old[PREIMAGE_SECTORS * SECTOR];
+    int err = 0;
+
+    for (u32 n; count && !err; sector += n, count -= n) {
+        n = (u32)min_u64(count, PREIMAGE_SECTORS);
+        err = blk_read_raw(b, sector, n, old);
+        for (struct sink *s = b->sinks; s && !err; s = s->next)
+            err = s->fn(s->opaque, sector, n, old);
+    }
+    return err;
+}
+
+/* Every write of every image passes here: the one place that keeps the old contents first. */
 static int blk_write_raw(struct blk *b, u64 sector, u32 count, const void *data)
 {
+    int err = b->sinks ? keep_old(b, sector, count) : 0;
+
+    if (err)
+        return err;
     if (b->overlay)
         return blk_overlay_write(b->overlay, sector, count, data);
     return b->image.driver->write(b->image.opaque, sector, count, data);
@@ -250,6 +276,10 @@ int blk_close(struct blk *b)
     if (b->unreported)
         err = b->first_error;
     blk_overlay_free(b->overlay);
+    for (struct sink *s = b->sinks, *next; s; s = next) {
+        next = s->next;
+        free(s);
+    }
     pthread_cond_destroy(&b->done);
     pthread_cond_destroy(&b->work);
     pthread_mutex_destroy(&b->lock);
@@ -392,6 +422,52 @@ bool blk_is_done(struct blk_request *r)
     done = r->status == STATUS_DONE;
     pthread_mutex_unlock(&r->blk->lock);
     return done;
+}
+
+/* --- pre-images ------------------------------------------------------------------------------ */
+
+int blk_add_preimage_sink(struct blk *b, blk_preimage_fn fn, void *opaque)
+{
+    struct sink *s = malloc(sizeof *s), **last = &b->sinks;
+
+    if (!s)
+        return -ENOMEM;
+    *s = (struct sink){.fn = fn, .opaque = opaque};
+    enter(b);
+    while (*last)
+        last = &(*last)->next;
+    *last = s;
+    leave(b);
+    return 0;
+}
+
+void blk_remove_preimage_sink(struct blk *b, blk_preimage_fn fn, void *opaque)
+{
+    struct sink **at = &b->sinks, *s;
+
+    enter(b);
+    while (*at && ((*at)->fn != fn || (*at)->opaque != opaque))
+        at = &(*at)->next;
+    s = *at;
+    if (s)
+        *at = s->next;
+    leave(b);
+    free(s);
+}
+
+int blk_preimage_peek(struct blk *b, u64 sector, u32 count, void *data)
+{
+    return read_clipped(b, sector, count, data);
+}
+
+int blk_restore_sectors(struct blk *b, u64 sector, u32 count, const void *data)
+{
+    int err;
+
+    enter(b);
+    err = write_checked(b, sector, count, data);
+    leave(b);
+    return err;
 }
 
 void blk_get_stats(const struct blk *b, struct blk_stats *out)

@@ -76,6 +76,29 @@ int blk_finish(struct blk_request *r);
 /* True if blk_finish would not wait. */
 bool blk_is_done(struct blk_request *r);
 
+/*
+ * Pre-images: who wants to go back to what an image held at some moment keeps what is overwritten.
+ * Before each write `fn` gets the old contents of the range, sectors in the order in which they are
+ * written, on whichever thread serves the request; never twice at once for one image. A long write
+ * may come as several pieces, all of them before any of it is written. Sectors may be overwritten
+ * with what they hold. An error (-errno) fails the write, which has changed nothing then: so
+ * nothing is overwritten that was not kept.
+ */
+typedef int (*blk_preimage_fn)(void *opaque, u64 sector, u32 count, const void *old);
+
+/* From now on, after what was started before. 0 or -ENOMEM. */
+int blk_add_preimage_sink(struct blk *b, blk_preimage_fn fn, void *opaque);
+/* No more calls after this returns. */
+void blk_remove_preimage_sink(struct blk *b, blk_preimage_fn fn, void *opaque);
+/* For a sink, inside `fn` only: more of what the image holds. As blk_read. */
+int blk_preimage_peek(struct blk *b, u64 sector, u32 count, void *data);
+/*
+ * Give sectors their old contents back. A write like any other, which all sinks see, except that it
+ * is not the guest's: it is in no statistics, and errors are only returned. Comes after everything
+ * started before it.
+ */
+int blk_restore_sectors(struct blk *b, u64 sector, u32 count, const void *data);
+
 /* Statistics for LEDs and "info block". */
 struct blk_stats {
     u64 reads, writes, sectors_read, sectors_written;

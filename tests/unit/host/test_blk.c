@@ -580,3 +580,110 @@ Test(blk, full_host_disk_is_reported_at_the_write_that_did_not_fit)
         cr_skip("needs the right to mount a tmpfs");
     cr_assert_eq(WEXITSTATUS(status), 0, "step %d", WEXITSTATUS(status));
 }
+
+/* --- pre-images ------------------------------------------------------------------------------ */
+
+/* What a sink was shown. */
+struct shown {
+    unsigned calls;
+    u64 sector[8];
+    u32 count[8];
+    u8 first[8];
+    int answer;
+};
+
+static int note(void *opaque, u64 sector, u32 count, const void *old)
+{
+    struct shown *s = opaque;
+
+    s->sector[s->calls % 8] = sector;
+    s->count[s->calls % 8] = count;
+    s->first[s->calls++ % 8] = *(const u8 *)old;
+    return s->answer;
+}
+
+Test(blk, sink_is_shown_what_a_write_is_about_to_replace)
+{
+    struct blk_request r = {0};
+    u8 data[2 * SECTOR];
+    struct shown shown = {0};
+    struct blk *b;
+
+    make_file(8 * SECTOR);
+    b = open_image(0);
+    cr_assert_eq(blk_add_preimage_sink(b, note, &shown), 0);
+    memset(data, 0xAA, sizeof data);
+    cr_assert_eq(blk_write(b, 3, 2, data), 0);
+    blk_start_write(b, &r, 4, 1, data);
+    cr_assert_eq(blk_finish(&r), 0);
+    cr_assert_eq(shown.calls, 2);
+    cr_assert_eq(shown.sector[0], 3);
+    cr_assert_eq(shown.count[0], 2);
+    cr_assert_eq(shown.first[0], 4, "the file's byte, not the new one");
+    cr_assert_eq(shown.sector[1], 4);
+    cr_assert_eq(shown.first[1], 0xAA);
+    blk_remove_preimage_sink(b, note, &shown);
+    cr_assert_eq(blk_write(b, 0, 1, data), 0);
+    cr_assert_eq(shown.calls, 2);
+    blk_close(b);
+}
+
+Test(blk, sinks_see_writes_kept_in_memory_and_sectors_given_back)
+{
+    u8 data[SECTOR], old[SECTOR];
+    struct shown a = {0}, c = {0};
+    struct blk_stats before, after;
+    struct blk *b = blk_new_memory(8);
+
+    cr_assert_eq(blk_add_preimage_sink(b, note, &a), 0);
+    cr_assert_eq(blk_add_preimage_sink(b, note, &c), 0);
+    memset(data, 0xAA, sizeof data);
+    memset(old, 0, sizeof old);
+    cr_assert_eq(blk_write(b, 7, 1, data), 0);
+    blk_get_stats(b, &before);
+    cr_assert_eq(blk_restore_sectors(b, 7, 1, old), 0);
+    blk_get_stats(b, &after);
+    cr_assert_eq(a.calls, 2);
+    cr_assert_eq(c.calls, 2);
+    cr_assert_eq(a.first[1], 0xAA);
+    cr_assert_eq(after.writes, before.writes);
+    cr_assert_eq(blk_read(b, 7, 1, data), 0);
+    cr_assert_eq(data[0], 0);
+    cr_assert_eq(blk_restore_sectors(b, 8, 1, old), -ENOSPC);
+    blk_close(b);
+}
+
+Test(blk, write_whose_old_contents_cannot_be_kept_fails_and_changes_nothing)
+{
+    u8 data[SECTOR];
+    struct shown shown = {.answer = -ENOSPC};
+    struct blk *b;
+
+    make_file(2 * SECTOR);
+    b = open_image(0);
+    cr_assert_eq(blk_add_preimage_sink(b, note, &shown), 0);
+    memset(data, 0xAA, sizeof data);
+    cr_assert_eq(blk_write(b, 1, 1, data), -ENOSPC);
+    blk_close(b);
+    cr_assert_eq(file_byte(SECTOR), 2);
+}
+
+Test(blk, long_write_is_shown_whole_before_it_begins)
+{
+    enum { LONG = 300 };
+    static u8 data[LONG * SECTOR];
+    struct shown shown = {0};
+    struct blk *b = blk_new_memory(LONG);
+    u64 next = 0;
+
+    cr_assert_eq(blk_add_preimage_sink(b, note, &shown), 0);
+    memset(data, 0xAA, sizeof data);
+    cr_assert_eq(blk_write(b, 0, LONG, data), 0);
+    for (unsigned i = 0; i < shown.calls; i++) {
+        cr_assert_eq(shown.sector[i], next);
+        cr_assert_eq(shown.first[i], 0);
+        next += shown.count[i];
+    }
+    cr_assert_eq(next, LONG);
+    blk_close(b);
+}
