@@ -64,6 +64,7 @@ struct machine {
     char crash[2048];
     char error[256];
     unsigned crashes_told;
+    struct machine_listener *listeners;
 
     pthread_mutex_t lock; /* guards the queue below */
     struct posted *first, **last;
@@ -282,6 +283,30 @@ void machine_run_posted(struct machine *m)
     }
 }
 
+/* ---- Listeners ---- */
+
+void machine_listen(struct machine *m, struct machine_listener *l)
+{
+    l->next = m->listeners;
+    m->listeners = l;
+}
+
+void machine_unlisten(struct machine *m, struct machine_listener *l)
+{
+    struct machine_listener **at = &m->listeners;
+
+    while (*at && *at != l)
+        at = &(*at)->next;
+    if (*at)
+        *at = l->next;
+}
+
+static void tell(struct machine *m, enum machine_event e)
+{
+    for (struct machine_listener *l = m->listeners; l; l = l->next)
+        l->event(l->opaque, e);
+}
+
 /* ---- Running ---- */
 
 static void poll_chrs(struct machine *m)
@@ -301,10 +326,18 @@ static void poll_chrs(struct machine *m)
     }
 }
 
-static void do_resets(struct board *b)
+static void reset_board(struct machine *m)
 {
+    board_reset(&m->board);
+    tell(m, MACHINE_EVENT_RESET);
+}
+
+static void do_resets(struct machine *m)
+{
+    struct board *b = &m->board;
+
     if (b->reset_machine)
-        board_reset(b);
+        reset_board(m);
     else if (b->reset_cpu)
         cpu_reset(b->cpu, false);
     b->reset_machine = b->reset_cpu = false;
@@ -317,7 +350,7 @@ static bool attend(struct machine *m, enum machine_stop *why)
 
     machine_run_posted(m);
     if (b->reset_machine || b->reset_cpu)
-        do_resets(b);
+        do_resets(m);
     if (m->interrupted) {
         m->interrupted = false;
         *why = MACHINE_INTERRUPTED;
@@ -327,15 +360,11 @@ static bool attend(struct machine *m, enum machine_stop *why)
         *why = MACHINE_HOST_ERROR;
         return true;
     }
-    if (b->powered_off) {
-        *why = MACHINE_POWERED_OFF;
-        return true;
-    }
-    if (b->debug_exited) {
-        *why = MACHINE_DEBUG_EXIT;
-        return true;
-    }
-    return false;
+    if (!b->powered_off && !b->debug_exited)
+        return false;
+    *why = b->powered_off ? MACHINE_POWERED_OFF : MACHINE_DEBUG_EXIT;
+    tell(m, MACHINE_EVENT_SHUTDOWN);
+    return true;
 }
 
 static void idle(struct machine *m, u64 until_ns)
@@ -396,16 +425,18 @@ static bool shut_down(struct machine *m)
     char *rest;
 
     if (m->crashes_told == CRASHES_TOLD && m->config.reset_on_triple_fault) {
-        board_reset(&m->board);
+        reset_board(m);
         return false;
     }
     m->crashes_told++;
     describe_crash(m);
-    if (!m->config.reset_on_triple_fault)
+    if (!m->config.reset_on_triple_fault) {
+        tell(m, MACHINE_EVENT_SHUTDOWN);
         return true;
+    }
     for (char *line = strtok_r(m->crash, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
         log_warn(m->config.log, "cpu", "%s", line);
-    board_reset(&m->board);
+    reset_board(m);
     return false;
 }
 
@@ -567,12 +598,17 @@ void machine_powerdown(struct machine *m)
     if (!piix4pm_power_button(m->board.pm_chip))
         log_warn(m->config.log, "acpi",
                  "the guest does not listen to the power button; it must shut down by itself");
+    tell(m, MACHINE_EVENT_POWERDOWN);
 }
 
 void machine_set_paused(struct machine *m, bool paused)
 {
+    bool changed = paused != m->paused;
+
     m->paused = paused;
     pace_restart(&m->pace, m->board.cpu->count);
+    if (changed)
+        tell(m, paused ? MACHINE_EVENT_STOP : MACHINE_EVENT_RESUME);
 }
 
 bool machine_is_paused(const struct machine *m)
@@ -646,22 +682,51 @@ size_t machine_write_physical(struct machine *m, u64 gpa, const void *data, size
     return physmap_debug_write(m->board.pm, gpa, data, len);
 }
 
-size_t machine_read_linear(struct machine *m, u64 la, void *data, size_t len)
+/* Where a page of linear memory lies; false if it is not mapped. Marks no page as used. */
+static bool find_page(struct machine *m, u64 la, u64 *gpa)
 {
     struct mmu *mmu = &m->board.cpu->mmu;
+    struct walk w = {.gpa = la};
+
+    if (mmu->paging.enabled && !mmu_walk(mmu, la, MMU_READ, MMU_SUPERVISOR, false, &w))
+        return false;
+    *gpa = w.gpa;
+    return true;
+}
+
+static size_t rest_of_page(u64 la, size_t len)
+{
+    size_t rest = PAGE_SIZE - (la & PAGE_MASK);
+
+    return len < rest ? len : rest;
+}
+
+size_t machine_read_linear(struct machine *m, u64 la, void *data, size_t len)
+{
     u8 *out = data;
-    size_t got = 0;
+    size_t got = 0, n;
+    u64 gpa;
 
-    while (len) {
-        size_t rest = PAGE_SIZE - (la & PAGE_MASK), n = len < rest ? len : rest;
-        struct walk w = {.gpa = la};
-
-        if (mmu->paging.enabled && !mmu_walk(mmu, la, MMU_READ, MMU_SUPERVISOR, false, &w))
-            break;
-        got += physmap_debug_read(m->board.pm, w.gpa, out, n);
+    for (; len && find_page(m, la, &gpa); len -= n) {
+        n = rest_of_page(la, len);
+        got += physmap_debug_read(m->board.pm, gpa, out, n);
         la = (u32)(la + n);
         out += n;
-        len -= n;
     }
     return got;
+}
+
+size_t machine_write_linear(struct machine *m, u64 la, const void *data, size_t len)
+{
+    const u8 *in = data;
+    size_t put = 0, n;
+    u64 gpa;
+
+    for (; len && find_page(m, la, &gpa); len -= n) {
+        n = rest_of_page(la, len);
+        put += physmap_debug_write(m->board.pm, gpa, in, n);
+        la = (u32)(la + n);
+        in += n;
+    }
+    return put;
 }

@@ -93,6 +93,25 @@ void machine_powerdown(struct machine *m);
 void machine_set_paused(struct machine *m, bool paused);
 bool machine_is_paused(const struct machine *m);
 
+/* What sockets tell their clients. */
+enum machine_event {
+    MACHINE_EVENT_STOP,      /* virtual time stands still from now on */
+    MACHINE_EVENT_RESUME,    /* and goes on */
+    MACHINE_EVENT_RESET,     /* the reset button, or what the guest does instead */
+    MACHINE_EVENT_POWERDOWN, /* the power button was pressed */
+    MACHINE_EVENT_SHUTDOWN,  /* the guest has switched itself off, ended us, or crashed */
+};
+
+/* Called on the machine thread, between instructions; must not unlisten while it is called. */
+struct machine_listener {
+    struct machine_listener *next;
+    void (*event)(void *opaque, enum machine_event e);
+    void *opaque;
+};
+/* The listener is the caller's and stays in place until it is taken out. */
+void machine_listen(struct machine *m, struct machine_listener *l);
+void machine_unlisten(struct machine *m, struct machine_listener *l);
+
 /* Keys and mouse, see devices/host/input.h. */
 void machine_key(struct machine *m, u16 key, bool down);
 void machine_mouse(struct machine *m, s32 dx, s32 dy, s32 dz, u8 buttons);
@@ -117,6 +136,7 @@ void machine_state(struct machine *m, struct state *s);
 size_t machine_read_physical(struct machine *m, u64 gpa, void *data, size_t len);
 size_t machine_read_linear(struct machine *m, u64 la, void *data, size_t len);
 size_t machine_write_physical(struct machine *m, u64 gpa, const void *data, size_t len);
+size_t machine_write_linear(struct machine *m, u64 la, const void *data, size_t len);
 
 /*
  * Text reports for the monitor: "pci", "pic", "block", "mem", "registers", "irq" ... False, and a
