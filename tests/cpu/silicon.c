@@ -139,7 +139,7 @@ static bool one_of(const char *name, const char *const *names, size_t count)
 /*
  * Freedoms of an implementation, for a single instruction whose case differs otherwise in nothing:
  * which of several faults of a far transfer, a push or a long x87 operand comes first; how far POPA
- * got before a fault; that INS and OUTS look at their privilege although ECX is zero; RF in a
+ * got before a fault; whether INS and OUTS look at their privilege when ECX is zero; RF in a
  * single-step trap between two rounds of a REP instruction.
  */
 static bool tolerated(const struct trial *t)
@@ -156,7 +156,7 @@ static bool tolerated(const struct trial *t)
     u = *t;
     if (u.host.vector == VEC_DB)
         u.host.state.eflags |= u.guest.state.eflags & EF_RF;
-    if (one_of(name, port, ARRAY_LEN(port)) && !(u16)u.in.gpr[RCX] && u.host.vector == VEC_GP)
+    if (one_of(name, port, ARRAY_LEN(port)) && !(u16)u.in.gpr[RCX] && u.guest.vector == VEC_GP)
         return true;
     if (one_of(name, ordered, ARRAY_LEN(ordered)) && is_fault(u.host.vector) &&
         is_fault(u.guest.vector)) {

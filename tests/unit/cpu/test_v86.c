@@ -118,6 +118,24 @@ Test(v86, ports_go_by_the_map_even_at_iopl_3)
     assert_gp(cpu_rig_exec(&rig, "ED")); /* in ax, dx: the second byte's bit is set */
 }
 
+Test(v86, strings_are_checked_even_for_no_rounds)
+{
+    static const char *const strings[] = {"F3 6C", "F3 6F"};
+
+    for (unsigned i = 0; i < ARRAY_LEN(strings); i++) {
+        enter(3, 0);
+        c->gpr[RDX] = 0x3F8;
+        c->gpr[RCX] = 0;
+        assert_gp(cpu_rig_exec(&rig, strings[i]));
+        enter(3, 0);
+        c->gpr[RDX] = 0x3F8;
+        c->gpr[RCX] = 0;
+        cpu_rig_put(&rig, AT_TSS + IO_MAP + 0x3F8 / 8, 1, 0);
+        cr_assert_eq(cpu_rig_exec(&rig, strings[i]), NO_FAULT);
+        cr_assert_eq(c->gpr[RCX], 0);
+    }
+}
+
 Test(v86, map_must_lie_inside_the_tss_with_a_byte_behind)
 {
     enter(3, 0);
