@@ -1,7 +1,8 @@
 /* The options, in the order in which --help shows them. docs/bygone.1 explains them at length. */
 #include "frontend/options_table.h"
 
-static const char *const engines[] = {"interp", NULL};
+#include "devices/board/engines.h"
+
 static const char *const displays[] = {"window", "terminal", "none", NULL};
 /* A colon at the end: something must follow it. */
 static const char *const streams[] = {"stdio", "file:", "unix:", "pty", "none", NULL};
@@ -67,7 +68,7 @@ const struct option_row option_rows[] = {
      "Million instructions a second, or as fast as it goes.", NULL, 0},
     {"rtc", OPT_TIME, AT(rtc_epoch), "TIME",
      "Date and time at the start, as 1996-01-01T00:00:00. Default: now.", NULL, 0},
-    {"engine", OPT_WORD, AT(engine), "NAME", "What executes guest code: interp.", engines, 0},
+    {"engine", OPT_WORD, AT(engine), "NAME", "What executes guest code: interp.", engine_names, 0},
     {"reset-on-triple-fault", OPT_FLAG, AT(reset_on_triple_fault), NULL,
      "Go on as a real PC does, instead of stopping with an explanation.", NULL, 0},
     {"post-card", OPT_PORT, AT(post_card_port), "[=PORT]",

@@ -9,6 +9,7 @@
  */
 #include "devices/board/board.h"
 
+#include "devices/board/engines.h"
 #include "devices/chipset/apic_bus.h"
 #include "devices/chipset/coprocessor.h"
 #include "devices/chipset/dma.h"
@@ -206,6 +207,7 @@ static struct irq_line irq(struct board *b, unsigned n)
 static bool build_core(struct board *b, char *err, size_t err_size)
 {
     const struct cpu_model *model = cpu_model_find(b->config->cpu);
+    const struct engine *engine = engine_by_name(b->config->engine);
     struct clock_ops clock_ops = {.count = count_now, .rearm = deadline_moved, .opaque = b};
     struct cpu_pins pins = {
         .opaque = b,
@@ -219,6 +221,11 @@ static bool build_core(struct board *b, char *err, size_t err_size)
                  b->config->cpu);
         return false;
     }
+    if (!engine) {
+        snprintf(err, err_size, "cpu: there is no engine '%s' in this build; '%s' always works",
+                 b->config->engine, engine_names[0]);
+        return false;
+    }
     if (model_has(model, FEAT_APIC)) {
         pins.apic_base_write = apic_base_write;
         pins.apic_base_read = apic_base_read;
@@ -227,7 +234,7 @@ static bool build_core(struct board *b, char *err, size_t err_size)
     b->bus = b->pm ? bus_new(b->pm) : NULL;
     b->clock = clock_new(&clock_ops);
     if (b->bus && b->clock)
-        b->cpu = cpu_new(model, &engine_interp, b->bus, &pins, b->log, 0);
+        b->cpu = cpu_new(model, engine, b->bus, &pins, b->log, 0);
     if (!b->cpu) {
         snprintf(err, err_size, "cpu: the host refuses the memory for its tables");
         return false;
