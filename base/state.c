@@ -33,6 +33,7 @@ struct hash {
 
 struct state {
     enum mode mode;
+    bool no_memory;
     u8 *buf; /* saving */
     size_t len, capacity;
     const u8 *data; /* loading */
@@ -134,6 +135,16 @@ void state_free(struct state *s)
         return;
     free(s->buf);
     free(s);
+}
+
+void state_leave_out_memory(struct state *s)
+{
+    s->no_memory = true;
+}
+
+bool state_has_memory(const struct state *s)
+{
+    return !s->no_memory;
 }
 
 bool state_is_loading(const struct state *s)

@@ -27,6 +27,13 @@ struct state *state_new_load(const void *data, size_t len);
 struct state *state_new_hash(void);
 void state_free(struct state *s);
 
+/*
+ * Leave the contents of memory out, which somebody keeps apart; to be said before the first field,
+ * and loading as it was when saving.
+ */
+void state_leave_out_memory(struct state *s);
+bool state_has_memory(const struct state *s);
+
 bool state_is_loading(const struct state *s);
 /* What was saved so far; valid until the next call on the stream. */
 const void *state_data(const struct state *s, size_t *len);

@@ -159,6 +159,17 @@ frame_id physmap_new_frames(struct physmap *pm, const char *name, size_t bytes, 
     return b->first;
 }
 
+bool physmap_block(const struct physmap *pm, unsigned index, struct physmap_block *out)
+{
+    const struct block *b = &pm->blocks[index];
+
+    if (index >= pm->block_count)
+        return false;
+    *out = (struct physmap_block){
+        .name = b->name, .first = b->first, .count = b->count, .flags = b->flags};
+    return true;
+}
+
 struct frame *physmap_frame(struct physmap *pm, frame_id id)
 {
     return &pm->frames[id];
@@ -622,7 +633,7 @@ static void block_state(struct physmap *pm, struct block *b, struct state *s)
     state_begin(s, b->name, 1);
     state_u32(s, "pages", &count);
     state_require(s, count == b->count, "memory: the snapshot has another amount of it");
-    for (u32 i = 0; i < b->count && !state_error(s); i++) {
+    for (u32 i = 0; state_has_memory(s) && i < b->count && !state_error(s); i++) {
         u8 *host = pm->frames[b->first + i].host;
         bool zero = !state_is_loading(s) && is_zero_page(host);
 
@@ -644,7 +655,7 @@ void physmap_state(struct physmap *pm, struct state *s)
 {
     bool a20 = pm->a20;
 
-    state_begin(s, "memory", 1);
+    state_begin(s, state_has_memory(s) ? "memory" : "memory map", 1);
     state_bool(s, "a20", &a20);
     for (unsigned i = 0; i < pm->block_count && !state_error(s); i++)
         if (!(pm->blocks[i].flags & FRAME_ROM))

@@ -148,7 +148,21 @@ void physmap_protect_frame(struct physmap *pm, frame_id id);
 /* Move the dirty bits of `count` frames into `bits` (bit i%64 of word i/64 is set); true if any. */
 bool physmap_take_dirty(struct physmap *pm, frame_id first, u32 count, u64 *bits);
 
-/* Save, load or hash the contents of all frames that are not ROM (pages of zeros cost a byte). */
+/* What one physmap_new_frames made. */
+struct physmap_block {
+    const char *name;
+    frame_id first;
+    u32 count;
+    unsigned flags;
+};
+
+/* Block `index` in the order in which they were made; false past the last one. */
+bool physmap_block(const struct physmap *pm, unsigned index, struct physmap_block *out);
+
+/*
+ * Save, load or hash the contents of all frames that are not ROM (pages of zeros cost a byte).
+ * Without their contents if the stream leaves memory out.
+ */
 void physmap_state(struct physmap *pm, struct state *s);
 
 #endif

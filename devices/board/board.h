@@ -86,6 +86,9 @@ void board_reset(struct board *b);
 void board_state(struct board *b, struct state *s);
 void board_add(struct board *b, struct device *dev);
 
+/* machine.c: the board of a machine, for those who save, load and examine it. */
+struct board *machine_board(struct machine *m);
+
 /* memory_map.c: RAM, ROM, PAM, SMRAM, A20. */
 bool memory_build(struct board *b, char *err, size_t err_size);
 void memory_pam(void *opaque, u32 start, u32 len, bool read_ram, bool write_ram);

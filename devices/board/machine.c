@@ -559,6 +559,11 @@ const struct machine_config *machine_config(const struct machine *m)
     return &m->config;
 }
 
+struct board *machine_board(struct machine *m)
+{
+    return &m->board;
+}
+
 struct cpu *machine_cpu(struct machine *m, unsigned index)
 {
     return index == 0 ? m->board.cpu : NULL;

@@ -287,3 +287,14 @@ Test(state, big_blocks_hash_every_byte)
             cr_assert_neq(h[i], h[j]);
     }
 }
+
+Test(state, memory_is_left_out_only_where_somebody_said_so)
+{
+    struct state *a = state_new_save(), *b = state_new_save();
+
+    state_leave_out_memory(b);
+    cr_assert(state_has_memory(a));
+    cr_assert_not(state_has_memory(b));
+    state_free(a);
+    state_free(b);
+}
