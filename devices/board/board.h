@@ -69,6 +69,8 @@ struct board {
     /* Requests that chips raise inside an access; the run loop sees to them. */
     bool reset_machine, reset_cpu, powered_off, debug_exited;
     int exit_code;
+    bool panicked; /* somebody is to be told */
+    u8 ejected;    /* a bit for each drive whose CD the guest has put out: to be closed */
     /*
      * The guest was found to wait in a loop: time is skipped up to the next event. Guest state, so
      * that it does not matter where a run is cut.
@@ -113,6 +115,8 @@ bool media_open_all(struct board *b, char *err, size_t err_size);
 void media_attach(struct board *b);
 int board_insert(struct board *b, enum drive_id drive, const char *path, char *err,
                  size_t err_size);
+/* Close what guests have put out; true if anything. */
+bool media_close_ejected(struct board *b);
 int board_eject(struct board *b, enum drive_id drive, char *err, size_t err_size);
 enum drive_id board_drive_by_name(const struct board *b, const char *name);
 

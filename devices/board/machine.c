@@ -351,6 +351,12 @@ static bool attend(struct machine *m, enum machine_stop *why)
     machine_run_posted(m);
     if (b->reset_machine || b->reset_cpu)
         do_resets(m);
+    if (media_close_ejected(b))
+        tell(m, MACHINE_EVENT_EJECTED);
+    if (b->panicked) {
+        b->panicked = false;
+        tell(m, MACHINE_EVENT_PANICKED);
+    }
     if (m->interrupted) {
         m->interrupted = false;
         *why = MACHINE_INTERRUPTED;

@@ -100,6 +100,8 @@ enum machine_event {
     MACHINE_EVENT_RESET,     /* the reset button, or what the guest does instead */
     MACHINE_EVENT_POWERDOWN, /* the power button was pressed */
     MACHINE_EVENT_SHUTDOWN,  /* the guest has switched itself off, ended us, or crashed */
+    MACHINE_EVENT_EJECTED,   /* the guest has put out a CD; its drive is empty */
+    MACHINE_EVENT_PANICKED,  /* the guest's kernel says that it cannot go on (pvpanic) */
 };
 
 /* Called on the machine thread, between instructions; must not unlisten while it is called. */

@@ -120,6 +120,7 @@ static int replace(struct board *b, enum drive_id drive, struct blk *blk, char *
     if (d->blk)
         e = blk_close(d->blk);
     d->blk = blk;
+    b->ejected &= (u8) ~(1 << drive);
     return e ? fail(e, err, err_size, drive_names[drive], strerror(-e)) : 0;
 }
 
@@ -158,6 +159,24 @@ int board_eject(struct board *b, enum drive_id drive, char *err, size_t err_size
     int e = check_removable(b, drive, err, err_size);
 
     return e ? e : replace(b, drive, NULL, err, err_size);
+}
+
+bool media_close_ejected(struct board *b)
+{
+    bool any = b->ejected;
+
+    for (unsigned i = 0; i < DRIVE_COUNT; i++) {
+        struct board_drive *d = &b->drive[i];
+
+        if (!(b->ejected & 1 << i))
+            continue;
+        log_warn(b->log, "cdrom", "the guest has put '%s' out of %s", blk_name(d->blk),
+                 drive_names[i]);
+        blk_close(d->blk);
+        d->blk = NULL;
+    }
+    b->ejected = 0;
+    return any;
 }
 
 enum drive_id board_drive_by_name(const struct board *b, const char *name)

@@ -184,12 +184,34 @@ static void debug_exit(void *opaque, u32 value)
     stop_soon(b);
 }
 
+static void cd_ejected(void *opaque, unsigned n)
+{
+    struct board *b = opaque;
+
+    if (!ide_take_disc(b->ide, n))
+        return;
+    b->ejected |= (u8)(1 << (DRIVE_HDA + n));
+    stop_soon(b);
+}
+
 /* "--post-card" chooses this category. */
 static void post_code(void *opaque, u32 value)
 {
     struct board *b = opaque;
 
     log_trace(b->log, "post", "%02X", value & 0xFF);
+}
+
+static void panicked(void *opaque, u32 events)
+{
+    struct board *b = opaque;
+
+    b->panicked = true;
+    stop_soon(b);
+    if (events & PVPANIC_PANICKED)
+        log_warn(b->log, "pvpanic", "the guest's kernel says that it has panicked");
+    if (events & PVPANIC_CRASH_LOADED)
+        log_warn(b->log, "pvpanic", "the guest's kernel has panicked and starts its crash kernel");
 }
 
 static struct irq_line wire(struct board *b, void (*set)(void *, unsigned, bool), unsigned n)
@@ -200,6 +222,16 @@ static struct irq_line wire(struct board *b, void (*set)(void *, unsigned, bool)
 static struct irq_line irq(struct board *b, unsigned n)
 {
     return piix3_isa_irq(b->isa_bridge, n);
+}
+
+/* The RTC's output goes to the power management chip as well, which no HPET comes before. */
+static void rtc_irq(void *opaque, unsigned n, bool level)
+{
+    struct board *b = opaque;
+    struct irq_line irq8 = b->hpet ? hpet_rtc(b->hpet) : irq(b, 8), pm = piix4pm_rtc(b->pm_chip);
+
+    irq_set(&irq8, level);
+    irq_set(&pm, level);
 }
 
 /* ---- Building ---- */
@@ -315,10 +347,9 @@ static void build_timers(struct board *b)
 {
     bool hpet = b->ioapic != NULL;
     struct irq_line irq0 = hpet ? build_hpet(b) : irq(b, 0);
-    struct irq_line irq8 = hpet ? hpet_rtc(b->hpet) : irq(b, 8);
 
     board_add(b, b->pit = pit_create(b->bus, b->clock, irq0));
-    board_add(b, b->rtc = rtc_create(b->bus, b->clock, irq8, rtc_epoch(b)));
+    board_add(b, b->rtc = rtc_create(b->bus, b->clock, wire(b, rtc_irq, 0), rtc_epoch(b)));
     board_add(b, port61_create(b->bus, b->clock, b->pit, build_speaker(b)));
 }
 
@@ -330,6 +361,7 @@ static void build_isa(struct board *b)
     board_add(b, port92_create(b->bus, memory_a20_fast(b), wire(b, reset_line, RESET_CPU)));
     board_add(b, b->fdc = fdc_create(b->bus, b->clock, irq(b, 6), dma_port(b->dma, 2)));
     board_add(b, b->ide = ide_create(b->bus, b->clock, b->pci, irq(b, 14), irq(b, 15)));
+    ide_on_eject(b->ide, cd_ejected, b);
     board_add(b, b->fwcfg = fwcfg_create(b->bus));
 }
 
@@ -369,7 +401,9 @@ static void build_debug_ports(struct board *b)
 {
     struct debug_port_listener exit_listener = {.written = debug_exit, .opaque = b};
     struct debug_port_listener post_listener = {.written = post_code, .opaque = b};
+    struct debug_port_listener panic_listener = {.written = panicked, .opaque = b};
 
+    board_add(b, pvpanic_create(b->bus, PVPANIC_PORT, &panic_listener));
     if (b->config->debug_exit)
         board_add(b, debug_exit_create(b->bus, b->config->debug_exit_port, &exit_listener));
     if (b->config->post_card)

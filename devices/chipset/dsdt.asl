@@ -196,6 +196,15 @@ DefinitionBlock ("dsdt.aml", "DSDT", 1, "BYGONE", "BYGONEPC", 1)
                         IO (Decode16, 0x510, 0x510, 1, 12)
                     })
                 }
+                Device (PEVT)
+                {
+                    Name (_HID, "QEMU0001")
+                    Name (_STA, 0x0B)
+                    Name (_CRS, ResourceTemplate ()
+                    {
+                        IO (Decode16, 0x505, 0x505, 1, 1)
+                    })
+                }
                 /* What no driver claims and no card may get. */
                 Device (MBRD)
                 {

@@ -234,6 +234,15 @@ void atapi_change_medium(struct ide_drive *d, struct blk *blk)
     c->medium_sectors = blk ? (blk_sectors(blk) + CD_BLK_SECTORS - 1) / CD_BLK_SECTORS : 0;
 }
 
+bool atapi_take_disc(struct ide_drive *d)
+{
+    if (!d->cd.tray_open || !d->cd.medium_sectors)
+        return false;
+    d->blk = NULL; /* nothing reads from an open tray */
+    d->cd.medium_sectors = 0;
+    return true;
+}
+
 static void tray_open(struct ide_drive *d)
 {
     struct atapi *c = &d->cd;

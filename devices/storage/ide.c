@@ -827,6 +827,13 @@ int ide_insert(struct device *dev, unsigned n, struct blk *blk)
     return 0;
 }
 
+bool ide_take_disc(struct device *dev, unsigned n)
+{
+    struct ide_drive *d = ide_drive(dev, n);
+
+    return d->kind == IDE_CDROM && atapi_take_disc(d);
+}
+
 void ide_on_eject(struct device *dev, void (*ejected)(void *opaque, unsigned n), void *opaque)
 {
     struct ide *ide = (struct ide *)dev;

@@ -42,8 +42,10 @@ bool ide_is_cdrom(const struct device *dev, unsigned n);
 
 /*
  * Called when a guest opens the tray of a CD-ROM drive. The disc stays in the drive's tray (and
- * the guest can close it again) until ide_insert takes it.
+ * the guest can close it again) until ide_insert or ide_take_disc takes it.
  */
 void ide_on_eject(struct device *dev, void (*ejected)(void *opaque, unsigned n), void *opaque);
+/* Take the disc out of an open tray, which stays open; false if there is none. */
+bool ide_take_disc(struct device *dev, unsigned n);
 
 #endif

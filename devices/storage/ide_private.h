@@ -241,6 +241,8 @@ void ide_start_flush(struct ide_drive *d);
 int ide_finish(struct ide_drive *d);
 /* Another disc, or none, is in the tray, which is closed now. */
 void atapi_change_medium(struct ide_drive *d, struct blk *blk);
+/* The disc is taken out of the open tray; false if there is none. */
+bool atapi_take_disc(struct ide_drive *d);
 /* Tell the user, once for each image. */
 void ide_tell_error(struct ide_drive *d, const char *what, int error);
 

@@ -584,6 +584,22 @@ Test(atapi, eject_opens_the_tray_and_load_closes_it)
     good(CDB(0x00), d, 8);
 }
 
+Test(atapi, a_disc_is_taken_only_from_an_open_tray_which_stays_open)
+{
+    u8 d[8];
+
+    cr_assert(!ide_take_disc(ide, CD));
+    cr_assert(!ide_take_disc(ide, 0));
+    good(CDB(0x1B, 0, 0, 0, 2), d, 8);
+    cr_assert(ide_take_disc(ide, CD));
+    cr_assert(!ide_take_disc(ide, CD));
+    bad(CDB(0x00), 0x023A02);
+    good(CDB(0x1B, 0, 0, 0, 3), d, 8);
+    bad(CDB(0x00), 0x023A01);
+    cr_assert_eq(ide_insert(ide, CD, disc), 0);
+    bad(CDB(0x00), 0x062800);
+}
+
 Test(atapi, a_disc_taken_out_under_a_read_ends_it)
 {
     send_packet(CDB(0x28, 0, 0, 0, 0, 40, 0, 0, 4), 0, 0xFFFE);
