@@ -5,6 +5,7 @@ B ?= $(if $(SAN),build-asan,build)$(if $(MINIMAL),-minimal)
 CC = gcc
 AR = gcc-ar
 ROM_CC = gcc
+comma := ,
 Q := $(if $(V),,@)
 say = $(if $(V),,@echo '  $(1)  $(2)')
 
@@ -114,11 +115,16 @@ $(B)/tests/cpu/%: $(B)/tests/cpu/%.o $(B)/libbygone.a
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS)
 
 # Programs that run whole machines.
-BOOT_TESTS := $(addprefix $(B)/tests/boot/,roundtrip soak)
+BOOT_TESTS := $(addprefix $(B)/tests/boot/,roundtrip soak twin)
 $(B)/tests/boot/soak: $(B)/tests/fuzz/hostile.o $(B)/tests/fuzz/damage.o
+# What scripts call of their machine leads to the twin's pair of machines.
+TWIN_CALLS := machine_run machine_key machine_mouse machine_insert machine_eject machine_powerdown \
+	machine_reset serial_tap_type
+$(B)/tests/boot/twin: $(patsubst %.c,$(B)/%.o,$(wildcard tests/boot/twin_*.c))
+$(B)/tests/boot/twin: LDFLAGS += $(addprefix -Wl$(comma)--wrap=,$(TWIN_CALLS))
 $(B)/tests/boot/%: $(B)/tests/boot/%.o $(SUPPORT_OBJ) $(B)/libbygone.a
 	$(call say,LD,$@)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcriterion
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS) -lcriterion
 
 # libFuzzer targets: the whole library instrumented, in a build folder of its own.
 FUZZ_B = build-fuzz

@@ -97,6 +97,7 @@ jobs_of() {
 			echo "boot/roundtrip-$(basename $g) $B/tests/boot/roundtrip --until 20 --points 20 --fda $SHARED/guests/$g"
 	done
 	echo "boot/soak $B/tests/boot/soak"
+	echo "boot/twin-soak $B/tests/boot/twin --soak 1 --until 4 -- --fda roms/tour.img --mem 8M"
 	echo "cpu/lockstep $B/tests/cpu/lockstep --count 400"
 	for m in 8086 286 386 pentium pentium2; do
 		$all && echo "cpu/lockstep-$m $B/tests/cpu/lockstep --cpu $m --seed 1000 --count 10000"

@@ -1,5 +1,7 @@
 #!/bin/sh
-# run.sh [--qemu] [--all] [NAME...]: boot real systems and judge what they show.
+# run.sh [--qemu] [--all] [--engine NAME] [NAME...]: boot real systems and judge what they show.
+# run.sh --twin NAME [--soak SEED] [--all] [NAME...]: the same with engine NAME and the interpreter
+# side by side, which must go through the same states (tests/boot/twin.c).
 # run.sh --list [--all]: the names; --all with the long ones.
 #
 # Each NAME.script here says in its first lines what it needs; a NAME.sh sees to itself:
@@ -18,13 +20,17 @@ here=$(cd "$(dirname "$0")" && pwd) || exit 70
 root=$(cd "$here/../.." && pwd) || exit 70
 bygone=${BYGONE:-$here/../../bygone}
 guests=${BYGONE_GUESTS:-$here/../../../shared/guests}
-passed=0 failed=0 skipped=0 with_qemu= all= list=
+twin=$(readlink -m "${B:-$root/build}/tests/boot/twin")
+passed=0 failed=0 skipped=0 with_qemu= all= list= engine= against= soak=
 
 while :; do
 	case ${1-} in
 	--qemu) with_qemu=1 ;;
 	--all) all=1 ;;
 	--list) list=1 ;;
+	--engine) engine="--engine $2"; shift ;;
+	--twin) against=$2; shift ;;
+	--soak) soak="--soak $2"; shift ;;
 	*) break ;;
 	esac
 	shift
@@ -35,7 +41,7 @@ names() {
 	for script in "$here"/*.script; do
 		if [ $all ] || ! grep -q '^# long: ' "$script"; then basename "$script" .script; fi
 	done
-	[ $with_qemu ] || for f in "$here"/*.sh; do
+	[ "$with_qemu$against" ] || for f in "$here"/*.sh; do
 		case $f in */run.sh) ;; *) basename "$f" .sh ;; esac
 	done
 }
@@ -112,9 +118,16 @@ run_once() {
 		options=$(directive qemu | sed "s|@|$image|g; s|MEDIA|$media|g")
 		eval "set -- $options"
 		(cd "$dir" && timeout 900 "$here/qemu.py" "$name.script" "$@") >"$dir/out" 2>"$dir/log"
+	elif [ $against ]; then
+		eval "set -- $(directive run | sed "s|@|$image|g")"
+		# shellcheck disable=SC2086 # options
+		(cd "$dir" && timeout "${LIMIT:-900}" "$twin" --engine "$against" $soak -- "$@" \
+			--script "$name.script") >"$dir/out" 2>"$dir/log"
+		return
 	else
 		eval "set -- $(directive run | sed "s|@|$image|g")"
-		(cd "$dir" && timeout "${LIMIT:-900}" "$bygone" "$@" --deterministic --display none \
+		# shellcheck disable=SC2086 # options
+		(cd "$dir" && timeout "${LIMIT:-900}" "$bygone" "$@" $engine --deterministic --display none \
 			--script "$name.script") >"$dir/out" 2>"$dir/log"
 	fi || return 1
 	directive after >"$dir/after.sh"
@@ -128,11 +141,12 @@ run_guest() {
 	why=$(missing "$1")
 	[ -n "$why" ] && { skip "$label" "$why"; return; }
 	dir=$work/$name-$image
-	if prepare "$1" && run_once && { [ -z "$(directive twice)" ] || [ $with_qemu ] || {
+	if prepare "$1" && run_once && { [ -z "$(directive twice)" ] || [ "$with_qemu$against" ] || {
 		mv "$dir/out" "$work/first" && rm -rf "$dir" && prepare "$1" && run_once &&
 			cmp "$work/first" "$dir/out" >>"$dir/log" 2>&1
 	}; }; then
 		echo "passed $label"
+		[ $against ] && sed -n 's/.* s, .*alike$/    &/p' "$dir/out"
 		passed=$((passed + 1))
 	elif [ -e "$dir/skip" ]; then
 		skip "$label" "$(cat "$dir/skip")"

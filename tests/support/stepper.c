@@ -4,6 +4,12 @@
 #include "cpu/cpu.h"
 #include "cpu/engine.h"
 #include "cpu/fpu.h"
+#include "devices/board/engines.h"
+
+#include <string.h>
+
+/* Where there is a translator, this is in it. */
+void jit_set_threshold(struct cpu *c, unsigned times) __attribute__((weak));
 
 static enum engine_stop step_until(struct cpu *c, u64 until)
 {
@@ -29,6 +35,11 @@ static enum engine_stop stepper_run(struct cpu *c, u64 until)
     return why;
 }
 
+static bool stepper_attach(struct cpu *c)
+{
+    return engine_interp.attach(c);
+}
+
 static void stepper_flush(struct cpu *c)
 {
     engine_interp.flush(c);
@@ -39,8 +50,9 @@ static void stepper_detach(struct cpu *c)
     engine_interp.detach(c);
 }
 
-static const struct engine stepper = {
+const struct engine engine_stepper = {
     .name = "stepper",
+    .attach = stepper_attach,
     .detach = stepper_detach,
     .run = stepper_run,
     .flush = stepper_flush,
@@ -48,10 +60,21 @@ static const struct engine stepper = {
 
 void stepper_take(struct cpu *c)
 {
-    c->engine = &stepper;
+    c->engine = &engine_stepper;
 }
 
 void stepper_give_back(struct cpu *c)
 {
     c->engine = &engine_interp;
+}
+
+const struct engine *test_engine(const char *name)
+{
+    return strcmp(name, engine_stepper.name) ? engine_by_name(name) : &engine_stepper;
+}
+
+void test_engine_threshold(struct cpu *c, unsigned times)
+{
+    if (jit_set_threshold && !strcmp(c->engine->name, "jit"))
+        jit_set_threshold(c, times);
 }

@@ -6,10 +6,20 @@
 #define TESTS_SUPPORT_STEPPER_H
 
 struct cpu;
+struct engine;
 
-/* Let this processor step from now on; its own engine keeps its data, which is freed as ever. */
+extern const struct engine engine_stepper;
+
+/* Let this processor of the interpreter's step from now on; its engine's data are kept. */
 void stepper_take(struct cpu *c);
 /* And let its engine run it again. */
 void stepper_give_back(struct cpu *c);
+
+/* An engine by name, "stepper" among them; NULL if there is none. */
+const struct engine *test_engine(const char *name);
+/*
+ * Translate code once it has been executed `times` times; nothing on engines that do not translate.
+ */
+void test_engine_threshold(struct cpu *c, unsigned times);
 
 #endif

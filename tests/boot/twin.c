@@ -1,0 +1,290 @@
+/*
+ * A guest on two engines at once: both machines in one process are given the same script, and are
+ * compared on the way. At the first difference it goes back to the last moment at which they were
+ * the same and bisects from there to the instruction, which it shows with registers before and
+ * behind it on both.
+ *
+ *     twin [--engine NAME] [--against NAME] [--step MS] [--full MS] [--threshold N]
+ *          [--soak SEED] [--until S] [--wrong COUNT] -- OPTIONS OF BYGONE
+ *
+ * --engine is the one on trial ("jit"), --against what it is measured with ("interp"); "stepper" is
+ * one too. Processors, counts and clocks are compared every --step (10) ms of virtual time,
+ * everything every --full (250) ms. --soak disturbs the one on trial at random moments, which must
+ * not show: translations dropped, runs cut, state saved and loaded. Without --script in OPTIONS the
+ * guest runs for --until seconds (10). --wrong is for its own test. The last line is "N passed, N
+ * failed, N skipped".
+ */
+#include "tests/boot/twin.h"
+
+#include "base/log.h"
+#include "base/state.h"
+#include "devices/host/chr.h"
+#include "frontend/config.h"
+#include "frontend/files.h"
+#include "frontend/script.h"
+#include "frontend/serial_tap.h"
+#include "frontend/slurp.h"
+#include "tests/support/stepper.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define MS 1000000ull
+
+enum { SCRIPT_MAX_BYTES = 4 << 20, DISTURBANCES = 4 /* one for so many steps, about */ };
+
+static struct twin twin = {.engine = {"interp", "interp"}};
+static u64 step_ns = 10 * MS, full_ns = 250 * MS, next_full_ns, soak, until_ns = 10000 * MS;
+static u64 compared, disturbed;
+static bool different;
+
+/* ---- Comparison on the way ---- */
+
+static u64 random_next(void)
+{
+    u64 v;
+
+    soak += 0x9E3779B97F4A7C15ull;
+    v = (soak ^ soak >> 30) * 0xBF58476D1CE4E5B9ull;
+    v = (v ^ v >> 27) * 0x94D049BB133111EBull;
+    return v ^ v >> 31;
+}
+
+/* Something between `now` and `next` that the second machine must not mind. */
+static void disturb(u64 now, u64 next)
+{
+    struct twin_op op = {.kind = TWIN_CUT, .ns = now + random_next() % (next - now + 1)};
+
+    disturbed++;
+    twin_do(&twin, &op, NULL);
+    switch (random_next() % 8) {
+    case 0: op.kind = TWIN_RELOAD; break;
+    case 1:
+    case 2:
+    case 3:
+    case 4: op.kind = TWIN_FLUSH; break;
+    default: return;
+    }
+    twin_do(&twin, &op, NULL);
+}
+
+static void differ(void)
+{
+    const struct machine *a = twin.m[0], *b = twin.m[1];
+
+    different = true;
+    printf("different at %.9f s (%.9f s), %llu (%llu) instructions\n",
+           (double)machine_now_ns(a) / 1e9, (double)machine_now_ns(b) / 1e9,
+           (unsigned long long)machine_instructions(a),
+           (unsigned long long)machine_instructions(b));
+    twin_search(&twin, stdout);
+    printf("0 passed, 1 failed, 0 skipped\n");
+    fflush(stdout);
+    exit(1);
+}
+
+static void compare(bool full)
+{
+    compared++;
+    if (!twin_alike(&twin) || (full && !twin_same(&twin)))
+        differ();
+    if (full)
+        twin_keep(&twin);
+}
+
+/* ---- What a script calls, taken to both; the linker leads it here, see the Makefile ---- */
+
+enum machine_stop __wrap_machine_run(struct machine *m, u64 until);
+void __wrap_machine_key(struct machine *m, u16 key, bool down);
+void __wrap_machine_mouse(struct machine *m, s32 dx, s32 dy, s32 dz, u8 buttons);
+int __wrap_machine_insert(struct machine *m, enum drive_id drive, const char *path, char *err,
+                          size_t err_size);
+int __wrap_machine_eject(struct machine *m, enum drive_id drive, char *err, size_t err_size);
+void __wrap_machine_powerdown(struct machine *m);
+void __wrap_machine_reset(struct machine *m);
+bool __wrap_serial_tap_type(struct serial_tap *t, const char *text);
+
+enum machine_stop __wrap_machine_run(struct machine *m, u64 until)
+{
+    enum machine_stop why[TWINS];
+    u64 now = machine_now_ns(m), next;
+
+    do {
+        bool full;
+
+        next = min_u64(until, (now / step_ns + 1) * step_ns);
+        if (soak && random_next() % DISTURBANCES == 0)
+            disturb(now, next);
+        twin_do(&twin, &(struct twin_op){.kind = TWIN_RUN, .ns = next}, why);
+        if (why[0] != why[1])
+            differ();
+        full = machine_now_ns(m) >= next_full_ns || why[0] != MACHINE_TIME;
+        compare(full);
+        if (full)
+            next_full_ns = machine_now_ns(m) + full_ns;
+        now = max_u64(next, machine_now_ns(m));
+    } while (next < until && why[0] == MACHINE_TIME);
+    return why[0];
+}
+
+void __wrap_machine_key(struct machine *m, u16 key, bool down)
+{
+    twin_do(&twin, &(struct twin_op){.kind = TWIN_KEY, .key = key, .down = down}, NULL);
+}
+
+void __wrap_machine_mouse(struct machine *m, s32 dx, s32 dy, s32 dz, u8 buttons)
+{
+    twin_do(&twin,
+            &(struct twin_op){.kind = TWIN_MOUSE, .dx = dx, .dy = dy, .dz = dz, .buttons = buttons},
+            NULL);
+}
+
+/* Failures show in the pictures; scripts name files that are there. */
+int __wrap_machine_insert(struct machine *m, enum drive_id drive, const char *path, char *err,
+                          size_t err_size)
+{
+    twin_do(&twin, &(struct twin_op){.kind = TWIN_INSERT, .drive = drive, .text = strdup(path)},
+            NULL);
+    return 0;
+}
+
+int __wrap_machine_eject(struct machine *m, enum drive_id drive, char *err, size_t err_size)
+{
+    twin_do(&twin, &(struct twin_op){.kind = TWIN_EJECT, .drive = drive}, NULL);
+    return 0;
+}
+
+void __wrap_machine_powerdown(struct machine *m)
+{
+    twin_do(&twin, &(struct twin_op){.kind = TWIN_POWERDOWN}, NULL);
+}
+
+void __wrap_machine_reset(struct machine *m)
+{
+    twin_do(&twin, &(struct twin_op){.kind = TWIN_RESET}, NULL);
+}
+
+bool __wrap_serial_tap_type(struct serial_tap *t, const char *text)
+{
+    twin_do(&twin, &(struct twin_op){.kind = TWIN_TYPE_SERIAL, .text = strdup(text)}, NULL);
+    return true;
+}
+
+/* ---- Options ---- */
+
+static int complain(const char *err)
+{
+    fprintf(stderr, "twin: %s\n", err);
+    return 64;
+}
+
+static bool option(const char *name, const char *value)
+{
+    if (!strcmp(name, "--engine"))
+        twin.engine[1] = value;
+    else if (!strcmp(name, "--against"))
+        twin.engine[0] = value;
+    else if (!strcmp(name, "--step"))
+        step_ns = max_u64((u64)(atof(value) * MS), 1);
+    else if (!strcmp(name, "--full"))
+        full_ns = (u64)(atof(value) * MS);
+    else if (!strcmp(name, "--threshold"))
+        twin.threshold = (unsigned)strtoul(value, NULL, 0);
+    else if (!strcmp(name, "--soak"))
+        soak = strtoull(value, NULL, 0) * 2 + 1;
+    else if (!strcmp(name, "--wrong"))
+        twin.wrong_at = strtoull(value, NULL, 0);
+    else if (!strcmp(name, "--until"))
+        until_ns = (u64)(atof(value) * 1e9);
+    else
+        return false;
+    return true;
+}
+
+static int load_script(const char *file, struct script **out)
+{
+    char err[512], *text;
+    size_t len;
+
+    text = slurp(file, SCRIPT_MAX_BYTES, &len, err, sizeof err);
+    if (text)
+        *out = script_parse(file, text, len, err, sizeof err);
+    free(text);
+    return *out ? 0 : complain(err);
+}
+
+/* The machines' configuration from bygone's options; streams of the host are left out. */
+static int configure(struct options *o, int argc, char **argv, char boot[4])
+{
+    struct text report = {0};
+    char err[512];
+
+    if (options_parse(o, argc, argv, err, sizeof err) ||
+        files_assign(o, &report, err, sizeof err) || options_check(o, err, sizeof err) ||
+        files_check(o, err, sizeof err))
+        return complain(err);
+    text_free(&report);
+    o->deterministic = true;
+    o->keep_writes = false; /* both have the same images */
+    config_from_options(o, false, boot, &twin.config);
+    return 0;
+}
+
+static int run(struct script *script)
+{
+    struct script_host host = {.log = twin.config.log};
+
+    twin.taps = script && script_uses_serial(script);
+    twin_build(&twin);
+    host.machine = twin.m[0];
+    host.serial = twin.tap[0];
+    if (script)
+        return script_run(script, &host);
+    __wrap_machine_run(twin.m[0], until_ns);
+    return 0;
+}
+
+static int go(struct options *o, int argc, char **argv)
+{
+    struct script *script = NULL;
+    char boot[4];
+    int code = configure(o, argc, argv, boot);
+
+    if (!code && o->script)
+        code = load_script(o->script, &script);
+    if (code)
+        return code;
+    twin.config.log = log_new(NULL, NULL);
+    code = run(script);
+    if (!code)
+        compare(true);
+    printf("%.3f s, %llu instructions, %llu comparisons, %llu disturbances: %s and %s alike\n",
+           (double)machine_now_ns(twin.m[0]) / 1e9,
+           (unsigned long long)machine_instructions(twin.m[0]), (unsigned long long)compared,
+           (unsigned long long)disturbed, twin.engine[0], twin.engine[1]);
+    printf("%d passed, %d failed, 0 skipped\n", !code, code != 0);
+    twin_free(&twin);
+    log_free(twin.config.log);
+    script_free(script);
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    struct options options;
+    int i = 1, code;
+
+    for (; i < argc && strcmp(argv[i], "--"); i += 2)
+        if (i + 1 >= argc || !option(argv[i], argv[i + 1]))
+            return complain("options: see the top of tests/boot/twin.c");
+    for (unsigned n = 0; n < TWINS; n++)
+        if (!test_engine(twin.engine[n])) {
+            printf("skipped: this build has no engine '%s'\n0 passed, 0 failed, 1 skipped\n",
+                   twin.engine[n]);
+            return 0;
+        }
+    options_init(&options);
+    code = i < argc ? go(&options, argc - i, argv + i) : complain("-- and bygone's options lack");
+    options_free(&options);
+    return code;
+}
