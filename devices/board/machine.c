@@ -11,6 +11,7 @@
 
 #include "base/state.h"
 #include "devices/board/board.h"
+#include "devices/board/config.h"
 #include "devices/board/info.h"
 #include "devices/board/pace.h"
 #include "devices/chipset/piix4pm.h"
@@ -189,7 +190,11 @@ struct machine *machine_new(const struct machine_config *config, char *err, size
         snprintf(err, err_size, "machine: the host has no memory left");
         return NULL;
     }
-    m->config = *config;
+    if (!machine_config_copy(&m->config, config)) {
+        snprintf(err, err_size, "machine: the host has no memory left");
+        free(m);
+        return NULL;
+    }
     m->slice = SLICE;
     m->board.config = &m->config;
     m->board.log = config->log;
@@ -224,6 +229,7 @@ int machine_free(struct machine *m)
     if (m->wake_fd >= 0)
         close(m->wake_fd);
     pthread_mutex_destroy(&m->lock);
+    machine_config_free(&m->config);
     free(m);
     return e;
 }

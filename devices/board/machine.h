@@ -21,7 +21,7 @@ enum drive_id { DRIVE_FDA, DRIVE_FDB, DRIVE_HDA, DRIVE_HDB, DRIVE_HDC, DRIVE_HDD
 
 enum { MACHINE_SERIALS = 4, MACHINE_PATH_MAX = 4096 };
 
-/* What to build. Strings are the caller's and must outlive machine_new only; NULL means "none". */
+/* What to build. Strings are the caller's, and copied; NULL means "none". */
 struct machine_config {
     u64 mem_bytes;      /* RAM, a multiple of 1 MiB, 1 MiB to 3 GiB */
     const char *cpu;    /* model name: "pentium2" */
@@ -32,6 +32,7 @@ struct machine_config {
     const char *kernel, *initrd, *append;
     const char *bios, *vgabios;          /* files; NULL: the installed SeaBIOS */
     struct chr *serial[MACHINE_SERIALS]; /* owned by the machine from now on */
+    bool serial_port[MACHINE_SERIALS];   /* is there even if no stream is; the first always is */
     struct chr *parallel;
     struct chr *debugcon;     /* ports E9h and 402h */
     struct sound_sink *sound; /* owned by the caller */

@@ -389,7 +389,7 @@ static void build_serial(struct board *b)
     for (unsigned i = 0; i < MACHINE_SERIALS; i++) {
         struct chr *chr = b->config->serial[i];
 
-        if (i < 1 || chr)
+        if (i < 1 || chr || b->config->serial_port[i])
             board_add(b, b->uart[i] = uart16550_create(b->bus, b->clock, port[i], irq(b, line[i]),
                                                        chr, name[i]));
     }

@@ -732,6 +732,20 @@ static bool disk_transfer_is_sound(const struct ide_drive *d)
     return d->step != STEP_READ || d->end + k->chunk * ATA_SECTOR <= d->len;
 }
 
+/* Chosen by the partition table as it was at the start. */
+static void geometry_state(struct ata_geometry *g, struct state *s)
+{
+    state_u32(s, "cylinders", &g->cylinders);
+    state_u8(s, "default_heads", &g->heads);
+    state_u8(s, "default_sectors", &g->sectors);
+    state_u16(s, "bios_cylinders", &g->bios_cylinders);
+    state_u16(s, "bios_heads", &g->bios_heads);
+    state_u8(s, "bios_sectors", &g->bios_sectors);
+    state_bool(s, "from_partitions", &g->from_partitions);
+    state_require(s, g->heads >= 1 && g->heads <= 16 && g->sectors >= 1,
+                  "ide: the disk's geometry is not one");
+}
+
 static void disk_state(struct ide_drive *d, struct state *s)
 {
     struct ata_disk *k = &d->disk;
@@ -739,6 +753,7 @@ static void disk_state(struct ide_drive *d, struct state *s)
 
     state_u64(s, "sectors", &sectors);
     state_require(s, sectors == k->sectors, "ide: the disk is not the one that was saved");
+    geometry_state(&k->geometry, s);
     state_u8(s, "heads", &k->heads);
     state_u8(s, "track_sectors", &k->track_sectors);
     state_u8(s, "multiple", &k->multiple);

@@ -314,7 +314,12 @@ static void fdc_write(void *opaque, u16 port, u32 value)
 static void fdc_drive_state(struct fdc_drive *d, struct state *s)
 {
     u32 sectors = d->geometry ? d->geometry->total : 0;
+    u8 type = (u8)d->type;
 
+    /* Chosen by the disk that was in it at the start, which may be another one by now. */
+    state_u8(s, "type", &type);
+    state_require(s, type <= FDD_2880K, "fdc: no such drive");
+    d->type = state_error(s) ? d->type : (enum fdd_type)type;
     state_u32(s, "medium_sectors", &sectors);
     state_require(s, sectors == (d->geometry ? d->geometry->total : 0),
                   "fdc: the floppy disk is not the one that was saved");
