@@ -106,8 +106,10 @@ unit: $(UNIT)
 # Programs that compare the processor with other implementations; see the top of each source.
 CPU_TESTS := $(addprefix $(B)/tests/cpu/,vectors testfloat silicon decode_oracle lockstep)
 $(B)/tests/cpu/decode_oracle: LDLIBS += -lcapstone -lZydis
-$(B)/tests/cpu/testfloat: $(B)/tests/support/cpubox.o
-$(B)/tests/cpu/silicon: $(patsubst %.c,$(B)/%.o,$(wildcard tests/cpu/silicon_*.c)) $(B)/tests/support/cpubox.o
+$(B)/tests/cpu/vectors: $(B)/tests/support/stepper.o
+$(B)/tests/cpu/testfloat: $(addprefix $(B)/tests/support/,cpubox.o stepper.o)
+$(B)/tests/cpu/silicon: $(patsubst %.c,$(B)/%.o,$(wildcard tests/cpu/silicon_*.c)) \
+	$(addprefix $(B)/tests/support/,cpubox.o stepper.o)
 $(B)/tests/cpu/lockstep: $(B)/tests/cpu/silicon_gen.o $(B)/tests/cpu/silicon_guest.o $(B)/tests/fuzz/hostile.o \
 	$(addprefix $(B)/tests/support/,cpubox.o stepper.o statediff.o)
 $(B)/tests/cpu/%: $(B)/tests/cpu/%.o $(B)/libbygone.a

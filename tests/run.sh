@@ -15,6 +15,7 @@ B=${B:-build}
 JOBS=${JOBS:-$(nproc)}
 SHARED=${SHARED:-../shared}
 here=tests/run.sh
+engines=interp # those of this build, the reference first
 
 # ---- One test: run.sh --one RESULTS NAME COMMAND... ----
 
@@ -111,8 +112,13 @@ jobs_of() {
 		echo "cpu/vectors-$v $B/tests/cpu/vectors $SHARED/vectors/$v"
 	done
 	echo "cpu/testfloat $B/tests/cpu/testfloat $SHARED/vectors/testfloat"
-	for v in sst286-dev sst8086-dev; do
-		echo "cpu/vectors-engine-$v $B/tests/cpu/vectors --engine $SHARED/vectors/$v"
+	for e in $engines; do
+		for v in sst286-dev sst8086-dev; do
+			echo "cpu/vectors-$e-$v $B/tests/cpu/vectors --engine $e $SHARED/vectors/$v"
+		done
+		echo "cpu/testfloat-$e $B/tests/cpu/testfloat --engine $e $SHARED/vectors/testfloat"
+		[ $e = interp ] && continue
+		echo "cpu/silicon-$e $B/tests/cpu/silicon --engine $e --count $count"
 	done
 	echo "cpu/decode-oracle $B/tests/cpu/decode_oracle"
 	$all && echo "cpu/matrix tests/cpu/matrix.sh"

@@ -2,7 +2,7 @@
  * The silicon differential's driver; see silicon.h.
  *
  *     silicon [--seed N] [--count M] [--case I [--segments]] [--only MNEMONIC] [--length N]
- *             [--model NAME] [--failures N]
+ *             [--model NAME] [--failures N] [--engine NAME]
  *
  * Runs cases until M instructions were executed: four fifths of them flat 32-bit code, then 16-bit
  * and 32-bit code with LDT segments. A failing case is reduced to its first instruction that
@@ -14,6 +14,7 @@
 #include "base/bytes.h"
 #include "cpu/fpu.h"
 #include "cpu/optab.h"
+#include "tests/support/stepper.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -337,7 +338,7 @@ struct settings {
     u64 seed, count, only_case;
     bool one_case;
     unsigned failures_shown;
-    const char *model;
+    const char *model, *engine;
     struct silicon_options options;
 };
 
@@ -431,6 +432,8 @@ static bool parse(struct settings *s, int argc, char **argv)
             s->options.max_insns = (unsigned)number(v);
         else if (!strcmp(a, "--model"))
             s->model = v;
+        else if (!strcmp(a, "--engine"))
+            s->engine = v;
         else if (!strcmp(a, "--failures"))
             s->failures_shown = (unsigned)number(v);
         else
@@ -461,7 +464,8 @@ static void run_all(const struct settings *s, struct totals *sum)
 int main(int argc, char **argv)
 {
     static struct totals sum;
-    struct settings s = {.seed = 1, .count = 1000000, .failures_shown = 10, .model = "pentium2"};
+    struct settings s = {
+        .seed = 1, .count = 1000000, .failures_shown = 10, .model = "pentium2", .engine = "interp"};
     const char *error;
 
     s.options.max_insns = 6;
@@ -469,12 +473,16 @@ int main(int argc, char **argv)
         fprintf(stderr, "silicon: see the top of tests/cpu/silicon.c for its options\n");
         return 64;
     }
+    if (!test_engine(s.engine))
+        return test_engine_missing(s.engine);
     error = host_open();
     if (error) {
         printf("skipped: the host's processor (%s)\n0 passed, 0 failed, 1 skipped\n", error);
         return 0;
     }
     error = guest_open(s.model, host_percpu_limit());
+    if (!error && !test_engine_take(guest_cpu(), test_engine(s.engine)))
+        error = "the host refuses the engine";
     if (error) {
         fprintf(stderr, "silicon: %s\n", error);
         return 70;

@@ -1,16 +1,18 @@
 /*
  * Berkeley TestFloat's vectors on the x87 instructions' handlers: results and flags, bit for bit.
  *
- *     testfloat [FOLDER]       default ../shared/vectors/testfloat
+ *     testfloat [--engine NAME] [FOLDER]       default ../shared/vectors/testfloat
  *
  * A file is named after its operation, then rounding (-rmin down, -rmax up, -rminMag to zero) and
  * precision control (-pc32, -pc64). Its lines: operands, result, flags, in hexadecimal. The flags:
  * bit 0 inexact, 1 underflow, 2 overflow, 3 division by zero, 4 invalid; denormal operand is not
- * covered. The last line says how many lines passed, failed and were skipped.
+ * covered. With --engine they run as a program. The last line says how many lines passed, failed
+ * and were skipped.
  */
 #include "cpu/fpu.h"
 #include "cpu/op.h"
 #include "tests/support/cpubox.h"
+#include "tests/support/stepper.h"
 
 #include "base/bytes.h"
 
@@ -19,7 +21,7 @@
 #include <stdlib.h>
 #include <zlib.h>
 
-enum { ADDR_A = 0x2000, ADDR_B = 0x2010, ADDR_RESULT = 0x2020, NO_ADDR = 0 };
+enum { ADDR_A = 0x2000, ADDR_B = 0x2010, ADDR_RESULT = 0x2020, ADDR_CW = 0x2030, NO_ADDR = 0 };
 enum { MAX_STEPS = 4, LINE_BYTES = 160, SHOWN_FAILURES = 10 };
 
 enum value { F80, F64, F32, I64, I32, EQUAL, LESS, LESS_EQUAL };
@@ -130,10 +132,12 @@ static const struct operation operations[] = {
 
 struct run {
     struct cpubox box;
+    const struct engine *engine; /* NULL: the handlers are called one by one */
     u64 passed, failed, skipped;
     /* Of the current file. */
     const struct operation *op;
     struct insn insn[MAX_STEPS];
+    u8 bytes[MAX_STEPS][6];
     unsigned steps;
     u16 cw;
     unsigned shown;
@@ -211,6 +215,38 @@ static bool execute(struct run *r, unsigned n)
     return ok;
 }
 
+/* The steps as a program up to HLT, for engines. */
+static void put_program(struct run *r)
+{
+    static const u8 again[] = {0xDF, 0xE0, 0xF6, 0xC4, 0x04, 0x75}; /* fnstsw ax; test ah, 4; jnz */
+    u8 code[64] = {0xDB, 0xE3, 0xD9, 0x2D, ADDR_CW & 0xFF, ADDR_CW >> 8}; /* fninit; fldcw */
+    size_t len = 8;
+
+    for (unsigned n = 0; n < r->steps; n++) {
+        memcpy(code + len, r->bytes[n], r->insn[n].len);
+        len += r->insn[n].len;
+        if (r->op->until_reduced && n == r->steps - 2) {
+            memcpy(code + len, again, sizeof again);
+            len += sizeof again + 1;
+            code[len - 1] = (u8)(0 - sizeof again - 1 - r->insn[n].len);
+        }
+    }
+    code[len++] = 0xF4;
+    cpubox_put(&r->box, CPUBOX_CODE, code, len);
+    put_le16(r->box.ram + ADDR_CW, r->cw);
+}
+
+static u16 run_program(struct run *r)
+{
+    struct cpu *c = r->box.cpu;
+
+    c->rip = CPUBOX_CODE;
+    c->halted = false;
+    if (r->engine->run(c, c->count + 100000) != ENGINE_HALT)
+        fprintf(stderr, "testfloat: %s: no end\n", r->op->name), abort();
+    return fpu_status(c);
+}
+
 static u16 run_steps(struct run *r)
 {
     struct cpu *c = r->box.cpu;
@@ -272,7 +308,7 @@ static void run_line(struct run *r, const char *line)
     }
     put_number(r->box.ram + ADDR_A, a);
     put_number(r->box.ram + ADDR_B, b);
-    sw = run_steps(r);
+    sw = r->engine ? run_program(r) : run_steps(r);
     got = get_result(r, sw);
     if (got.low == want.low && got.high == want.high && flags_of(sw) == flags) {
         r->passed++;
@@ -291,15 +327,17 @@ static void decode_steps(struct run *r)
 
     for (r->steps = 0; r->steps < MAX_STEPS; r->steps++) {
         const struct step *s = &r->op->steps[r->steps];
-        u8 bytes[6] = {s->opcode, s->modrm};
+        u8 *bytes = r->bytes[r->steps];
 
         if (!memcmp(s, &none, sizeof none))
             break;
+        bytes[0] = s->opcode;
+        bytes[1] = s->modrm;
         if (s->addr != NO_ADDR) {
             bytes[1] = (u8)(s->modrm << 3 | 5); /* [disp32] */
             put_le32(bytes + 2, s->addr);
         }
-        insn_decode(bytes, sizeof bytes, &mode, &r->insn[r->steps]);
+        insn_decode(bytes, sizeof r->bytes[0], &mode, &r->insn[r->steps]);
     }
 }
 
@@ -349,6 +387,7 @@ static void run_file(struct run *r, const char *folder, const char *file)
     r->shown = 0;
     r->cw = control_word(r->op, file + len);
     decode_steps(r);
+    put_program(r);
     while (gzgets(f, line, sizeof line))
         run_line(r, line);
     gzclose(f);
@@ -363,16 +402,27 @@ static int is_vector_file(const struct dirent *d)
 
 int main(int argc, char **argv)
 {
-    const char *folder = argc > 1 ? argv[1] : "../shared/vectors/testfloat";
+    const char *folder, *engine = NULL;
     struct dirent **files;
     struct run r = {0};
-    int n = scandir(folder, &files, is_vector_file, alphasort), i;
+    int n, i;
+
+    if (argc > 2 && !strcmp(argv[1], "--engine")) {
+        engine = argv[2];
+        argc -= 2;
+        argv += 2;
+        r.engine = test_engine(engine);
+        if (!r.engine)
+            return test_engine_missing(engine);
+    }
+    folder = argc > 1 ? argv[1] : "../shared/vectors/testfloat";
+    n = scandir(folder, &files, is_vector_file, alphasort);
 
     if (n <= 0) {
         printf("skipped: TestFloat (no vectors in %s)\n0 passed, 0 failed, 1 skipped\n", folder);
         return 0;
     }
-    if (!cpubox_open(&r.box, "pentium2")) {
+    if (!cpubox_open(&r.box, "pentium2") || (r.engine && !test_engine_take(r.box.cpu, r.engine))) {
         fprintf(stderr, "testfloat: no processor\n");
         return 71;
     }

@@ -3,17 +3,18 @@
  * exceptions must be exact, and so must the flags that the manual defines; the others are counted
  * as a second figure.
  *
- *     vectors [--engine] [--verbose] DIR...
+ *     vectors [--engine NAME] [--verbose] DIR...
  *
  * Each DIR holds MOO files (SingleStepTests by Daniel Balsom), gzipped; its name tells the chip:
- * "8086" or "286". --engine runs the interpreter's loop instead of the stepper. Nonzero exit if
- * anything failed.
+ * "8086" or "286". --engine takes an engine instead of the stepper, and each vector runs twice: up
+ * to the next instruction, and on to the HLT behind it. Nonzero exit if anything failed.
  */
 #include "cpu/cpu.h"
 #include "cpu/mem.h"
 #include "cpu/op.h"
 #include "cpu/segment.h"
 #include "mmu/bus.h"
+#include "tests/support/stepper.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -133,17 +134,19 @@ static void read_vector(struct bytes b, struct moo_test *v)
 
 /* ---- The machine: RAM full of HLT, no chips ---- */
 
-enum { HLT = 0xF4 };
+enum { HLT = 0xF4, NOP = 0x90 };
 
 struct machine {
     struct physmap *pm;
     struct bus *bus;
     struct cpu *cpu;
     size_t ram_bytes;
-    bool chip_8086, engine;
+    bool chip_8086;
+    const struct engine *engine; /* NULL: stepped */
+    bool to_halt;                /* the engine goes on to the HLT behind the instruction */
 };
 
-static bool machine_new(struct machine *m, bool chip_8086, bool engine)
+static bool machine_new(struct machine *m, bool chip_8086, const struct engine *engine)
 {
     const struct cpu_model *model = cpu_model_find(chip_8086 ? "8086" : "286");
     struct cpu_pins pins = {0};
@@ -152,6 +155,7 @@ static bool machine_new(struct machine *m, bool chip_8086, bool engine)
 
     m->chip_8086 = chip_8086;
     m->engine = engine;
+    m->to_halt = false;
     m->ram_bytes = chip_8086 ? 1 << 20 : 16 << 20;
     m->pm = physmap_new();
     first = physmap_new_frames(m->pm, "ram", m->ram_bytes, 0);
@@ -166,7 +170,7 @@ static bool machine_new(struct machine *m, bool chip_8086, bool engine)
     free(page);
     m->bus = bus_new(m->pm);
     m->cpu = cpu_new(model, &engine_interp, m->bus, &pins, NULL, 0);
-    return m->cpu;
+    return m->cpu && (!engine || test_engine_take(m->cpu, engine));
 }
 
 static void machine_free(struct machine *m)
@@ -254,8 +258,11 @@ static const char *run_to_halt(struct machine *m)
 {
     struct cpu *c = m->cpu;
 
-    if (m->engine) {
-        engine_interp.run(c, STEPS);
+    if (m->engine && m->to_halt) {
+        m->engine->run(c, STEPS);
+    } else if (m->engine) {
+        while (!c->halted && !c->shutdown && c->count < STEPS)
+            m->engine->run(c, c->count + 1);
     } else {
         c->until = UINT64_MAX;
         for (unsigned i = 0; i < 100 && !c->halted && !c->shutdown; i++)
@@ -267,20 +274,39 @@ static const char *run_to_halt(struct machine *m)
 }
 
 /*
- * 8086 vectors are one instruction and no HLT. The engine goes on where an exception did not count
- * as an instruction: to the HLT that memory is full of, which is taken back. (HLT itself is not in
- * the set.)
+ * Where an 8086 vector ends the queue had fetched NOPs, and behind them memory is HLT: how many
+ * NOPs lie there, or -1 if it is not so (a jump back, a target among the data).
  */
-static const char *run_one(struct machine *m)
+static int nops_behind(struct machine *m, const struct moo_test *v)
+{
+    const struct snapshot *s = &v->final;
+    u16 cs = s->mask >> R_CS & 1 ? s->reg[R_CS] : v->init.reg[R_CS];
+    u16 ip = s->mask >> R_IP & 1 ? s->reg[R_IP] : v->init.reg[R_IP];
+    int n = 0;
+
+    while (n < 8 && peek(m, (cs * 16u + (u16)(ip + n)) & 0xFFFFF) == NOP)
+        n++;
+    return peek(m, (cs * 16u + (u16)(ip + n)) & 0xFFFFF) == HLT ? n : -1;
+}
+
+/*
+ * 8086 vectors are one instruction and no HLT. The engine goes on where an exception did not count
+ * as an instruction: to the HLT that memory is full of, which is taken back, with the NOPs in front
+ * of it where `nops` says so. (HLT itself is not in the set.)
+ */
+static const char *run_one(struct machine *m, int nops)
 {
     struct cpu *c = m->cpu;
 
     if (m->engine) {
-        do
-            engine_interp.run(c, c->count + 1);
-        while ((c->eflags & EF_RF) && c->count < STEPS);
+        if (m->to_halt)
+            m->engine->run(c, STEPS);
+        else
+            do
+                m->engine->run(c, c->count + 1);
+            while ((c->eflags & EF_RF) && c->count < STEPS);
         if (c->halted)
-            c->rip = (u16)(c->rip - 1);
+            c->rip = (u16)(c->rip - 1 - (m->to_halt ? nops : 0));
     } else {
         c->until = UINT64_MAX;
         cpu_step(c);
@@ -401,14 +427,19 @@ static void judge_memory(struct machine *m, const struct moo_test *v, u16 undefi
             judge_byte(m, v, le32(a->ram.data + i * 5), a->ram.data[i * 5 + 4], undefined, d);
 }
 
-static void run_vector(struct machine *m, const struct moo_test *v, struct verdict *d)
+static void run_once(struct machine *m, const struct moo_test *v, struct verdict *d)
 {
     u16 undefined = undefined_flags(m, v);
     const char *error;
+    int nops;
 
-    memset(d, 0, sizeof *d);
     load(m, v);
-    error = m->chip_8086 ? run_one(m) : run_to_halt(m);
+    nops = m->chip_8086 ? nops_behind(m, v) : 0;
+    if (m->to_halt && nops < 0) {
+        clean_up(m, v);
+        return;
+    }
+    error = m->chip_8086 ? run_one(m, nops) : run_to_halt(m);
     if (error) {
         d->wrong = true;
         snprintf(d->text, sizeof d->text, "%.150s", error);
@@ -416,6 +447,16 @@ static void run_vector(struct machine *m, const struct moo_test *v, struct verdi
     judge_registers(m, v, undefined, d);
     judge_memory(m, v, undefined, d);
     clean_up(m, v);
+}
+
+static void run_vector(struct machine *m, const struct moo_test *v, struct verdict *d)
+{
+    memset(d, 0, sizeof *d);
+    m->to_halt = false;
+    run_once(m, v, d);
+    m->to_halt = true;
+    if (m->engine)
+        run_once(m, v, d);
 }
 
 /* ---- Files ---- */
@@ -508,7 +549,8 @@ static int is_vector_file(const struct dirent *e)
     return len > 7 && !strcmp(e->d_name + len - 7, ".MOO.gz");
 }
 
-static bool run_folder(const char *dir, bool engine, unsigned verbose, struct figures *total)
+static bool run_folder(const char *dir, const struct engine *engine, unsigned verbose,
+                       struct figures *total)
 {
     const char *base = strrchr(dir, '/') ? strrchr(dir, '/') : dir;
     struct machine m;
@@ -526,7 +568,7 @@ static bool run_folder(const char *dir, bool engine, unsigned verbose, struct fi
         return false;
     }
     printf("%s: %d files, model %s, %s\n", dir, n, m.cpu->model->name,
-           engine ? "engine" : "stepper");
+           engine ? engine->name : "stepped");
     for (int i = 0; i < n; i++) {
         snprintf(path, sizeof path, "%s/%s", dir, names[i]->d_name);
         run_file(&m, path, names[i]->d_name, verbose, total);
@@ -540,16 +582,19 @@ static bool run_folder(const char *dir, bool engine, unsigned verbose, struct fi
 int main(int argc, char **argv)
 {
     struct figures total = {0};
-    bool engine = false;
+    const struct engine *engine = NULL;
     unsigned verbose = 1;
 
     for (int i = 1; i < argc; i++) {
-        if (!strcmp(argv[i], "--engine"))
-            engine = true;
-        else if (!strcmp(argv[i], "--verbose"))
+        if (!strcmp(argv[i], "--engine") && i + 1 < argc) {
+            engine = test_engine(argv[++i]);
+            if (!engine)
+                return test_engine_missing(argv[i]);
+        } else if (!strcmp(argv[i], "--verbose")) {
             verbose = 10;
-        else if (!run_folder(argv[i], engine, verbose, &total))
+        } else if (!run_folder(argv[i], engine, verbose, &total)) {
             return 2;
+        }
     }
     printf("undefined flags differ in %u vectors that pass\n", total.undefined_wrong);
     printf("%u passed, %u failed, %u skipped\n", total.passed, total.failed, total.skipped);

@@ -6,6 +6,7 @@
 #include "cpu/fpu.h"
 #include "devices/board/engines.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* Where there is a translator, this is in it. */
@@ -71,6 +72,22 @@ void stepper_give_back(struct cpu *c)
 const struct engine *test_engine(const char *name)
 {
     return strcmp(name, engine_stepper.name) ? engine_by_name(name) : &engine_stepper;
+}
+
+int test_engine_missing(const char *name)
+{
+    printf("skipped: this build has no engine '%s'\n0 passed, 0 failed, 1 skipped\n", name);
+    return 0;
+}
+
+bool test_engine_take(struct cpu *c, const struct engine *engine)
+{
+    c->engine->detach(c);
+    c->engine = engine;
+    if (!engine->attach(c))
+        return false;
+    test_engine_threshold(c, 0);
+    return true;
 }
 
 void test_engine_threshold(struct cpu *c, unsigned times)

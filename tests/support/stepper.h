@@ -5,6 +5,8 @@
 #ifndef TESTS_SUPPORT_STEPPER_H
 #define TESTS_SUPPORT_STEPPER_H
 
+#include <stdbool.h>
+
 struct cpu;
 struct engine;
 
@@ -17,6 +19,13 @@ void stepper_give_back(struct cpu *c);
 
 /* An engine by name, "stepper" among them; NULL if there is none. */
 const struct engine *test_engine(const char *name);
+/* Say on stdout that a test was skipped for want of it, with the last line that counts; 0. */
+int test_engine_missing(const char *name);
+/*
+ * Give the processor another engine, which translates at once if it translates. False if the host
+ * refuses it, and the processor has none then.
+ */
+bool test_engine_take(struct cpu *c, const struct engine *engine);
 /*
  * Translate code once it has been executed `times` times; nothing on engines that do not translate.
  */
