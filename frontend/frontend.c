@@ -338,18 +338,12 @@ static int free_machine(struct frontend *f, int code)
     return EXIT_HOST_FAILED;
 }
 
-/* Messages begin with the part: those of the machine itself are about the host's resources. */
-static int build_failure(const char *err)
-{
-    fprintf(stderr, "%s\n", err);
-    return strncmp(err, "machine:", 8) ? EXIT_BAD_INPUT : EXIT_HOST_FAILED;
-}
-
 static void *machine_thread(void *opaque)
 {
     struct frontend *f = opaque;
     char err[512] = "";
-    struct machine *m = machine_new(&f->config, err, sizeof err);
+    bool host_at_fault;
+    struct machine *m = machine_new_blame(&f->config, &host_at_fault, err, sizeof err);
 
     pthread_mutex_lock(&f->lock);
     f->machine = m;
@@ -359,7 +353,8 @@ static void *machine_thread(void *opaque)
     pthread_cond_broadcast(&f->changed);
     pthread_mutex_unlock(&f->lock);
     if (!m) {
-        f->exit_code = build_failure(err);
+        fprintf(stderr, "%s\n", err);
+        f->exit_code = host_at_fault ? EXIT_HOST_FAILED : EXIT_BAD_INPUT;
         notify(f);
         return NULL;
     }

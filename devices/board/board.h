@@ -14,6 +14,8 @@
 #include "mmu/bus.h"
 #include "mmu/physmap.h"
 
+#include <errno.h>
+
 enum {
     BOARD_DEVICES = 40,
     ISA_IRQS = 16,
@@ -53,6 +55,7 @@ struct board {
     unsigned chr_count;
 
     struct board_drive drive[DRIVE_COUNT];
+    bool host_at_fault; /* that the board could not be built */
     frame_id ram, bios_rom, shadow_rom;
     u32 bios_bytes;
 
@@ -78,7 +81,9 @@ struct board {
     bool waiting;
 };
 
-/* Build everything from b->config. False and a sentence in err on failure; board_destroy cleans up.
+/*
+ * Build everything from b->config. False and a sentence in err on failure, and b->host_at_fault if
+ * that is not the files'; board_destroy cleans up.
  */
 bool board_build(struct board *b, char *err, size_t err_size);
 /* Returns 0 or the first host write error, as -errno. */
@@ -90,6 +95,13 @@ void board_add(struct board *b, struct device *dev);
 
 /* machine.c: the board of a machine, for those who save, load and examine it. */
 struct board *machine_board(struct machine *m);
+
+/* Is it the host, rather than the file, that makes an access to it fail with this errno? */
+static inline bool board_is_hosts_fault(int error)
+{
+    return error == ENOMEM || error == EMFILE || error == ENFILE || error == EIO ||
+           error == ENOSPC || error == EAGAIN;
+}
 
 /* memory_map.c: RAM, ROM, PAM, SMRAM, A20. */
 bool memory_build(struct board *b, char *err, size_t err_size);
@@ -106,9 +118,12 @@ void firmware_set_cmos(struct board *b);
 void firmware_acpi(struct board *b, u16 pm_base);
 bool firmware_set_fwcfg(struct board *b, char *err, size_t err_size);
 
-/* A whole file of at most `max` bytes, to be freed; NULL and a sentence in err on failure. */
-void *firmware_read_file(const char *what, const char *path, size_t max, const char *remedy,
-                         size_t *len, char *err, size_t err_size);
+/*
+ * A whole file of at most `max` bytes, to be freed. NULL and a sentence in err on failure, and
+ * b->host_at_fault if it is.
+ */
+void *firmware_read_file(struct board *b, const char *what, const char *path, size_t max,
+                         const char *remedy, size_t *len, char *err, size_t err_size);
 
 /* media.c: images in drives. */
 bool media_open_all(struct board *b, char *err, size_t err_size);

@@ -118,8 +118,8 @@ static bool add_initrd(struct plan *p, u8 *setup, u32 kernel_end, char *err, siz
 
     if (!path)
         return true;
-    data = firmware_read_file("initrd", path, FILE_MAX, "name another with --initrd", &len, err,
-                              err_size);
+    data = firmware_read_file(p->b, "initrd", path, FILE_MAX, "name another with --initrd", &len,
+                              err, err_size);
     if (!data)
         return false;
     limit = get_le16(setup + LH_VERSION) >= 0x203 ? (u64)get_le32(setup + LH_INITRD_MAX) + 1
@@ -301,7 +301,7 @@ static bool add_information(struct plan *p, u32 end, char *err, size_t err_size)
     if (cfg->initrd) {
         size_t len;
         u32 at = (end + PAGE_MASK) & ~(u32)PAGE_MASK;
-        u8 *module = firmware_read_file("initrd", cfg->initrd, FILE_MAX,
+        u8 *module = firmware_read_file(p->b, "initrd", cfg->initrd, FILE_MAX,
                                         "name another with --initrd", &len, err, err_size);
 
         if (!module)
@@ -368,7 +368,7 @@ bool boot_direct(struct board *b, char *err, size_t err_size)
         return true;
     if (b->config->mem_bytes < 4 * MiB)
         return refuse(err, err_size, path, "direct boot needs at least --mem 4M");
-    data = firmware_read_file("kernel", path, FILE_MAX, "name another with --kernel", &len, err,
+    data = firmware_read_file(b, "kernel", path, FILE_MAX, "name another with --kernel", &len, err,
                               err_size);
     if (!data)
         return false;

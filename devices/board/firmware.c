@@ -26,47 +26,49 @@ enum { BIOS_MAX = 4 * MiB };
 static const char default_bios[] = "/usr/share/seabios/bios-256k.bin";
 static const char default_vgabios[] = "/usr/share/seabios/vgabios-stdvga.bin";
 
-/* A whole file of at most `max` bytes; NULL and a sentence in err on failure. Free it. */
-void *firmware_read_file(const char *what, const char *path, size_t max, const char *remedy,
-                         size_t *len, char *err, size_t err_size)
+/* All of a file up to one byte more than `max`; 0, or the errno that ended it. */
+static int read_all(FILE *f, size_t max, u8 **data, size_t *got)
+{
+    size_t room = 0, n;
+    u8 *more;
+
+    *data = NULL;
+    *got = 0;
+    while (*got <= max) {
+        if (*got == room) {
+            more = realloc(*data, room = room ? room * 2 : 256 * KiB);
+            if (!more)
+                return ENOMEM;
+            *data = more;
+        }
+        errno = 0;
+        n = fread(*data + *got, 1, room - *got, f);
+        if (!n)
+            return ferror(f) ? errno : 0;
+        *got += n;
+    }
+    return 0;
+}
+
+void *firmware_read_file(struct board *b, const char *what, const char *path, size_t max,
+                         const char *remedy, size_t *len, char *err, size_t err_size)
 {
     FILE *f = fopen(path, "rb");
+    int e = f ? 0 : errno;
+    const char *why;
     u8 *data = NULL;
-    size_t got = 0, room = 0;
 
-    if (!f) {
-        snprintf(err, err_size, "%s: '%s': %s; %s", what, path, strerror(errno), remedy);
-        return NULL;
-    }
-    while (got <= max) {
-        size_t n;
-
-        if (got == room) {
-            u8 *more = realloc(data, room = room ? room * 2 : 256 * KiB);
-
-            if (!more)
-                break;
-            data = more;
-        }
-        n = fread(data + got, 1, room - got, f);
-        if (!n)
-            break;
-        got += n;
-    }
-    if (ferror(f) || !data || got > max || !got) {
-        snprintf(err, err_size, "%s: '%s': %s; %s", what, path,
-                 ferror(f)   ? strerror(errno)
-                 : got > max ? "the file is too large"
-                 : !got      ? "the file is empty"
-                             : "the host has no memory left",
-                 remedy);
+    if (f) {
+        e = read_all(f, max, &data, len);
         fclose(f);
-        free(data);
-        return NULL;
     }
-    fclose(f);
-    *len = got;
-    return data;
+    if (!e && *len && *len <= max)
+        return data;
+    why = e ? strerror(e) : *len ? "the file is too large" : "the file is empty";
+    snprintf(err, err_size, "%s: '%s': %s; %s", what, path, why, remedy);
+    b->host_at_fault = board_is_hosts_fault(e);
+    free(data);
+    return NULL;
 }
 
 static bool is_power_of_2(size_t n)
@@ -80,10 +82,12 @@ bool firmware_load_bios(struct board *b, char *err, size_t err_size)
     const char *remedy = b->config->bios ? "name another with --bios"
                                          : "install the package 'seabios' or use --bios";
     size_t len, shadow;
-    u8 *data = firmware_read_file("bios", path, BIOS_MAX, remedy, &len, err, err_size);
+    u8 *data = firmware_read_file(b, "bios", path, BIOS_MAX, remedy, &len, err, err_size);
 
-    if (!data)
+    if (!data) {
+        b->host_at_fault |= !b->config->bios;
         return false;
+    }
     if (len < 8 * KiB || !is_power_of_2(len)) {
         snprintf(err, err_size,
                  "bios: '%s': %zu bytes is no BIOS: a power of two from 8 KiB to 4 MiB is; %s",
@@ -97,6 +101,7 @@ bool firmware_load_bios(struct board *b, char *err, size_t err_size)
     b->shadow_rom = physmap_new_frames(b->pm, "bios-low", BIOS_SHADOW, FRAME_ROM);
     if (!b->bios_rom || !b->shadow_rom) {
         snprintf(err, err_size, "bios: the host has no memory left");
+        b->host_at_fault = true;
         free(data);
         return false;
     }
@@ -115,10 +120,12 @@ bool firmware_load_vgabios(struct board *b, char *err, size_t err_size)
     const char *remedy = b->config->vgabios ? "name another with --vgabios"
                                             : "install the package 'seabios' or use --vgabios";
     size_t len;
-    u8 *data = firmware_read_file("vgabios", path, VGA_ROM_BYTES, remedy, &len, err, err_size);
+    u8 *data = firmware_read_file(b, "vgabios", path, VGA_ROM_BYTES, remedy, &len, err, err_size);
 
-    if (!data)
+    if (!data) {
+        b->host_at_fault |= !b->config->vgabios;
         return false;
+    }
     if (len < 512 || data[0] != 0x55 || data[1] != 0xAA) {
         snprintf(err, err_size,
                  "vgabios: '%s': not an expansion ROM (it must begin with 55 AA); %s", path,

@@ -184,8 +184,17 @@ static void init_pace(struct machine *m)
 
 struct machine *machine_new(const struct machine_config *config, char *err, size_t err_size)
 {
+    bool host_at_fault;
+
+    return machine_new_blame(config, &host_at_fault, err, err_size);
+}
+
+struct machine *machine_new_blame(const struct machine_config *config, bool *host_at_fault,
+                                  char *err, size_t err_size)
+{
     struct machine *m = calloc(1, sizeof *m);
 
+    *host_at_fault = true;
     if (!m) {
         snprintf(err, err_size, "machine: the host has no memory left");
         return NULL;
@@ -209,6 +218,7 @@ struct machine *machine_new(const struct machine_config *config, char *err, size
         return NULL;
     }
     if (!board_build(&m->board, err, err_size)) {
+        *host_at_fault = m->board.host_at_fault;
         machine_free(m);
         return NULL;
     }

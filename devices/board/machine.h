@@ -53,6 +53,9 @@ struct machine_config {
 
 /* Build and reset a machine. On failure NULL and one sentence in err: part, reason, remedy. */
 struct machine *machine_new(const struct machine_config *config, char *err, size_t err_size);
+/* The same, and tells whether a failure is the host's fault (no memory) or that of the input. */
+struct machine *machine_new_blame(const struct machine_config *config, bool *host_at_fault,
+                                  char *err, size_t err_size);
 /* Flushes and closes everything. Returns 0 or the first host write error, as -errno. */
 int machine_free(struct machine *m);
 

@@ -43,8 +43,10 @@ static struct blk *open_image(struct board *b, enum drive_id drive, bool cd, con
     unsigned flags = (cd ? BLK_READ_ONLY : 0) | (b->config->discard ? BLK_DISCARD : 0);
     struct blk *blk = blk_open(path, flags, b->log, err, err_size);
 
-    if (!blk)
+    if (!blk) {
+        b->host_at_fault = board_is_hosts_fault(errno);
         return NULL;
+    }
     if (!check_size(b, drive, cd, blk, err, err_size)) {
         blk_close(blk);
         return NULL;

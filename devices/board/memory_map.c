@@ -26,6 +26,7 @@ bool memory_build(struct board *b, char *err, size_t err_size)
     if (!b->ram) {
         snprintf(err, err_size, "memory: the host has no %llu MiB to give; use a smaller --mem",
                  (unsigned long long)(size / MiB));
+        b->host_at_fault = true;
         return false;
     }
     physmap_map_frames(b->pm, 0, size, b->ram, true);

@@ -269,6 +269,7 @@ static bool build_core(struct board *b, char *err, size_t err_size)
         b->cpu = cpu_new(model, engine, b->bus, &pins, b->log, 0);
     if (!b->cpu) {
         snprintf(err, err_size, "cpu: the host refuses the memory for its tables");
+        b->host_at_fault = true;
         return false;
     }
     return memory_build(b, err, err_size);
@@ -411,6 +412,18 @@ static void build_debug_ports(struct board *b)
                          post_card_create(b->bus, b->config->post_card_port, &post_listener));
 }
 
+static bool build_video(struct board *b, char *err, size_t err_size)
+{
+    b->vga = vga_create(b->bus, b->clock, b->pci, 0);
+    if (!b->vga) {
+        snprintf(err, err_size, "vga: the host refuses the memory for the screen");
+        b->host_at_fault = true;
+        return false;
+    }
+    board_add(b, b->vga);
+    return firmware_load_vgabios(b, err, err_size);
+}
+
 bool board_build(struct board *b, char *err, size_t err_size)
 {
     memset(b->pam, 0xFF, sizeof b->pam);
@@ -424,8 +437,7 @@ bool board_build(struct board *b, char *err, size_t err_size)
     build_isa(b);
     build_serial(b);
     build_debug_ports(b);
-    board_add(b, b->vga = vga_create(b->bus, b->clock, b->pci, 0));
-    if (!firmware_load_vgabios(b, err, err_size))
+    if (!build_video(b, err, err_size))
         return false;
     media_attach(b);
     if (!firmware_set_fwcfg(b, err, err_size))

@@ -489,6 +489,7 @@ struct blk *blk_open(const char *path, unsigned flags, struct log *log, char *er
         image.driver->close(image.opaque);
         snprintf(err, err_size, "disk: '%s': the host has no memory for this image; close programs",
                  path);
+        errno = ENOMEM;
     }
     return b;
 }

@@ -23,7 +23,8 @@ enum blk_open_flags {
  * Open and lock an image. On failure returns NULL and puts one sentence that names the file, the
  * reason and the remedy into err; so also when another program holds the image, unless BLK_DISCARD
  * is given. A file that can be read but not written, or on a file system without locks, opens with
- * its writes kept in memory, and says so through `log`.
+ * its writes kept in memory, and says so through `log`. On failure errno is that of the host, or
+ * EINVAL where the file itself is at fault.
  */
 struct blk *blk_open(const char *path, unsigned flags, struct log *log, char *err, size_t err_size);
 /* An image of `sectors` in memory, zero-filled; for tests and blank floppies. */

@@ -123,10 +123,16 @@ struct opening {
     u64 size;
 };
 
-static bool refuse(struct opening *o, const char *reason)
+static bool refuse_for(struct opening *o, int code, const char *reason)
 {
     snprintf(o->err, o->err_size, "disk: '%s': %s", o->path, reason);
+    errno = code;
     return false;
+}
+
+static bool refuse(struct opening *o, const char *reason)
+{
+    return refuse_for(o, EINVAL, reason);
 }
 
 static bool refuse_errno(struct opening *o, int code)
@@ -134,16 +140,19 @@ static bool refuse_errno(struct opening *o, int code)
     char reason[128];
 
     switch (code) {
-    case ENOENT: return refuse(o, "there is no such file; check the name");
+    case ENOENT: return refuse_for(o, code, "there is no such file; check the name");
     case EACCES:
-    case EPERM: return refuse(o, "the host does not let you read it; change its permissions");
-    case EISDIR: return refuse(o, "is a directory, not a disk image; give the name of a file");
+    case EPERM:
+        return refuse_for(o, code, "the host does not let you read it; change its permissions");
+    case EISDIR:
+        return refuse_for(o, code, "is a directory, not a disk image; give the name of a file");
     case ENXIO:
     case ENODEV:
-        return refuse(o, "is a device or socket, not a disk image; copy its contents into a file");
+        return refuse_for(o, code,
+                          "is a device or socket, not a disk image; copy its contents into a file");
     default:
         snprintf(reason, sizeof reason, "cannot be opened: %s", strerror(code));
-        return refuse(o, reason);
+        return refuse_for(o, code, reason);
     }
 }
 
@@ -266,10 +275,14 @@ bool blk_raw_open(struct blk_image *image, const char *path, unsigned flags, str
 {
     struct opening o = {.path = path, .flags = flags, .log = log, .err = err, .err_size = err_size};
 
+    int why;
+
     if (!open_file(&o))
         return false;
     if (check_kind(&o) && check_format(&o) && lock_file(&o) && make_image(&o, image))
         return true;
+    why = errno;
     close(o.fd);
+    errno = why;
     return false;
 }

@@ -480,12 +480,13 @@ struct device *vga_create(struct bus *bus, struct clock *clock, struct pci_bus *
     v->vram_bytes = (u32)vram_bytes;
     v->vram = bus_new_vram(bus, "vga", vram_bytes);
     v->text_vram = bus_new_vram(bus, "vga-text", TEXT_BYTES);
-    assert(v->vram && v->text_vram);
+    v->view.dirty = calloc((vram_bytes / 4096 + 63) / 64, sizeof(u64));
+    if (!v->vram || !v->text_vram || !v->view.dirty) {
+        vga_destroy(&v->dev);
+        return NULL;
+    }
     v->planes = (u32 *)vram_host(v->vram);
     v->text = (u16 *)vram_host(v->text_vram);
-    v->view.dirty = calloc((vram_bytes / 4096 + 63) / 64, sizeof(u64));
-    if (!v->view.dirty)
-        abort();
     timing_compute(v, &v->timing);
     bus_map_ports(bus, 0x3B4, 2, &vga_ports, v);
     bus_map_ports(bus, 0x3BA, 1, &vga_ports, v);

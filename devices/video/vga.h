@@ -15,10 +15,10 @@ struct pci_bus;
 enum { VGA_DEFAULT_VRAM = 16 << 20, VGA_ROM_BYTES = 64 << 10 };
 
 /*
- * Create the card.
+ * Create the card; NULL if the host refuses its memory.
  *
- *   pci         where it plugs in; NULL makes an ISA card, whose linear frame buffer is at
- * E0000000h vram_bytes  a power of two from 256 KiB to 256 MiB; 0 means VGA_DEFAULT_VRAM
+ *   pci         where it plugs in; NULL makes an ISA card, its frame buffer at E0000000h
+ *   vram_bytes  a power of two from 256 KiB to 256 MiB; 0 means VGA_DEFAULT_VRAM
  */
 struct device *vga_create(struct bus *bus, struct clock *clock, struct pci_bus *pci,
                           size_t vram_bytes);

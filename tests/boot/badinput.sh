@@ -175,6 +175,18 @@ if [ "$(id -u)" != 0 ]; then
 	expect "image that may not be written" 0 "--hda locked.img --stop-after 1" "'locked.img'" \
 		"writes stay in memory"
 fi
+# ---- A host that has too little; `starved` runs bygone under a limit of the shell's ----
+
+printf '#!/bin/sh\nulimit $LIMITS || exit 77\nexec "$REAL" "$@"\n' >starved && chmod +x starved
+REAL=$bygone
+export REAL LIMITS
+bygone=./starved
+LIMITS="-v 1000000"
+expect "host without memory" 71 "--mem 3072M" "memory: the host has no 3072 MiB" "smaller --mem"
+LIMITS="-n 5"
+expect "host without file descriptors" 71 "" "the host"
+bygone=$REAL
+
 expect "stream that cannot be opened" 71 "--serial file:nowhere/log" "nowhere/log"
 
 # ---- A guest that crashes ----

@@ -321,6 +321,24 @@ Test(blk, wrong_kinds_of_file_are_refused_with_the_reason)
     expect_refusal(path, BLK_READ_ONLY, "is a device");
 }
 
+Test(blk, errno_tells_a_bad_file_from_a_poor_host)
+{
+    struct rlimit limit, none;
+
+    cr_assert_null(blk_open("/tmp/no/such/file", 0, l, err, sizeof err));
+    cr_assert_eq(errno, ENOENT);
+    make_file(0);
+    cr_assert_null(blk_open(path, 0, l, err, sizeof err));
+    cr_assert_eq(errno, EINVAL);
+    getrlimit(RLIMIT_NOFILE, &limit);
+    none = limit;
+    none.rlim_cur = 0;
+    setrlimit(RLIMIT_NOFILE, &none);
+    cr_assert_null(blk_open(path, 0, l, err, sizeof err));
+    cr_assert_eq(errno, EMFILE);
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 Test(blk, image_formats_with_a_header_are_refused_by_name)
 {
     FILE *f = fopen(path, "wb");
