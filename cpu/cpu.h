@@ -13,6 +13,7 @@
 #include "mmu/mmu.h"
 
 struct bus;
+struct interp;
 struct log;
 struct state;
 
@@ -275,6 +276,8 @@ struct cpu {
     struct log *log;
     const struct engine *engine;
     void *engine_data;
+    struct interp *interp; /* decoded runs and their bodies, see interp.h */
+    u64 engine_word[16];   /* the engine's own, at a fixed distance from the registers */
 
     /* For crash reports: the last control transfers, and the first fault of a chain in words. */
     struct {

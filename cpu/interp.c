@@ -20,9 +20,9 @@
 #include "cpu/alu.h"
 #include "cpu/fpu.h"
 #include "cpu/fpu_inline.h"
+#include "cpu/interp.h"
 #include "cpu/op.h"
 #include "cpu/optab.h"
-#include "cpu/run.h"
 #include "cpu/segment.h"
 
 #include <stdlib.h>
@@ -41,9 +41,6 @@ struct interp {
     bool has_386;
 };
 
-/* Our own bit in the mode of a run. */
-enum { MODE_FLAT = 1 << 7 };
-
 enum body {
     B_GENERIC,
     B_END,
@@ -55,7 +52,8 @@ enum body {
     B_COUNT
 };
 
-static const void *const *interp_loop(struct cpu *c, u64 until, enum engine_stop *why);
+static const void *const *interp_loop(struct cpu *c, u64 until, struct run **hot,
+                                      enum engine_stop *why);
 
 #if HOT
 #include "cpu/interp_select.inc"
@@ -71,18 +69,17 @@ static enum body flat_body(const struct run *r, const struct insn *in, enum body
 }
 #endif
 
-/*
- * MODE_FLAT if DS, ES and SS all have base 0 and 4 GiB for reading and writing. It is part of the
- * key of a run, and only handlers change segments: they are followed by another look.
- */
-static u32 flatness(const struct cpu *c)
+u32 interp_segment_mode(const struct cpu *c)
 {
     const struct segment *s = c->seg;
     u32 ends = s[SEG_DS].write_end & s[SEG_ES].write_end & s[SEG_SS].write_end &
                s[SEG_DS].read_end & s[SEG_ES].read_end & s[SEG_SS].read_end;
     u64 bases = s[SEG_DS].base | s[SEG_ES].base | s[SEG_SS].base;
+    u32 flat = !bases && ends == 0xFFFFFFFF - 6 ? MODE_FLAT : 0;
 
-    return !bases && ends == 0xFFFFFFFF - 6 ? MODE_FLAT : 0;
+    if ((c->mode & MODE_CODE_SIZE) == CODE16)
+        return flat | (s[SEG_CS].limit >= 0xFFFF ? MODE_CS_FREE : 0);
+    return flat | (!s[SEG_CS].base && s[SEG_CS].limit == 0xFFFFFFFF ? MODE_CS_FREE : 0);
 }
 
 static void finish_run(void *opaque, struct run *r)
@@ -109,13 +106,13 @@ static void finish_run(void *opaque, struct run *r)
     r->insn[r->count].body = e->bodies[B_END];
 }
 
-static bool interp_attach(struct cpu *c)
+bool interp_open(struct cpu *c)
 {
     struct interp *e = calloc(1, sizeof *e);
 
     if (!e)
         return false;
-    e->bodies = interp_loop(NULL, 0, NULL);
+    e->bodies = interp_loop(NULL, 0, NULL, NULL);
     e->has_386 = model_has(c->model, FEAT_386);
     e->runs = run_cache_new(c, finish_run, e);
     if (!e->runs) {
@@ -123,29 +120,32 @@ static bool interp_attach(struct cpu *c)
         return false;
     }
     e->front = run_front(e->runs);
-    c->engine_data = e;
+    c->interp = e;
     c->mmu.code_written = run_code_written;
     c->mmu.code_opaque = e->runs;
     return true;
 }
 
-static void interp_detach(struct cpu *c)
+void interp_close(struct cpu *c)
 {
-    struct interp *e = c->engine_data;
+    struct interp *e = c->interp;
 
     if (!e)
         return;
     c->mmu.code_written = NULL;
     run_cache_free(e->runs);
     free(e);
-    c->engine_data = NULL;
+    c->interp = NULL;
 }
 
 static void interp_flush(struct cpu *c)
 {
-    struct interp *e = c->engine_data;
+    run_cache_flush(c->interp->runs);
+}
 
-    run_cache_flush(e->runs);
+struct run_cache *interp_runs(const struct cpu *c)
+{
+    return c->interp->runs;
 }
 
 /* The run at CS:rip, or NULL if the instruction there must be stepped. Never faults. */
@@ -178,15 +178,28 @@ static inline void wrap_rip(struct cpu *c)
         c->rip &= 0xFFFF;
 }
 
-static enum engine_stop interp_run(struct cpu *c, u64 until)
+struct run *interp_find_run(struct cpu *c, u32 segment_mode)
+{
+    return find_run(c, c->interp, segment_mode);
+}
+
+enum engine_stop interp_until(struct cpu *c, u64 until, struct run **hot)
 {
     enum engine_stop why = ENGINE_ERROR;
+
+    interp_loop(c, until, hot, &why);
+    wrap_rip(c);
+    return why;
+}
+
+static enum engine_stop interp_run(struct cpu *c, u64 until)
+{
+    enum engine_stop why;
 
     if (c->shutdown) /* the delivery of an interrupt was a triple fault */
         return ENGINE_SHUTDOWN;
     c->until = until;
-    interp_loop(c, until, &why);
-    wrap_rip(c);
+    why = interp_until(c, until, NULL);
     fpu_leave(c);
     return why;
 }
@@ -235,7 +248,8 @@ static inline void hot_store_4(u8 *host, u32 v)
 /*
  * The loop. Called with NULL it returns the table of labels instead, indexed by enum body.
  */
-static const void *const *interp_loop(struct cpu *c, u64 until, enum engine_stop *why)
+static const void *const *interp_loop(struct cpu *c, u64 until, struct run **hot,
+                                      enum engine_stop *why)
 {
     static const void *const labels[B_COUNT] = {
         [B_GENERIC] = &&generic,
@@ -255,8 +269,8 @@ static const void *const *interp_loop(struct cpu *c, u64 until, enum engine_stop
 
     if (!c)
         return labels;
-    e = c->engine_data;
-    flat = flatness(c);
+    e = c->interp;
+    flat = interp_segment_mode(c);
 
 enter:
     if (unlikely(c->attention)) {
@@ -272,6 +286,17 @@ enter:
         goto step;
     table_read = c->mmu.read;
     table_write = c->mmu.write;
+    if (unlikely(!--run->heat))
+        goto heated;
+    in = run->insn;
+    goto * in->body;
+
+heated:
+    run->heat = 1;
+    if (hot) {
+        *hot = run;
+        return NULL;
+    }
     in = run->insn;
     goto * in->body;
 
@@ -299,6 +324,8 @@ follow:
     }
     if (unlikely(c->rip + run->bytes - 1 > c->seg[SEG_CS].limit || c->count + run->count > until))
         goto step;
+    if (unlikely(!--run->heat))
+        goto heated;
     in = run->insn;
     goto * in->body;
 
@@ -331,7 +358,7 @@ generic:
         goto halted_or_enter;
     }
     if (likely(!(in->flags & INSN_ENDS) && !c->attention && !c->special &&
-               c->next_rip == (u32)(c->rip + in->len) && flat == flatness(c) &&
+               c->next_rip == (u32)(c->rip + in->len) && flat == interp_segment_mode(c) &&
                changes == run_kills(e->runs) + c->mmu.sweeps)) {
         c->rip = start;
         c->run_index = 0;
@@ -342,7 +369,7 @@ generic:
     c->run_index = 0;
     c->rip = c->next_rip;
 halted_or_enter:
-    flat = flatness(c);
+    flat = interp_segment_mode(c);
     if (unlikely(c->halted)) {
         *why = ENGINE_HALT;
         return NULL;
@@ -356,8 +383,8 @@ halted_or_enter:
 
 const struct engine engine_interp = {
     .name = "interp",
-    .attach = interp_attach,
-    .detach = interp_detach,
+    .attach = interp_open,
+    .detach = interp_close,
     .run = interp_run,
     .flush = interp_flush,
 };

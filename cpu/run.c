@@ -23,6 +23,7 @@ enum {
 struct code_page {
     u32 runs;
     u32 reach; /* bytes of the longest run that was ever here */
+    u32 kills;
     struct run *at[PAGE_SIZE >> GRANULE_SHIFT];
 };
 
@@ -33,6 +34,7 @@ struct run_cache {
     u8 *arena;
     size_t used;
     u64 kills;
+    struct run_watcher watcher;
     struct run *bucket[BUCKETS];
     struct run *front[RUN_FRONT];
 };
@@ -71,8 +73,22 @@ static void clear_frame(struct run_cache *rc, frame_id id)
     physmap_clear_code(rc->c->mmu.pm, id);
 }
 
+void run_cache_watch(struct run_cache *rc, const struct run_watcher *w)
+{
+    rc->watcher = *w;
+}
+
+u32 run_page_kills(struct run_cache *rc, const struct run *r)
+{
+    const struct code_page *page = physmap_frame(rc->c->mmu.pm, r->frame)->code;
+
+    return page ? page->kills : 0;
+}
+
 void run_cache_flush(struct run_cache *rc)
 {
+    if (rc->watcher.flushed)
+        rc->watcher.flushed(rc->watcher.opaque);
     for (size_t at = 0; at < rc->used;) {
         struct run *r = (struct run *)(rc->arena + at);
 
@@ -158,6 +174,11 @@ static void unlist(struct run_cache *rc, struct run *r, frame_id id)
 
 static void kill(struct run_cache *rc, struct run *r)
 {
+    struct code_page *page = physmap_frame(rc->c->mmu.pm, r->frame)->code;
+
+    if (rc->watcher.killed)
+        rc->watcher.killed(rc->watcher.opaque, r);
+    page->kills++;
     unhash(rc, r);
     unlist(rc, r, r->frame);
     if (r->frame2)
@@ -322,6 +343,7 @@ static struct run *build(struct run_cache *rc, u64 key, u64 la)
     r->insn[r->count].offset_in_run = r->bytes;
     r->insn[r->count].index_in_run = (u8)r->count;
     r->key = key;
+    r->heat = rc->watcher.heat;
     rc->used += run_size(r);
     bucket = bucket_of(rc, key);
     r->hash_next = *bucket;

@@ -26,10 +26,24 @@ struct run {
     struct run *frame_next, *frame2_next; /* lists that hang on struct frame */
     /* The engine's: where the run went on in the same page; valid while the key there matches. */
     struct run *next, *taken;
+    /*
+     * The engine's: counts down at each execution, and what it did when zero was reached. A new run
+     * has the cache's `heat`.
+     */
+    u32 heat;
+    void *block;
     struct insn insn[]; /* count of them and an end mark */
 };
 
 struct run_cache;
+
+/* What an engine wants to know of runs; each may be NULL. */
+struct run_watcher {
+    void *opaque;
+    void (*killed)(void *opaque, struct run *r); /* its bytes were written; r is still readable */
+    void (*flushed)(void *opaque);               /* all are about to go */
+    u32 heat;                                    /* of new runs */
+};
 
 enum { RUN_FRONT = 1 << 13 };
 
@@ -38,6 +52,16 @@ struct run_cache *run_cache_new(struct cpu *c, void (*finish)(void *opaque, stru
                                 void *opaque);
 void run_cache_free(struct run_cache *rc);
 void run_cache_flush(struct run_cache *rc);
+
+void run_cache_watch(struct run_cache *rc, const struct run_watcher *w);
+/* Times that a page's runs were killed since it held none: tells pages that keep changing. */
+u32 run_page_kills(struct run_cache *rc, const struct run *r);
+
+/* The run that a decoded instruction is part of. */
+static inline struct run *run_of(const struct insn *in)
+{
+    return (struct run *)((char *)(uintptr_t)(in - in->index_in_run) - offsetof(struct run, insn));
+}
 
 static inline u64 run_key(frame_id frame, u32 mode, u32 offset)
 {

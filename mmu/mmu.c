@@ -99,10 +99,14 @@ bool mmu_init(struct mmu *m, struct physmap *pm)
     memset(m, 0, sizeof *m);
     m->pm = pm;
     for (int i = 0; i < MMU_CLASSES; i++) {
-        m->table_read[i] = sparse(LINEAR_PAGES * sizeof(u64));
-        m->table_write[i] = sparse(LINEAR_PAGES * sizeof(u64));
-        m->table_exec[i] = sparse(LINEAR_PAGES * sizeof(u32));
-        ok = ok && m->table_read[i] && m->table_write[i] && m->table_exec[i];
+        u8 *tables = sparse(MMU_TABLES_BYTES);
+
+        ok = ok && tables;
+        if (!tables)
+            continue;
+        m->table_read[i] = (u64 *)tables;
+        m->table_write[i] = (u64 *)(tables + MMU_WRITE_AT);
+        m->table_exec[i] = (u32 *)(tables + MMU_EXEC_AT);
     }
     m->record = sparse(LINEAR_PAGES * sizeof(u64));
     m->log = sparse(LINEAR_PAGES * sizeof(u32));
@@ -124,11 +128,8 @@ bool mmu_init(struct mmu *m, struct physmap *pm)
 void mmu_destroy(struct mmu *m)
 {
     physmap_unlisten(m->pm, &m->listener);
-    for (int i = 0; i < MMU_CLASSES; i++) {
-        unmap(m->table_read[i], LINEAR_PAGES * sizeof(u64));
-        unmap(m->table_write[i], LINEAR_PAGES * sizeof(u64));
-        unmap(m->table_exec[i], LINEAR_PAGES * sizeof(u32));
-    }
+    for (int i = 0; i < MMU_CLASSES; i++)
+        unmap(m->table_read[i], MMU_TABLES_BYTES);
     unmap(m->record, LINEAR_PAGES * sizeof(u64));
     unmap(m->log, LINEAR_PAGES * sizeof(u32));
     unmap(m->logged, LINEAR_PAGES / 8);

@@ -26,6 +26,17 @@ enum mmu_class { MMU_SUPERVISOR, MMU_USER, MMU_CLASSES };
 
 enum { MMU_TLB_PAGES = 65536 };
 
+/*
+ * The tables of a class lie in one mapping, at these distances in bytes from its read table, so
+ * that translated code reaches all three from one register. Before and behind the exec table are
+ * zeros as far as a branch of +-2 GiB can point.
+ */
+enum mmu_layout {
+    MMU_WRITE_AT = 8 << 20,
+    MMU_EXEC_AT = 20 << 20,
+    MMU_TABLES_BYTES = 28 << 20,
+};
+
 /* Page-fault error code (SDM Vol. 3A, "Page-Fault Exceptions"). */
 enum pf_error { PF_P = 1, PF_W = 2, PF_U = 4, PF_RSVD = 8, PF_I = 16 };
 
