@@ -94,7 +94,7 @@ $(B)/tests/unit/%: $(B)/tests/unit/%.o $(SUPPORT_OBJ) $(B)/libbygone.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcriterion
 
-$(addprefix $(B)/tests/unit/board/,test_machine test_wires): $(B)/tests/fuzz/bare_machine.o
+$(addprefix $(B)/tests/unit/board/test_,machine wires input_log): $(B)/tests/fuzz/bare_machine.o
 
 # One unit test by name: make unit-pit runs tests/unit/**/test_pit.
 unit-%: FORCE

@@ -1,7 +1,7 @@
 /*
  * The machine's life and its run loop; see machine.h.
  *
- *   posted commands -> timers that are due -> interrupts -> engine for a slice -> pace -> again
+ *   posted commands -> timers that are due, interrupts -> streams -> engine for a slice -> pace
  *
  * A slice ends at the next deadline, at the time asked for, or after SLICE instructions; what
  * comes from other threads is looked at between slices.
@@ -13,10 +13,8 @@
 #include "devices/board/board.h"
 #include "devices/board/config.h"
 #include "devices/board/info.h"
-#include "devices/board/pace.h"
-#include "devices/chipset/piix4pm.h"
+#include "devices/board/machine_private.h"
 #include "devices/host/chr.h"
-#include "devices/host/input.h"
 #include "devices/input/i8042.h"
 #include "devices/serial/uart16550.h"
 #include "devices/video/vga.h"
@@ -41,38 +39,15 @@ enum {
     OFTEN_MS = 10,         /* of the host: for streams that cannot wake us */
     PAUSE_NAP_MS = 1000,
     ROOM_NAP_MS = 500,
-    CRASHES_TOLD = 3, /* of those that only reset; some systems leave protected mode that way */
-    CRASH_CODE = 16,  /* bytes shown of where a guest crashed */
+    SETTLE_ROUNDS = 1000, /* a chip that keeps itself busy without end ends here */
+    CRASHES_TOLD = 3,     /* of those that only reset; some systems leave protected mode that way */
+    CRASH_CODE = 16,      /* bytes shown of where a guest crashed */
 };
 
 struct posted {
     struct posted *next;
     void (*fn)(struct machine *m, void *arg);
     void *arg;
-};
-
-struct machine {
-    struct machine_config config;
-    struct board board;
-    struct pace pace;
-    struct input_sink input;
-    struct display_source display;
-
-    int wake_fd;
-    volatile bool interrupted; /* set by signal handlers too */
-    bool paused;
-    bool host_failed; /* `error` says why */
-    char crash[2048];
-    char error[256];
-    unsigned crashes_told;
-    struct machine_listener *listeners;
-
-    pthread_mutex_t lock; /* guards the queue below */
-    struct posted *first, **last;
-
-    u64 next_chr_poll_ns;
-    bool cut_short; /* the last idle time, by the host */
-    u32 slice;      /* instructions between two looks at the outside; the guest cannot see it */
 };
 
 /* ---- Sleeping ---- */
@@ -85,13 +60,22 @@ static u64 host_now_ns(void *opaque)
     return (u64)t.tv_sec * NS_PER_SEC + (u64)t.tv_nsec;
 }
 
+/* Which serial port a stream leads to; MACHINE_SERIALS: a printer or a console. */
+static unsigned chr_port(const struct board *b, const struct chr *chr)
+{
+    unsigned i = 0;
+
+    while (i < MACHINE_SERIALS && (!b->uart[i] || b->config->serial[i] != chr))
+        i++;
+    return i;
+}
+
 /* Room for input at the chip behind a stream. Printers and consoles throw away what comes. */
 static size_t chr_room(const struct board *b, const struct chr *chr)
 {
-    for (unsigned i = 0; i < MACHINE_SERIALS; i++)
-        if (b->uart[i] && b->config->serial[i] == chr)
-            return uart16550_room(b->uart[i]);
-    return SIZE_MAX;
+    unsigned port = chr_port(b, chr);
+
+    return port < MACHINE_SERIALS ? uart16550_room(b->uart[port]) : SIZE_MAX;
 }
 
 /* Sleep until another thread wants something or, if `chrs`, a stream has something. */
@@ -166,6 +150,14 @@ static bool write_error(void *opaque, struct blk *blk, int error)
 
 /* ---- Life ---- */
 
+static void set_rate(void *opaque, u64 rate)
+{
+    struct input_record r = {.source = INPUT_RATE, .rate = rate};
+    char err[300];
+
+    machine_submit(opaque, &r, err, sizeof err);
+}
+
 static void init_pace(struct machine *m)
 {
     const struct machine_config *cfg = &m->config;
@@ -177,7 +169,12 @@ static void init_pace(struct machine *m)
         .steered = !cfg->deterministic && !cfg->speed_mips && (!nominal || cfg->speed_max),
         .free_run = cfg->deterministic && cfg->speed_max,
     };
-    struct pace_host host = {.now_ns = host_now_ns, .sleep = sleep_for_pace, .opaque = m};
+    struct pace_host host = {
+        .now_ns = host_now_ns,
+        .sleep = sleep_for_pace,
+        .set_rate = set_rate,
+        .opaque = m,
+    };
 
     pace_init(&m->pace, m->board.clock, &pace, &host);
 }
@@ -204,6 +201,8 @@ struct machine *machine_new_blame(const struct machine_config *config, bool *hos
         free(m);
         return NULL;
     }
+    if (m->config.rtc_epoch == INT64_MIN)
+        m->config.rtc_epoch = (s64)time(NULL); /* read once: from here on it is configuration */
     m->slice = SLICE;
     m->board.config = &m->config;
     m->board.log = config->log;
@@ -240,6 +239,7 @@ int machine_free(struct machine *m)
         close(m->wake_fd);
     pthread_mutex_destroy(&m->lock);
     machine_config_free(&m->config);
+    input_log_free(m->later);
     free(m);
     return e;
 }
@@ -317,7 +317,7 @@ void machine_unlisten(struct machine *m, struct machine_listener *l)
         *at = l->next;
 }
 
-static void tell(struct machine *m, enum machine_event e)
+void machine_tell(struct machine *m, enum machine_event e)
 {
     for (struct machine_listener *l = m->listeners; l; l = l->next)
         l->event(l->opaque, e);
@@ -328,24 +328,26 @@ static void tell(struct machine *m, enum machine_event e)
 static void poll_chrs(struct machine *m)
 {
     struct board *b = &m->board;
+    char err[300];
     u8 data[256];
 
     m->next_chr_poll_ns = clock_now(b->clock) + CHR_POLL_MS * 1000000ull;
     for (unsigned i = 0; i < b->chr_count; i++) {
         struct chr *chr = b->chrs[i];
+        unsigned port = chr_port(b, chr);
         size_t n = chr_poll(chr, data, (size_t)min_u64(sizeof data, chr_room(b, chr)));
+        struct input_record r = {
+            .source = INPUT_SERIAL, .port = (u8)port, .data = data, .len = (u32)n};
 
-        if (!n || !chr->receive)
-            continue;
-        chr->receive(chr->opaque, data, n);
-        b->waiting = false; /* the loop may ask for this */
+        if (n && port < MACHINE_SERIALS)
+            machine_submit(m, &r, err, sizeof err);
     }
 }
 
-static void reset_board(struct machine *m)
+void machine_reset_board(struct machine *m)
 {
     board_reset(&m->board);
-    tell(m, MACHINE_EVENT_RESET);
+    machine_tell(m, MACHINE_EVENT_RESET);
 }
 
 static void do_resets(struct machine *m)
@@ -353,7 +355,7 @@ static void do_resets(struct machine *m)
     struct board *b = &m->board;
 
     if (b->reset_machine)
-        reset_board(m);
+        machine_reset_board(m);
     else if (b->reset_cpu)
         cpu_reset(b->cpu, false);
     b->reset_machine = b->reset_cpu = false;
@@ -365,13 +367,12 @@ static bool attend(struct machine *m, enum machine_stop *why)
     struct board *b = &m->board;
 
     machine_run_posted(m);
-    if (b->reset_machine || b->reset_cpu)
-        do_resets(m);
+    machine_inputs_due(m);
     if (media_close_ejected(b))
-        tell(m, MACHINE_EVENT_EJECTED);
+        machine_tell(m, MACHINE_EVENT_EJECTED);
     if (b->panicked) {
         b->panicked = false;
-        tell(m, MACHINE_EVENT_PANICKED);
+        machine_tell(m, MACHINE_EVENT_PANICKED);
     }
     if (m->interrupted) {
         m->interrupted = false;
@@ -385,7 +386,7 @@ static bool attend(struct machine *m, enum machine_stop *why)
     if (!b->powered_off && !b->debug_exited)
         return false;
     *why = b->powered_off ? MACHINE_POWERED_OFF : MACHINE_DEBUG_EXIT;
-    tell(m, MACHINE_EVENT_SHUTDOWN);
+    machine_tell(m, MACHINE_EVENT_SHUTDOWN);
     return true;
 }
 
@@ -394,6 +395,7 @@ static void idle(struct machine *m, u64 until_ns)
     struct clock *clock = m->board.clock;
     u64 now = clock_now(clock), target = min_u64(clock_next_deadline(clock), until_ns), to;
 
+    target = min_u64(target, machine_player_idle_until(m));
     if (target <= now)
         return;
     to = pace_idle(&m->pace, target);
@@ -411,6 +413,7 @@ static enum engine_stop run_slice(struct machine *m, u64 until_ns)
     u64 deadline = min_u64(clock_next_deadline(b->clock), soon);
     u64 until = min_u64(clock_count_at(b->clock, deadline), c->count + m->slice);
 
+    until = min_u64(until, machine_player_count(m));
     if (cpu_waits_for_shadow(c))
         until = c->count + 1;
     if (until <= c->count)
@@ -430,13 +433,29 @@ static void adapt_slice(struct machine *m, u64 took_ns)
         m->slice *= 2;
 }
 
-/* An event is what a waiting guest waits for. */
-static void run_timers(struct board *b)
+/* Resets, timers, interrupts: one round of what is due. True if anything happened. */
+static bool settle_once(struct machine *m)
 {
-    if (clock_next_deadline(b->clock) > clock_now(b->clock))
-        return;
-    b->waiting = false;
-    clock_run_due(b->clock);
+    struct board *b = &m->board;
+    bool happened = b->reset_machine || b->reset_cpu;
+
+    if (happened)
+        do_resets(m);
+    b->cpu->attention &= ~(u32)(ATT_TIMER | ATT_STOP);
+    if (clock_next_deadline(b->clock) <= clock_now(b->clock)) {
+        clock_run_due(b->clock);
+        happened = true;
+    }
+    happened |= cpu_service(b->cpu);
+    if (happened)
+        b->waiting = false; /* an event is what a waiting guest waits for */
+    return happened;
+}
+
+void machine_settle(struct machine *m)
+{
+    for (unsigned i = 0; i < SETTLE_ROUNDS && settle_once(m); i++)
+        ;
 }
 
 static void describe_crash(struct machine *m);
@@ -447,18 +466,18 @@ static bool shut_down(struct machine *m)
     char *rest;
 
     if (m->crashes_told == CRASHES_TOLD && m->config.reset_on_triple_fault) {
-        reset_board(m);
+        machine_reset_board(m);
         return false;
     }
     m->crashes_told++;
     describe_crash(m);
     if (!m->config.reset_on_triple_fault) {
-        tell(m, MACHINE_EVENT_SHUTDOWN);
+        machine_tell(m, MACHINE_EVENT_SHUTDOWN);
         return true;
     }
     for (char *line = strtok_r(m->crash, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
         log_warn(m->config.log, "cpu", "%s", line);
-    reset_board(m);
+    machine_reset_board(m);
     return false;
 }
 
@@ -488,16 +507,15 @@ enum machine_stop machine_run(struct machine *m, u64 until_ns)
             pace_restart(&m->pace, c->count);
             continue;
         }
-        c->attention &= ~(u32)(ATT_TIMER | ATT_STOP);
-        run_timers(b);
+        machine_settle(m);
         after_write_error(m);
         if (m->host_failed)
             continue;
         if (clock_now(b->clock) >= m->next_chr_poll_ns &&
             !(m->cut_short && m->config.deterministic))
             poll_chrs(m);
-        if (cpu_service(c))
-            b->waiting = false;
+        machine_input_points(m);
+        machine_settle(m); /* what just came in may be an interrupt */
         if (clock_now(b->clock) >= until_ns)
             return MACHINE_TIME;
         if (c->halted || b->waiting) {
@@ -614,20 +632,6 @@ bool machine_info(struct machine *m, const char *topic, char *out, size_t out_si
 
 /* ---- Control ---- */
 
-void machine_reset(struct machine *m)
-{
-    m->board.reset_machine = true;
-    m->board.powered_off = m->board.debug_exited = false;
-}
-
-void machine_powerdown(struct machine *m)
-{
-    if (!piix4pm_power_button(m->board.pm_chip))
-        log_warn(m->config.log, "acpi",
-                 "the guest does not listen to the power button; it must shut down by itself");
-    tell(m, MACHINE_EVENT_POWERDOWN);
-}
-
 void machine_set_paused(struct machine *m, bool paused)
 {
     bool changed = paused != m->paused;
@@ -635,35 +639,12 @@ void machine_set_paused(struct machine *m, bool paused)
     m->paused = paused;
     pace_restart(&m->pace, m->board.cpu->count);
     if (changed)
-        tell(m, paused ? MACHINE_EVENT_STOP : MACHINE_EVENT_RESUME);
+        machine_tell(m, paused ? MACHINE_EVENT_STOP : MACHINE_EVENT_RESUME);
 }
 
 bool machine_is_paused(const struct machine *m)
 {
     return m->paused;
-}
-
-void machine_key(struct machine *m, u16 key, bool down)
-{
-    m->board.waiting = false;
-    m->input.key(m->input.opaque, key, down);
-}
-
-void machine_mouse(struct machine *m, s32 dx, s32 dy, s32 dz, u8 buttons)
-{
-    m->board.waiting = false;
-    m->input.mouse(m->input.opaque, dx, dy, dz, buttons);
-}
-
-int machine_insert(struct machine *m, enum drive_id drive, const char *path, char *err,
-                   size_t err_size)
-{
-    return board_insert(&m->board, drive, path, err, err_size);
-}
-
-int machine_eject(struct machine *m, enum drive_id drive, char *err, size_t err_size)
-{
-    return board_eject(&m->board, drive, err, err_size);
 }
 
 enum drive_id machine_drive_by_name(const struct machine *m, const char *name)
@@ -702,11 +683,6 @@ u64 machine_state_hash(struct machine *m)
 size_t machine_read_physical(struct machine *m, u64 gpa, void *data, size_t len)
 {
     return physmap_debug_read(m->board.pm, gpa, data, len);
-}
-
-size_t machine_write_physical(struct machine *m, u64 gpa, const void *data, size_t len)
-{
-    return physmap_debug_write(m->board.pm, gpa, data, len);
 }
 
 /* Where a page of linear memory lies; false if it is not mapped. Marks no page as used. */
@@ -751,7 +727,7 @@ size_t machine_write_linear(struct machine *m, u64 la, const void *data, size_t 
 
     for (; len && find_page(m, la, &gpa); len -= n) {
         n = rest_of_page(la, len);
-        put += physmap_debug_write(m->board.pm, gpa, in, n);
+        put += machine_write_physical(m, gpa, in, n);
         la = (u32)(la + n);
         in += n;
     }

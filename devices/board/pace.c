@@ -118,9 +118,10 @@ static void change_rate(struct pace *p, u64 rate)
     if (p->credit_ns < MS || difference < old / CHANGE_SMALLEST)
         return;
     p->credit_ns -= MS;
-    clock_set_rate(p->clock, rate);
-    if (p->host.rate_changed)
-        p->host.rate_changed(p->host.opaque, rate);
+    if (p->host.set_rate)
+        p->host.set_rate(p->host.opaque, rate);
+    else
+        clock_set_rate(p->clock, rate);
 }
 
 static void steer(struct pace *p, u64 host, u64 count)

@@ -26,8 +26,8 @@ struct pace_host {
     u64 (*now_ns)(void *opaque); /* a clock that nobody sets */
     /* Sleep, or less long when something comes from outside. */
     void (*sleep)(void *opaque, u64 ns);
-    /* NULL or: the rate is a new one from now on, an input of the machine like a key. */
-    void (*rate_changed)(void *opaque, u64 rate);
+    /* Give the clock a new rate from now on: an input of the machine like a key. NULL: we do. */
+    void (*set_rate)(void *opaque, u64 rate);
     void *opaque;
 };
 

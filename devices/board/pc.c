@@ -39,7 +39,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 void board_add(struct board *b, struct device *dev)
 {
@@ -319,11 +318,6 @@ static void build_bridges(struct board *b)
     board_add(b, b->pm_chip = piix4pm_create(b->bus, b->pci, b->clock, &pins));
 }
 
-static s64 rtc_epoch(const struct board *b)
-{
-    return b->config->rtc_epoch == INT64_MIN ? (s64)time(NULL) : b->config->rtc_epoch;
-}
-
 static struct irq_line build_hpet(struct board *b)
 {
     struct hpet_pins pins = {.irq0 = irq(b, 0), .irq8 = irq(b, 8)};
@@ -350,7 +344,7 @@ static void build_timers(struct board *b)
     struct irq_line irq0 = hpet ? build_hpet(b) : irq(b, 0);
 
     board_add(b, b->pit = pit_create(b->bus, b->clock, irq0));
-    board_add(b, b->rtc = rtc_create(b->bus, b->clock, wire(b, rtc_irq, 0), rtc_epoch(b)));
+    board_add(b, b->rtc = rtc_create(b->bus, b->clock, wire(b, rtc_irq, 0), b->config->rtc_epoch));
     board_add(b, port61_create(b->bus, b->clock, b->pit, build_speaker(b)));
 }
 

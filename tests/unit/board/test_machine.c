@@ -56,7 +56,7 @@ Test(machine, a_listener_hears_the_machine_stop_and_go_on)
 Test(machine, a_listener_hears_a_reset_when_it_is_done)
 {
     machine_reset(m);
-    cr_assert_str_eq(heard, "");
+    cr_assert_str_eq(heard, "R");
     run("\xF4", 1);
     cr_assert_str_eq(heard, "R");
 }

@@ -31,8 +31,9 @@ static void go_to_sleep(void *opaque, u64 ns)
     sleeps++;
 }
 
-static void rate_changed(void *opaque, u64 rate)
+static void set_rate(void *opaque, u64 rate)
 {
+    clock_set_rate(clk, rate);
     changes++;
     last_rate = rate;
 }
@@ -46,7 +47,7 @@ static void start(u32 kips, bool steered, bool free_run)
 {
     struct clock_ops ops = {.count = get_count};
     struct pace_config config = {.kips = kips, .steered = steered, .free_run = free_run};
-    struct pace_host host = {.now_ns = now_ns, .sleep = go_to_sleep, .rate_changed = rate_changed};
+    struct pace_host host = {.now_ns = now_ns, .sleep = go_to_sleep, .set_rate = set_rate};
 
     host_ns = 12345 * SECOND;
     slept_ns = count = changes = 0;
