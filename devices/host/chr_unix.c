@@ -2,26 +2,19 @@
  * A Unix socket that listens. One client at a time: the next one waits in the kernel's queue until
  * the first has gone. What is written while there is no client is dropped.
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* accept4 */
-#endif
 #include "devices/host/chr_kinds.h"
 
-#include <errno.h>
+#include "devices/host/listener.h"
+
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 struct sock {
     struct chr chr;
-    int listener;
+    struct listener listener;
     int client; /* -1: none */
     struct chr_queue queue;
-    struct sockaddr_un addr;
 };
 
 static void drop_client(struct sock *s)
@@ -35,7 +28,7 @@ static void drop_client(struct sock *s)
 static bool have_client(struct sock *s)
 {
     if (s->client < 0)
-        s->client = accept4(s->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        s->client = listener_accept(&s->listener);
     return s->client >= 0;
 }
 
@@ -67,7 +60,7 @@ static int sock_watch(struct chr *c, short *events)
     struct sock *s = (struct sock *)c;
 
     *events = chr_queue_events(&s->queue);
-    return s->client >= 0 ? s->client : s->listener;
+    return s->client >= 0 ? s->client : s->listener.fd;
 }
 
 static void sock_close(struct chr *c)
@@ -79,8 +72,7 @@ static void sock_close(struct chr *c)
         close(s->client);
     }
     free(s->queue.buf);
-    close(s->listener);
-    unlink(s->addr.sun_path);
+    listener_close(&s->listener);
     free(s);
 }
 
@@ -91,44 +83,10 @@ static const struct chr_ops sock_ops = {
     .close = sock_close,
 };
 
-/* True if a socket file stands at the address and nobody listens there any more. */
-static bool is_stale(const struct sockaddr_un *addr)
-{
-    struct stat st;
-    int fd;
-    bool stale;
-
-    if (lstat(addr->sun_path, &st) || !S_ISSOCK(st.st_mode))
-        return false;
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return false;
-    stale = connect(fd, (const struct sockaddr *)addr, sizeof *addr) && errno == ECONNREFUSED;
-    close(fd);
-    return stale;
-}
-
-static int listen_at(const struct sockaddr_un *addr)
-{
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), saved;
-
-    if (fd < 0)
-        return -1;
-    /* The mode of the socket's own inode becomes that of the name: unix(7), "Pathname socket". */
-    fchmod(fd, 0600);
-    if (is_stale(addr))
-        unlink(addr->sun_path);
-    if (!bind(fd, (const struct sockaddr *)addr, sizeof *addr) && !listen(fd, 4))
-        return fd;
-    saved = errno;
-    close(fd);
-    errno = saved;
-    return -1;
-}
-
 struct chr *chr_unix_open(const char *path, char *err, size_t err_size)
 {
     struct sock *s = calloc(1, sizeof *s);
+    char why[300];
 
     if (!s) {
         snprintf(err, err_size, "chr: the host has no memory left; close programs");
@@ -136,23 +94,9 @@ struct chr *chr_unix_open(const char *path, char *err, size_t err_size)
     }
     s->chr.ops = &sock_ops;
     s->client = -1;
-    s->addr.sun_family = AF_UNIX;
-    if (!*path || strlen(path) >= sizeof s->addr.sun_path) {
-        snprintf(err, err_size,
-                 "chr: '%s' does not fit a socket's name, 1 to %zu bytes; choose "
-                 "another path",
-                 path, sizeof s->addr.sun_path - 1);
-        free(s);
-        return NULL;
-    }
-    strcpy(s->addr.sun_path, path);
-    s->listener = listen_at(&s->addr);
-    if (s->listener >= 0)
+    if (listener_open_unix(&s->listener, path, why, sizeof why))
         return &s->chr;
-    if (errno == EADDRINUSE)
-        snprintf(err, err_size, "chr: '%s' exists and is in use; choose another path", path);
-    else
-        snprintf(err, err_size, "chr: '%s' cannot be made: %s", path, strerror(errno));
+    snprintf(err, err_size, "chr: %s", why);
     free(s);
     return NULL;
 }
