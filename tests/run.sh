@@ -2,9 +2,10 @@
 # run.sh [--all] [--list] [NAME...]: run the test programs and add up what they say.
 #
 # A test is a program: a unit test (Criterion, tests/unit), a comparison of the processor with
-# vectors, other decoders or the host (tests/cpu), a run of real guests (tests/boot). NAME chooses
-# those whose names contain it. --all adds the long ones and goes on where an interrupted run
-# stopped: what has passed with this build is not run again. The last line: N passed, N failed, N skipped.
+# vectors, other decoders or the host (tests/cpu), a run of real guests (tests/boot), what the
+# program says (tests/cli). NAME chooses those whose names contain it. --all adds the long ones and
+# goes on where an interrupted run stopped: what has passed with this build is not run again. The
+# last line: N passed, N failed, N skipped.
 #
 # Environment: B (build), JOBS (processors), SHARED (../shared: vectors and guests that are not
 # part of the project), LIMIT (seconds a test may take; 900, with --all 7200), STOP_AFTER (--all:
@@ -120,6 +121,7 @@ jobs_of() {
 		[ $e = interp ] && continue
 		echo "cpu/silicon-$e $B/tests/cpu/silicon --engine $e --count $count"
 	done
+	echo "cli/program tests/cli/run.sh"
 	echo "cpu/decode-oracle $B/tests/cpu/decode_oracle"
 	$all && echo "cpu/matrix tests/cpu/matrix.sh"
 	for t in tests/support/test_*.sh; do

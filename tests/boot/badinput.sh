@@ -38,7 +38,7 @@ expect() {
 	test=$1 code=$2 options=$3
 	shift 3
 	# shellcheck disable=SC2086
-	timeout 60 "$bygone" --display none --stop-after 30 $options >said 2>&1 </dev/null
+	timeout 300 "$bygone" --display none --stop-after 30 $options >said 2>&1 </dev/null
 	got=$?
 	[ $got = "$code" ] || { fail "$test" "exit code $got, not $code"; return; }
 	for words; do
@@ -70,7 +70,7 @@ on_full_disk() {
 	head -c 512k /dev/zero >full/ballast || exit 77
 }
 run_filler() {
-	timeout 100 "$bygone" full/fill_disk.img --hda full/hd.img --deterministic --keep-writes \
+	timeout 300 "$bygone" full/fill_disk.img --hda full/hd.img --deterministic --keep-writes \
 		--debug-exit --serial file:dots --display none "$@" >said 2>&1 </dev/null
 }
 case ${1-} in
@@ -84,11 +84,11 @@ case ${1-} in
 --wait)
 	on_full_disk
 	run_filler --monitor "unix:$work/monitor" &
-	for second in $(seq 60); do
+	for second in $(seq 180); do
 		grep -q "guest waits" said && break
 		sleep 1
 	done
-	[ "$second" = 60 ] && exit 2
+	[ "$second" = 180 ] && exit 2
 	check_written dots full/hd.img >count || exit 2
 	sleep 1
 	kill -0 $! || exit 4
@@ -161,9 +161,9 @@ expect "missing BIOS" 65 "--bios nowhere.bin" "bios: 'nowhere.bin'" "no such fil
 # Another Bygone has the image. It stands still at an empty floppy.
 truncate -s 10M taken.img
 "$bygone" --hda taken.img --display none --debugcon file:bios.log </dev/null >/dev/null 2>&1 &
-for second in $(seq 20); do
+for tenth in $(seq 600); do
 	grep -q SeaBIOS bios.log 2>/dev/null && break
-	sleep 0.2
+	sleep 0.1
 done
 expect "image in use" 65 "--hda taken.img" "'taken.img'" "in use by another program" "close it" "--discard"
 expect "image in use, with --discard" 0 "--hda taken.img --discard --stop-after 1" "in use by another"

@@ -78,8 +78,8 @@ wait $pid
 judge 'a signal' $? 143 ''
 
 # Bad input.
-check 'a missing image' 65 "'none.img': No such file" $B none.img
-check 'a missing image by option' 65 "fda: 'none.img': No such file" $B --fda none.img
+check 'a missing image' 65 "'none.img': there is no such file" $B none.img
+check 'a missing image by option' 65 "fda: 'none.img': there is no such file" $B --fda none.img
 : >empty.img
 check 'an empty image' 65 "'empty.img': empty" $B empty.img
 check 'an empty image by option' 65 "fda: 'empty.img': empty" $B --fda empty.img

@@ -402,7 +402,7 @@ Test(blk, requests_complete_without_anybody_waiting)
     unsigned tries;
 
     blk_start_read(b, &r, 0, 1, data);
-    for (tries = 0; !blk_is_done(&r) && tries < 5000; tries++)
+    for (tries = 0; !blk_is_done(&r) && tries < 30000; tries++)
         usleep(1000);
     cr_assert(blk_is_done(&r));
     cr_assert_eq(blk_finish(&r), 0);

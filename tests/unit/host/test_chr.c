@@ -54,13 +54,13 @@ static void expect_refusal(const char *description, const char *part)
     cr_assert(strstr(err, part), "%s", err);
 }
 
-/* Poll until something arrives, at most two seconds. */
+/* Poll until something arrives, at most half a minute: the host may be busy. */
 static size_t poll_some(struct chr *c, void *data, size_t size)
 {
     size_t n = 0;
     unsigned tries;
 
-    for (tries = 0; !n && tries < 2000; tries++) {
+    for (tries = 0; !n && tries < 30000; tries++) {
         n = chr_poll(c, data, size);
         if (!n)
             usleep(1000);
