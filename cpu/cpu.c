@@ -8,6 +8,7 @@
 #include "base/state.h"
 #include "cpu/fault.h"
 #include "cpu/fpu.h"
+#include "cpu/hooks.h"
 #include "cpu/op.h"
 #include "cpu/segment.h"
 #include "mmu/bus.h"
@@ -99,6 +100,8 @@ void cpu_update_level(struct cpu *c)
     c->special = special_of(c);
     interrupts_changed(c);
     mmu_set_class(&c->mmu, c->cpl == 3 ? MMU_USER : MMU_SUPERVISOR);
+    if (unlikely(c->hooks != NULL))
+        c->hooks->level(c->hooks->opaque);
 }
 
 void cpu_update_mode(struct cpu *c)
@@ -181,11 +184,12 @@ void cpu_reset(struct cpu *c, bool power_on)
 /* ---- Creation ---- */
 
 /* No T entries for pages with a data breakpoint: their accesses take the slow path, which looks. */
-static bool page_is_watched(void *opaque, u64 linear_page)
+static u32 hidden_entries(void *opaque, u64 la, u64 gpa)
 {
     const struct cpu *c = opaque;
+    u32 hide = (c->dr[7] & 0xFF) && debug_watches_page(c, la >> PAGE_SHIFT) ? MMU_HIDE_DATA : 0;
 
-    return (c->dr[7] & 0xFF) && debug_watches_page(c, linear_page);
+    return c->hooks ? hide | c->hooks->hides(c->hooks->opaque, la, gpa) : hide;
 }
 
 struct cpu *cpu_new(const struct cpu_model *model, const struct engine *engine, struct bus *bus,
@@ -205,8 +209,8 @@ struct cpu *cpu_new(const struct cpu_model *model, const struct engine *engine, 
         free(c);
         return NULL;
     }
-    c->mmu.watched = page_is_watched;
-    c->mmu.watch_opaque = c;
+    c->mmu.hides = hidden_entries;
+    c->mmu.hides_opaque = c;
     if (!engine->attach(c)) {
         mmu_destroy(&c->mmu);
         free(c);

@@ -14,6 +14,7 @@
 
 struct bus;
 struct interp;
+struct cpu_hooks;
 struct log;
 struct state;
 
@@ -175,6 +176,7 @@ enum attention {
     ATT_RESET = 1 << 6,
     ATT_DEBUG = 1 << 7, /* a data or I/O breakpoint was hit: cpu_service delivers the trap */
     ATT_IDLE = 1 << 8,  /* the guest waits in a loop: the next event may as well come now */
+    ATT_BREAK = 1 << 9, /* the debugger wants the machine to stop here */
 };
 
 /* DR6 and DR7 (SDM Vol. 3B, "Debug Registers"). */
@@ -278,6 +280,7 @@ struct cpu {
     void *engine_data;
     struct interp *interp; /* decoded runs and their bodies, see interp.h */
     u64 engine_word[16];   /* the engine's own, at a fixed distance from the registers */
+    const struct cpu_hooks *hooks; /* the debugger's, see hooks.h; NULL: none */
 
     /* For crash reports: the last control transfers, and the first fault of a chain in words. */
     struct {

@@ -12,7 +12,6 @@ enum engine_stop {
     ENGINE_COUNT,     /* cpu->count reached `until` */
     ENGINE_HALT,      /* HLT was executed */
     ENGINE_ATTENTION, /* cpu->attention is set: interrupts, deadlines, requests to stop */
-    ENGINE_DEBUG,     /* a breakpoint of the debugger, before the instruction at cpu->rip */
     ENGINE_SHUTDOWN,  /* triple fault */
     ENGINE_ERROR,
 };
@@ -34,7 +33,8 @@ struct engine {
 
 /*
  * Execute one instruction with all checks: breakpoints, shadow, RF, single step. Faults are
- * delivered and count nothing. False after a triple fault.
+ * delivered and count nothing. False after a triple fault. A breakpoint of the debugger sets
+ * ATT_BREAK and executes nothing: see hooks.h.
  */
 bool cpu_step(struct cpu *c);
 

@@ -4,6 +4,7 @@
  * Exception Handling"; Vol. 3B, "8086 Emulation".
  */
 #include "cpu/fault.h"
+#include "cpu/hooks.h"
 #include "cpu/mem.h"
 #include "cpu/op.h"
 #include "cpu/segment.h"
@@ -104,10 +105,17 @@ static bool redirected(struct cpu *c, u8 vector, bool *yes)
     return true;
 }
 
+static void tell(struct cpu *c, const struct event *e)
+{
+    if (unlikely(c->hooks != NULL))
+        c->hooks->event(c->hooks->opaque, e->vector, e->kind, e->has_error, e->error);
+}
+
 static bool deliver_redirected(struct cpu *c, struct event *e)
 {
     u32 clear = EF_TF | EF_RF | EF_IF;
 
+    tell(c, e);
     if ((c->eflags & EF_IOPL) != EF_IOPL) {
         e->flags = (e->flags & ~(u32)EF_IF) | EF_IOPL | (c->eflags & EF_VIF ? EF_IF : 0);
         clear = EF_TF | EF_RF | EF_VIF;
@@ -287,6 +295,7 @@ bool event_deliver(struct cpu *c, u8 vector, enum event_kind kind, bool has_erro
 {
     struct event e = {vector, kind, has_error, error, return_rip, flags_image(c, kind, vector)};
 
+    tell(c, &e);
     /* No single-step trap behind INT n: its handler starts with TF clear ("Single-Step"). */
     if (kind == EVENT_SOFTWARE && (c->eflags & EF_TF))
         c->special |= SPECIAL_NO_STEP;

@@ -6,6 +6,7 @@
 #include "cpu/fault.h"
 
 #include "base/log.h"
+#include "cpu/hooks.h"
 #include "cpu/op.h"
 
 #include <stdio.h>
@@ -122,6 +123,8 @@ static bool shut_down(struct cpu *c, const struct fault *first, const struct fau
     log_guest(c->log, "cpu", "%s", c->crash);
     c->fault.pending = false;
     c->shutdown = true;
+    if (unlikely(c->hooks != NULL))
+        c->hooks->shutdown(c->hooks->opaque);
     return false;
 }
 

@@ -5,6 +5,7 @@
 #include "cpu/mem.h"
 
 #include "cpu/fault.h"
+#include "cpu/hooks.h"
 #include "cpu/segment.h"
 
 #include <string.h>
@@ -70,6 +71,24 @@ static bool translate(struct cpu *c, u64 la, enum mmu_access access, enum mmu_cl
     return true;
 }
 
+/* Tell the debugger; of accesses that missed the tables, and watched pages always do. */
+static void tell(struct cpu *c, u64 la, u64 gpa, unsigned size, bool write, u64 old, u64 value)
+{
+    struct cpu_access a = {
+        .la = (u32)la, .gpa = gpa, .size = (u8)size, .write = write, .old = old, .value = value};
+
+    c->hooks->memory(c->hooks->opaque, &a);
+}
+
+static void store_told(struct cpu *c, u64 la, u64 gpa, unsigned size, u64 value)
+{
+    u64 old = UINT64_MAX, mask = size == 8 ? UINT64_MAX : (1ull << size * 8) - 1;
+
+    physmap_debug_read(c->mmu.pm, gpa, &old, size);
+    physmap_store(c->mmu.pm, gpa, value, size);
+    tell(c, la, gpa, size, true, old & mask, value & mask);
+}
+
 static bool load_in_page(struct cpu *c, u64 la, unsigned size, enum mmu_class class, u64 *value)
 {
     u64 diff = c->mmu.table_read[class][(u32)la >> PAGE_SHIFT], gpa;
@@ -84,6 +103,8 @@ static bool load_in_page(struct cpu *c, u64 la, unsigned size, enum mmu_class cl
     if (!translate(c, la, MMU_READ, class, &gpa))
         return false;
     *value = physmap_load(c->mmu.pm, gpa, size);
+    if (unlikely(c->hooks != NULL))
+        tell(c, la, gpa, size, false, *value, *value);
     return true;
 }
 
@@ -97,7 +118,10 @@ static bool store_in_page(struct cpu *c, u64 la, unsigned size, enum mmu_class c
     }
     if (!translate(c, la, MMU_WRITE, class, &gpa))
         return false;
-    physmap_store(c->mmu.pm, gpa, value, size);
+    if (unlikely(c->hooks != NULL))
+        store_told(c, la, gpa, size, value);
+    else
+        physmap_store(c->mmu.pm, gpa, value, size);
     return true;
 }
 

@@ -6,6 +6,7 @@
  * are stored, and refuse what the hardware refuses), machine-check banks (MCG_CAP has none).
  */
 #include "base/clock.h"
+#include "cpu/hooks.h"
 #include "cpu/op.h"
 
 enum msr_kind {
@@ -143,6 +144,12 @@ static void result(struct cpu *c, u64 v)
     c->gpr[RDX] = v >> 32;
 }
 
+static void tell(struct cpu *c, bool write, u64 value)
+{
+    if (unlikely(c->hooks != NULL))
+        c->hooks->msr(c->hooks->opaque, (u32)c->gpr[RCX], write, value);
+}
+
 bool op_RDMSR(struct cpu *c, const struct insn *in)
 {
     const struct msr *m = find(c, (u32)c->gpr[RCX]);
@@ -155,6 +162,7 @@ bool op_RDMSR(struct cpu *c, const struct insn *in)
     case MSR_APIC: result(c, c->pins.apic_base_read(c->pins.opaque)); break;
     default: result(c, *field_of(c, m));
     }
+    tell(c, false, c->gpr[RDX] << 32 | (u32)c->gpr[RAX]);
     return true;
 }
 
@@ -185,14 +193,16 @@ bool op_WRMSR(struct cpu *c, const struct insn *in)
     if (c->cpl != 0 || !m || !acceptable(m, v))
         return fault_gp(c, 0);
     switch (m->kind) {
-    case MSR_ZERO: return true;
-    case MSR_TSC: write_tsc(c, v); return true;
+    case MSR_ZERO: break;
+    case MSR_TSC: write_tsc(c, v); break;
     case MSR_APIC:
         if (!c->pins.apic_base_write || !c->pins.apic_base_write(c->pins.opaque, v))
             return fault_gp(c, 0);
-        return true;
-    default: *field_of(c, m) = v; return true;
+        break;
+    default: *field_of(c, m) = v;
     }
+    tell(c, true, v);
+    return true;
 }
 
 bool op_RDTSC(struct cpu *c, const struct insn *in)

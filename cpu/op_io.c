@@ -2,6 +2,7 @@
  * Ports, single accesses. SDM Vol. 2, "IN", "OUT"; Vol. 1, "Input/Output": "I/O Permission Bit
  * Map". INS and OUTS are in op_string.c.
  */
+#include "cpu/hooks.h"
 #include "cpu/op.h"
 #include "cpu/segment.h"
 #include "mmu/bus.h"
@@ -40,6 +41,25 @@ static bool port_of(struct cpu *c, const struct insn *in, unsigned n, unsigned s
     return io_allowed(c, *port, size);
 }
 
+u32 io_read(struct cpu *c, u16 port, unsigned size)
+{
+    u32 value;
+
+    debug_io_access(c, port, size);
+    value = bus_in(c->bus, port, size);
+    if (unlikely(c->hooks != NULL))
+        c->hooks->port(c->hooks->opaque, port, size, false, value);
+    return value;
+}
+
+void io_write(struct cpu *c, u16 port, unsigned size, u32 value)
+{
+    debug_io_access(c, port, size);
+    bus_out(c->bus, port, size, value);
+    if (unlikely(c->hooks != NULL))
+        c->hooks->port(c->hooks->opaque, port, size, true, value);
+}
+
 bool op_IN(struct cpu *c, const struct insn *in)
 {
     unsigned size = in->size[0];
@@ -47,8 +67,7 @@ bool op_IN(struct cpu *c, const struct insn *in)
 
     if (!port_of(c, in, 1, size, &port))
         return false;
-    debug_io_access(c, port, size);
-    reg_set(c, RAX, size, bus_in(c->bus, port, size));
+    reg_set(c, RAX, size, io_read(c, port, size));
     return true;
 }
 
@@ -59,7 +78,6 @@ bool op_OUT(struct cpu *c, const struct insn *in)
 
     if (!port_of(c, in, 0, size, &port))
         return false;
-    debug_io_access(c, port, size);
-    bus_out(c->bus, port, size, (u32)reg_get(c, RAX, size));
+    io_write(c, port, size, (u32)reg_get(c, RAX, size));
     return true;
 }

@@ -407,6 +407,12 @@ static bool check_without_rounds(struct cpu *c, const struct insn *in)
     return !repeats || reg_get(c, RCX, in->asize) || io_allowed(c, port(c), in->opsize);
 }
 
+/* By DR7 or by the debugger, who want to hear of each access. */
+static bool port_is_watched(const struct cpu *c)
+{
+    return (c->dr[7] & 0xFF) || c->hooks;
+}
+
 /* The port is read only when the store cannot fail: a chip's register may change by it. */
 static bool ins_round(struct cpu *c, const struct insn *in)
 {
@@ -414,8 +420,7 @@ static bool ins_round(struct cpu *c, const struct insn *in)
 
     if (!io_allowed(c, port(c), in->opsize) || !mem_probe_write(c, SEG_ES, off, in->opsize))
         return fail(c, in, false, true, 2);
-    debug_io_access(c, port(c), in->opsize);
-    if (!mem_write(c, SEG_ES, off, in->opsize, bus_in(c->bus, port(c), in->opsize)))
+    if (!mem_write(c, SEG_ES, off, in->opsize, io_read(c, port(c), in->opsize)))
         return false;
     advance(c, in, RDI, 1);
     return true;
@@ -427,7 +432,7 @@ static unsigned ins_many(struct cpu *c, const struct insn *in, unsigned max)
     unsigned n = max;
     u8 *dst;
 
-    if (backward(c) || (c->dr[7] & 0xFF) || !io_allowed(c, port(c), in->opsize))
+    if (backward(c) || port_is_watched(c) || !io_allowed(c, port(c), in->opsize))
         return 0;
     dst = elements(c, in, SEG_ES, RDI, true, &n);
     if (!dst)
@@ -449,8 +454,7 @@ static bool outs_round(struct cpu *c, const struct insn *in)
     if (!io_allowed(c, port(c), in->opsize) ||
         !mem_read(c, in->seg, offset(c, in, RSI), in->opsize, &v))
         return fail(c, in, true, false, 1);
-    debug_io_access(c, port(c), in->opsize);
-    bus_out(c->bus, port(c), in->opsize, (u32)v);
+    io_write(c, port(c), in->opsize, (u32)v);
     advance(c, in, RSI, 1);
     return true;
 }
@@ -460,7 +464,7 @@ static unsigned outs_many(struct cpu *c, const struct insn *in, unsigned max)
     unsigned n = max;
     const u8 *src;
 
-    if (backward(c) || (c->dr[7] & 0xFF) || !io_allowed(c, port(c), in->opsize))
+    if (backward(c) || port_is_watched(c) || !io_allowed(c, port(c), in->opsize))
         return 0;
     src = elements(c, in, in->seg, RSI, false, &n);
     if (!src)

@@ -141,6 +141,9 @@ bool task_switch(struct cpu *c, u16 sel, enum task_reason reason, bool push_erro
 
 /* The I/O permission check of IN, OUT, INS and OUTS; #GP(0) pending on false. */
 bool io_allowed(struct cpu *c, u16 port, unsigned size);
+/* One access that is allowed, with what DR7 and the debugger want to hear of it. */
+u32 io_read(struct cpu *c, u16 port, unsigned size);
+void io_write(struct cpu *c, u16 port, unsigned size, u32 value);
 
 /* Remember a control transfer for crash reports. */
 void transfer_note(struct cpu *c, u16 from_cs, u64 from, u16 to_cs, u64 to);

@@ -4,6 +4,7 @@
  * faults of fetching and decoding, faults of execution, then traps behind the instruction.
  */
 #include "cpu/engine.h"
+#include "cpu/hooks.h"
 #include "cpu/op.h"
 
 enum { FOR_ONE_INSTRUCTION = SPECIAL_SHADOW | SPECIAL_SS_SHADOW | SPECIAL_RF | SPECIAL_NO_STEP };
@@ -43,6 +44,10 @@ bool cpu_step(struct cpu *c)
     bool ok, trap;
 
     c->run_index = 0;
+    if (unlikely(c->hooks != NULL) && c->hooks->boundary(c->hooks->opaque)) {
+        cpu_break(c);
+        return true;
+    }
     ok = begin(c, &in);
     c->special &= ~(u32)FOR_ONE_INSTRUCTION;
     c->eflags &= ~(u32)EF_RF;

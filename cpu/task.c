@@ -9,6 +9,7 @@
  *   60 LDT    64 T bit   66 I/O map        2A LDT
  */
 #include "cpu/fault.h"
+#include "cpu/hooks.h"
 #include "cpu/mem.h"
 #include "cpu/op.h"
 #include "cpu/segment.h"
@@ -334,7 +335,7 @@ bool task_switch(struct cpu *c, u16 sel, enum task_reason reason, bool push_erro
                  u64 return_rip)
 {
     bool nests = reason == TASK_CALL || reason == TASK_GATE, wide, ok;
-    u16 from_cs = c->seg[SEG_CS].sel;
+    u16 from_cs = c->seg[SEG_CS].sel, from_task = c->tr.sel;
     u64 from = c->rip;
     struct descriptor d;
     struct task t;
@@ -352,6 +353,8 @@ bool task_switch(struct cpu *c, u16 sel, enum task_reason reason, bool push_erro
     if (!ok)
         return false;
     transfer_note(c, from_cs, from, c->seg[SEG_CS].sel, t.eip);
+    if (unlikely(c->hooks != NULL))
+        c->hooks->task(c->hooks->opaque, from_task, sel);
     if (t.eip > c->seg[SEG_CS].limit)
         return fault_gp(c, 0);
     return !push_error || push_error_code(c, wide, error);

@@ -275,12 +275,15 @@ static void fill(struct mmu *m, u64 la, enum mmu_access access, enum mmu_class c
     u32 page = (u32)la >> PAGE_SHIFT;
     const struct phys_page *p = physmap_page(m->pm, gpa);
 
+    u32 hide;
+
     if (p->kind != PHYS_RAM)
         return;
     log_page(m, page);
-    if (p->frame)
+    hide = m->hides ? m->hides(m->hides_opaque, la & ~(u64)PAGE_MASK, gpa & ~(u64)PAGE_MASK) : 0;
+    if (p->frame && !(hide & MMU_HIDE_CODE))
         m->table_exec[class][page] = p->frame;
-    if (m->watched && m->watched(m->watch_opaque, page))
+    if (hide & MMU_HIDE_DATA)
         return;
     if (p->frame)
         m->table_read[class][page] = host_diff(physmap_frame(m->pm, p->frame), page);

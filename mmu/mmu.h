@@ -37,6 +37,9 @@ enum mmu_layout {
     MMU_TABLES_BYTES = 28 << 20,
 };
 
+/* Entries that a page does not get: its accesses, or fetches from it, take the slow path. */
+enum mmu_hide { MMU_HIDE_DATA = 1 << 0, MMU_HIDE_CODE = 1 << 1 };
+
 /* Page-fault error code (SDM Vol. 3A, "Page-Fault Exceptions"). */
 enum pf_error { PF_P = 1, PF_W = 2, PF_U = 4, PF_RSVD = 8, PF_I = 16 };
 
@@ -75,9 +78,12 @@ struct mmu {
     u64 sweeps;         /* how often many entries went at once: what was fetched may be stale */
     u8 large[128];      /* bit per 4 MiB of linear space: pieces of a large page are recorded */
     struct physmap_listener listener;
-    /* Pages with a data watchpoint get no T entries: asked when an entry would be made. */
-    bool (*watched)(void *opaque, u64 linear_page);
-    void *watch_opaque;
+    /*
+     * Pages with a watchpoint or breakpoint: asked when entries for the page at `la`, which is at
+     * `gpa`, would be made; returns enum mmu_hide. When the answer changes: mmu_drop_entries.
+     */
+    u32 (*hides)(void *opaque, u64 la, u64 gpa);
+    void *hides_opaque;
     /* Where code_written goes: the engine. */
     void (*code_written)(void *opaque, frame_id id, u32 offset, u32 len);
     void *code_opaque;
