@@ -12,6 +12,7 @@
 #include "base/state.h"
 #include "devices/board/board.h"
 #include "devices/board/config.h"
+#include "devices/board/debug.h"
 #include "devices/board/info.h"
 #include "devices/board/machine_private.h"
 #include "devices/host/chr.h"
@@ -234,6 +235,7 @@ int machine_free(struct machine *m)
     if (!m)
         return 0;
     machine_run_posted(m);
+    debug_free(m->debug);
     e = board_destroy(&m->board);
     if (m->wake_fd >= 0)
         close(m->wake_fd);
@@ -492,11 +494,17 @@ static void after_write_error(struct machine *m)
     pace_restart(&m->pace, m->board.cpu->count);
 }
 
+static bool debugger_stops(struct machine *m)
+{
+    return unlikely(m->board.cpu->attention & ATT_BREAK) && debug_takes_stop(m->debug);
+}
+
 enum machine_stop machine_run(struct machine *m, u64 until_ns)
 {
     struct board *b = &m->board;
     struct cpu *c = b->cpu;
     enum machine_stop why;
+    enum engine_stop stop;
     u64 host;
 
     for (;;) {
@@ -516,6 +524,8 @@ enum machine_stop machine_run(struct machine *m, u64 until_ns)
             poll_chrs(m);
         machine_input_points(m);
         machine_settle(m); /* what just came in may be an interrupt */
+        if (debugger_stops(m))
+            return MACHINE_DEBUG;
         if (clock_now(b->clock) >= until_ns)
             return MACHINE_TIME;
         if (c->halted || b->waiting) {
@@ -526,12 +536,15 @@ enum machine_stop machine_run(struct machine *m, u64 until_ns)
             continue;
         m->cut_short = false;
         host = host_now_ns(m);
-        if (run_slice(m, until_ns) == ENGINE_SHUTDOWN && shut_down(m))
-            return MACHINE_TRIPLE_FAULT;
+        stop = run_slice(m, until_ns);
         adapt_slice(m, host_now_ns(m) - host);
         b->waiting = c->attention & ATT_IDLE;
         c->attention &= ~(u32)ATT_IDLE;
         pace_slice(&m->pace, c->count);
+        if (debugger_stops(m))
+            return MACHINE_DEBUG;
+        if (stop == ENGINE_SHUTDOWN && shut_down(m))
+            return MACHINE_TRIPLE_FAULT;
     }
 }
 
@@ -602,6 +615,13 @@ const struct machine_config *machine_config(const struct machine *m)
 struct board *machine_board(struct machine *m)
 {
     return &m->board;
+}
+
+struct debug *machine_debug(struct machine *m)
+{
+    if (!m->debug)
+        m->debug = debug_new(m->board.cpu);
+    return m->debug;
 }
 
 struct cpu *machine_cpu(struct machine *m, unsigned index)

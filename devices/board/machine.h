@@ -14,6 +14,7 @@
 
 struct chr;
 struct cpu;
+struct debug;
 struct log;
 struct machine;
 
@@ -65,7 +66,7 @@ enum machine_stop {
     MACHINE_DEBUG_EXIT,   /* isa-debug-exit was written; machine_exit_code */
     MACHINE_TRIPLE_FAULT, /* and reset_on_triple_fault is off; machine_crash_report explains */
     MACHINE_INTERRUPTED,  /* machine_interrupt was called */
-    MACHINE_DEBUG,        /* a breakpoint of the debugger */
+    MACHINE_DEBUG,        /* a point or step of the debugger: debug_last_stop */
     MACHINE_HOST_ERROR,   /* the host's disk is full; machine_error. The guest does not know. */
 };
 
@@ -89,6 +90,8 @@ const char *machine_error(const struct machine *m);
 const char *machine_crash_report(const struct machine *m);
 const struct machine_config *machine_config(const struct machine *m);
 struct cpu *machine_cpu(struct machine *m, unsigned index);
+/* The debugger (debug.h), made when first asked for; NULL if the host has no memory. */
+struct debug *machine_debug(struct machine *m);
 
 void machine_reset(struct machine *m);
 /* Press the power button (ACPI). */

@@ -48,6 +48,7 @@ struct machine {
     struct pace pace;
     struct input_sink input;
     struct display_source display;
+    struct debug *debug; /* NULL until somebody debugs */
 
     int wake_fd;
     volatile bool interrupted; /* set by signal handlers too */

@@ -1,0 +1,256 @@
+/*
+ * The debugger's points, and arming the processor for them; see debug.h. The processor's hooks are
+ * set only while a point is enabled or a step is under way.
+ */
+#include "devices/board/debug.h"
+
+#include "devices/board/debug_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct debug *debug_new(struct cpu *c)
+{
+    struct debug *d = calloc(1, sizeof *d);
+
+    if (!d)
+        return NULL;
+    d->cpu = c;
+    d->next_id = 1;
+    debug_hooks_init(d);
+    return d;
+}
+
+void debug_free(struct debug *d)
+{
+    if (!d)
+        return;
+    d->count = 0;
+    d->plan = (struct plan){0};
+    debug_arm_pages(d);
+    free(d);
+}
+
+/* ---- Arming ---- */
+
+static bool any_enabled(const struct debug *d)
+{
+    for (unsigned i = 0; i < d->count; i++)
+        if (!(d->points[i].pub.flags & DEBUG_DISABLED))
+            return true;
+    return false;
+}
+
+void debug_arm(struct debug *d)
+{
+    struct cpu *c = d->cpu;
+    bool needed = d->plan.kind != PLAN_NONE || any_enabled(d);
+
+    if (needed && !c->hooks)
+        d->mode = debug_mode_bits(c);
+    c->hooks = needed ? &d->hooks : NULL;
+    if (debug_plan_steps(&d->plan))
+        c->special |= SPECIAL_DEBUGGER;
+    else
+        c->special &= ~(u32)SPECIAL_DEBUGGER;
+}
+
+void debug_arm_pages(struct debug *d)
+{
+    debug_arm(d);
+    mmu_drop_entries(&d->cpu->mmu);
+}
+
+/* ---- Points ---- */
+
+static struct point *by_id(struct debug *d, int id)
+{
+    for (unsigned i = 0; i < d->count; i++)
+        if (d->points[i].pub.id == id)
+            return &d->points[i];
+    return NULL;
+}
+
+/* Where SELECTOR:0 is: by the segment register that holds it, else as real mode has it. */
+static u64 base_of(const struct cpu *c, u16 selector)
+{
+    for (unsigned i = 0; i < SEG_COUNT; i++)
+        if (c->seg[i].sel == selector && !c->seg[i].unusable)
+            return c->seg[i].base;
+    return (u64)selector << 4;
+}
+
+int debug_point_add(struct debug *d, const struct debug_point *point)
+{
+    struct point *p = &d->points[d->count];
+
+    if (d->count == DEBUG_POINTS)
+        return 0;
+    *p = (struct point){.pub = *point};
+    p->pub.id = d->next_id++;
+    p->pub.hits = 0;
+    p->linear = point->address;
+    if (point->space == DEBUG_SEGMENTED)
+        p->linear = (u32)(base_of(d->cpu, point->selector) + point->address);
+    d->count++;
+    debug_arm_pages(d);
+    return p->pub.id;
+}
+
+int debug_break_add(struct debug *d, enum debug_space space, u64 address, unsigned flags)
+{
+    struct debug_point p = {
+        .kind = DEBUG_BREAK, .space = space, .address = address, .flags = (u8)flags};
+
+    return debug_point_add(d, &p);
+}
+
+int debug_watch_add(struct debug *d, enum debug_space space, u64 address, u64 length,
+                    enum debug_access access)
+{
+    struct debug_point p = {.kind = DEBUG_WATCH,
+                            .space = space,
+                            .address = address,
+                            .length = length,
+                            .access = (u8)access};
+
+    return debug_point_add(d, &p);
+}
+
+bool debug_point_remove(struct debug *d, int id)
+{
+    struct point *p = by_id(d, id);
+
+    if (!p)
+        return false;
+    d->count--;
+    memmove(p, p + 1, (size_t)(d->points + d->count - p) * sizeof *p);
+    debug_arm_pages(d);
+    return true;
+}
+
+void debug_remove_all(struct debug *d, enum debug_owner owner)
+{
+    for (unsigned i = d->count; i-- > 0;)
+        if (d->points[i].pub.owner == owner)
+            debug_point_remove(d, d->points[i].pub.id);
+}
+
+bool debug_point_enable(struct debug *d, int id, bool enable)
+{
+    struct point *p = by_id(d, id);
+
+    if (!p)
+        return false;
+    p->pub.flags = (u8)(enable ? p->pub.flags & ~DEBUG_DISABLED : p->pub.flags | DEBUG_DISABLED);
+    debug_arm_pages(d);
+    return true;
+}
+
+bool debug_point_ignore(struct debug *d, int id, u32 count)
+{
+    struct point *p = by_id(d, id);
+
+    if (p)
+        p->pub.ignore = count;
+    return p;
+}
+
+const struct debug_point *debug_point_at(const struct debug *d, unsigned index)
+{
+    return index < d->count ? &d->points[index].pub : NULL;
+}
+
+const struct debug_point *debug_point_by_id(const struct debug *d, int id)
+{
+    const struct point *p = by_id((struct debug *)d, id);
+
+    return p ? &p->pub : NULL;
+}
+
+/* ---- Stopping ---- */
+
+void debug_set_filter(struct debug *d, bool (*wants)(void *opaque, const struct debug_stop *stop),
+                      void *opaque)
+{
+    d->wants = wants;
+    d->wants_opaque = opaque;
+}
+
+void debug_set_log(struct debug *d, void (*line)(void *opaque, const char *text), void *opaque)
+{
+    d->log = line;
+    d->log_opaque = opaque;
+}
+
+const struct debug_stop *debug_last_stop(const struct debug *d)
+{
+    return &d->last;
+}
+
+/* The machine goes on from here without stopping for this instruction again. */
+static void pass(struct debug *d)
+{
+    d->passed = debug_here(d->cpu);
+    d->passed_count = d->cpu->count;
+    d->passing = true;
+    d->interrupted = false;
+}
+
+static void settle(struct debug *d)
+{
+    const struct debug_point *p = debug_point_by_id(d, d->last.point);
+
+    d->plan = (struct plan){0};
+    if (p && (p->flags & DEBUG_TEMPORARY))
+        debug_point_remove(d, p->id);
+    debug_arm_pages(d);
+}
+
+bool debug_takes_stop(struct debug *d)
+{
+    struct cpu *c = d->cpu;
+    struct debug_stop stop = d->next;
+
+    c->attention &= ~(u32)ATT_BREAK;
+    d->next.reason = DEBUG_STOPPED_NOT;
+    if (stop.reason == DEBUG_STOPPED_NOT)
+        return false;
+    stop.count = c->count;
+    stop.cs = c->seg[SEG_CS].sel;
+    stop.rip = c->rip;
+    stop.la = debug_here(c).la;
+    if (d->in_front)
+        pass(d);
+    d->in_front = false;
+    if (d->wants && !d->wants(d->wants_opaque, &stop))
+        return false;
+    d->last = stop;
+    settle(d);
+    return true;
+}
+
+/* ---- Steps ---- */
+
+void debug_step(struct debug *d, enum debug_step_kind kind, u32 count)
+{
+    if (!count)
+        return;
+    d->plan = (struct plan){.left = count - 1};
+    debug_plan_begin(d, kind);
+    pass(d);
+    debug_arm_pages(d);
+}
+
+void debug_until(struct debug *d, u64 la)
+{
+    d->plan = (struct plan){.kind = PLAN_REACH, .count = d->cpu->count, .to = {.la = (u32)la}};
+    pass(d);
+    debug_arm_pages(d);
+}
+
+void debug_cancel(struct debug *d)
+{
+    d->plan = (struct plan){0};
+    debug_arm_pages(d);
+}

@@ -1,0 +1,348 @@
+/*
+ * What the processor calls while the debugger is armed (cpu/hooks.h): find the points that are
+ * meant, count them, and ask for a stop. The first point of an instruction is the one told about.
+ */
+#include "devices/board/debug_memory.h"
+#include "devices/board/debug_private.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+struct place debug_here(const struct cpu *c)
+{
+    return (struct place){
+        .la = (u32)(c->seg[SEG_CS].base + c->rip),
+        .stack = (u32)(c->seg[SEG_SS].base + (c->gpr[RSP] & c->stack_mask)),
+    };
+}
+
+enum { MODE_PE = 1 << 0, MODE_PG = 1 << 1, MODE_VM = 1 << 2, MODE_LMA = 1 << 3 };
+
+u32 debug_mode_bits(const struct cpu *c)
+{
+    return (c->cr0 & CR0_PE ? MODE_PE : 0) | (c->cr0 & CR0_PG ? MODE_PG : 0) |
+           (c->eflags & EF_VM ? MODE_VM : 0) | (c->msr_efer & 1 << 10 ? MODE_LMA : 0);
+}
+
+/* ---- Hits ---- */
+
+/* What happened, for a stop: filled by the hook, then offered to each point it may belong to. */
+static struct debug_stop happened(const struct debug *d)
+{
+    const struct cpu *c = d->cpu;
+
+    return (struct debug_stop){
+        .reason = DEBUG_AT_POINT,
+        .from_cs = c->seg[SEG_CS].sel,
+        .from_rip = c->rip,
+        .from_la = debug_here(c).la,
+    };
+}
+
+static void describe(struct debug_stop *s, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void describe(struct debug_stop *s, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    vsnprintf(s->text, sizeof s->text, fmt, args);
+    va_end(args);
+}
+
+/* The point is meant: true if the machine is to stop for it. */
+static bool hit(struct debug *d, struct point *p, const struct debug_stop *what)
+{
+    p->pub.hits++;
+    if (p->pub.ignore) {
+        p->pub.ignore--;
+        return false;
+    }
+    if (p->pub.flags & DEBUG_LOG_ONLY) {
+        if (d->log)
+            d->log(d->log_opaque, what->text);
+        return false;
+    }
+    if (d->next.reason == DEBUG_STOPPED_NOT) {
+        d->next = *what;
+        d->next.point = p->pub.id;
+        d->next.kind = p->pub.kind;
+    }
+    return true;
+}
+
+/* Offer what happened to all enabled points of a kind with this number. */
+static void offer(struct debug *d, enum debug_kind kind, u64 number, unsigned access,
+                  const struct debug_stop *what)
+{
+    for (unsigned i = 0; i < d->count; i++) {
+        struct point *p = &d->points[i];
+
+        if (p->pub.kind != kind || (p->pub.flags & DEBUG_DISABLED))
+            continue;
+        if (p->pub.address != UINT64_MAX && number - p->pub.address >= max_u64(p->pub.length, 1))
+            continue;
+        if ((!p->pub.access || (p->pub.access & access)) && hit(d, p, what))
+            cpu_break(d->cpu);
+    }
+}
+
+/* ---- Boundaries ---- */
+
+static bool is_at(struct debug *d, const struct point *p, u64 la)
+{
+    u64 gpa;
+
+    switch (p->pub.space) {
+    case DEBUG_LINEAR: return p->linear == la;
+    case DEBUG_PHYSICAL:
+        return !((p->linear ^ la) & PAGE_MASK) && debug_to_physical(d->cpu, la, &gpa) &&
+               gpa == p->linear;
+    default:
+        return p->linear == la && d->cpu->seg[SEG_CS].sel == p->pub.selector &&
+               d->cpu->rip == p->pub.address;
+    }
+}
+
+static bool breakpoints(struct debug *d, u64 la)
+{
+    struct debug_stop what = happened(d);
+    bool stop = false;
+
+    for (unsigned i = 0; i < d->count; i++) {
+        struct point *p = &d->points[i];
+
+        if (p->pub.kind != DEBUG_BREAK || (p->pub.flags & DEBUG_DISABLED) || !is_at(d, p, la))
+            continue;
+        what.address = p->pub.address;
+        describe(&what, "breakpoint at %04x:%08llx", what.from_cs,
+                 (unsigned long long)what.from_rip);
+        stop |= hit(d, p, &what);
+    }
+    return stop;
+}
+
+/*
+ * Has the machine stopped before this instruction already? An interrupt or a fault may have come
+ * since; then it is met again after its handler, with the same stack.
+ */
+static bool passes(struct debug *d, const struct place *here)
+{
+    const struct cpu *c = d->cpu;
+
+    if (!d->passing)
+        return false;
+    if (here->la == d->passed.la && c->count == d->passed_count)
+        return true;
+    if (!d->interrupted) {
+        d->passing = false;
+        return false;
+    }
+    if (here->la != d->passed.la || here->stack != d->passed.stack)
+        return false;
+    d->passed_count = c->count;
+    d->interrupted = false;
+    return true;
+}
+
+static bool on_boundary(void *opaque)
+{
+    struct debug *d = opaque;
+    struct place here = debug_here(d->cpu);
+    bool stop = !passes(d, &here) && breakpoints(d, here.la);
+
+    if (debug_plan_done(d) && !stop) {
+        d->next = happened(d);
+        d->next.reason = DEBUG_STEPPED;
+        stop = true;
+    }
+    d->in_front = stop;
+    return stop;
+}
+
+/* ---- Pages ---- */
+
+static u32 hides_page(const struct point *p, u64 la, u64 gpa)
+{
+    u64 page = p->pub.space == DEBUG_PHYSICAL ? gpa : la;
+
+    if (p->pub.flags & DEBUG_DISABLED)
+        return 0;
+    if (p->pub.kind == DEBUG_BREAK)
+        return p->linear - page < PAGE_SIZE ? MMU_HIDE_CODE : 0;
+    if (p->pub.kind == DEBUG_WATCH)
+        return p->linear < page + PAGE_SIZE && p->linear + p->pub.length > page ? MMU_HIDE_DATA : 0;
+    return 0;
+}
+
+static u32 on_hides(void *opaque, u64 la, u64 gpa)
+{
+    const struct debug *d = opaque;
+    u32 hide = 0;
+
+    for (unsigned i = 0; i < d->count; i++)
+        hide |= hides_page(&d->points[i], la, gpa);
+    if (d->plan.kind == PLAN_REACH && d->plan.to.la - la < PAGE_SIZE)
+        hide |= MMU_HIDE_CODE;
+    return hide;
+}
+
+/* ---- Accesses ---- */
+
+static void on_memory(void *opaque, const struct cpu_access *a)
+{
+    struct debug *d = opaque;
+    struct debug_stop what = happened(d);
+    unsigned access = a->write ? DEBUG_WRITE : DEBUG_READ;
+
+    what.size = a->size;
+    what.write = a->write;
+    what.old = a->old;
+    what.value = a->value;
+    for (unsigned i = 0; i < d->count; i++) {
+        struct point *p = &d->points[i];
+
+        what.address = p->pub.space == DEBUG_PHYSICAL ? a->gpa : a->la;
+        if (p->pub.kind != DEBUG_WATCH || (p->pub.flags & DEBUG_DISABLED) ||
+            !(p->pub.access & access) || what.address >= p->linear + p->pub.length ||
+            what.address + a->size <= p->linear)
+            continue;
+        describe(&what, "%04x:%08llx %s %u bytes at %08llx: %0*llx%s%0*llx", what.from_cs,
+                 (unsigned long long)what.from_rip, a->write ? "writes" : "reads", a->size,
+                 (unsigned long long)what.address, a->size * 2, (unsigned long long)a->old,
+                 a->write ? " -> " : "", a->write ? a->size * 2 : 0, (unsigned long long)a->value);
+        if (hit(d, p, &what))
+            cpu_break(d->cpu);
+    }
+}
+
+static void on_port(void *opaque, u16 port, unsigned size, bool write, u32 value)
+{
+    struct debug *d = opaque;
+    struct debug_stop what = happened(d);
+
+    what.address = port;
+    what.size = (u8)size;
+    what.write = write;
+    what.old = what.value = value;
+    describe(&what, "%04x:%08llx %s port %04x, %u bytes: %0*x", what.from_cs,
+             (unsigned long long)what.from_rip, write ? "writes" : "reads", port, size,
+             (int)size * 2, value);
+    for (unsigned i = 0; i < size; i++)
+        offer(d, DEBUG_PORT, port + i, write ? DEBUG_WRITE : DEBUG_READ, &what);
+}
+
+static void on_msr(void *opaque, u32 index, bool write, u64 value)
+{
+    struct debug *d = opaque;
+    struct debug_stop what = happened(d);
+
+    what.address = index;
+    what.size = 8;
+    what.write = write;
+    what.old = what.value = value;
+    describe(&what, "%04x:%08llx %s MSR %x: %016llx", what.from_cs,
+             (unsigned long long)what.from_rip, write ? "writes" : "reads", index,
+             (unsigned long long)value);
+    offer(d, DEBUG_MSR, index, write ? DEBUG_WRITE : DEBUG_READ, &what);
+}
+
+/* ---- Events ---- */
+
+static void on_event(void *opaque, u8 vector, enum event_kind kind, bool has_error, u32 error)
+{
+    static const char *const kinds[] = {
+        [EVENT_FAULT] = "fault",
+        [EVENT_TRAP] = "trap",
+        [EVENT_SOFTWARE] = "software interrupt",
+        [EVENT_EXTERNAL] = "hardware interrupt",
+    };
+    struct debug *d = opaque;
+    struct debug_stop what = happened(d);
+    u8 ah = (u8)(d->cpu->gpr[RAX] >> 8);
+
+    if (kind != EVENT_SOFTWARE && d->passing && d->cpu->count == d->passed_count)
+        d->interrupted = true;
+    debug_plan_event(d, kind);
+    what.address = vector;
+    what.value = what.old = error;
+    describe(&what, "%s %02x at %04x:%08llx", kinds[kind], vector, what.from_cs,
+             (unsigned long long)what.from_rip);
+    if (has_error)
+        describe(&what, "%s %02x, error code %x, at %04x:%08llx", kinds[kind], vector, error,
+                 what.from_cs, (unsigned long long)what.from_rip);
+    offer(d, DEBUG_INTERRUPT, vector, 0, &what);
+    if (kind == EVENT_FAULT || kind == EVENT_TRAP)
+        offer(d, DEBUG_EXCEPTION, vector, 0, &what);
+    if (kind != EVENT_SOFTWARE || vector != 0x21)
+        return;
+    what.address = ah;
+    describe(&what, "INT 21h, AH=%02x, at %04x:%08llx", ah, what.from_cs,
+             (unsigned long long)what.from_rip);
+    offer(d, DEBUG_DOS, ah, 0, &what);
+}
+
+static const char *mode_name(u32 bits)
+{
+    if (bits & MODE_LMA)
+        return "long mode";
+    if (bits & MODE_VM)
+        return bits & MODE_PG ? "virtual-8086 mode with paging" : "virtual-8086 mode";
+    if (bits & MODE_PE)
+        return bits & MODE_PG ? "protected mode with paging" : "protected mode";
+    return "real mode";
+}
+
+static void on_level(void *opaque)
+{
+    struct debug *d = opaque;
+    u32 now = debug_mode_bits(d->cpu);
+    struct debug_stop what;
+
+    if (now == d->mode)
+        return;
+    what = happened(d);
+    what.old = d->mode;
+    what.value = now;
+    describe(&what, "from %s to %s at %04x:%08llx", mode_name(d->mode), mode_name(now),
+             what.from_cs, (unsigned long long)what.from_rip);
+    d->mode = now;
+    offer(d, DEBUG_MODE_SWITCH, 0, 0, &what);
+}
+
+static void on_task(void *opaque, u16 from, u16 to)
+{
+    struct debug *d = opaque;
+    struct debug_stop what = happened(d);
+
+    what.old = from;
+    what.value = to;
+    describe(&what, "task switch from %04x to %04x", from, to);
+    offer(d, DEBUG_TASK_SWITCH, 0, 0, &what);
+}
+
+static void on_shutdown(void *opaque)
+{
+    struct debug *d = opaque;
+    struct debug_stop what = happened(d);
+
+    describe(&what, "%s", d->cpu->crash);
+    offer(d, DEBUG_TRIPLE, 0, 0, &what);
+}
+
+void debug_hooks_init(struct debug *d)
+{
+    d->hooks = (struct cpu_hooks){
+        .opaque = d,
+        .boundary = on_boundary,
+        .hides = on_hides,
+        .memory = on_memory,
+        .port = on_port,
+        .msr = on_msr,
+        .event = on_event,
+        .level = on_level,
+        .task = on_task,
+        .shutdown = on_shutdown,
+    };
+}

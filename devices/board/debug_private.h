@@ -1,0 +1,86 @@
+/*
+ * What the files of the debugger share: debug.c keeps the points and arms the processor,
+ * debug_hooks.c is what the processor calls.
+ */
+#ifndef DEVICES_BOARD_DEBUG_PRIVATE_H
+#define DEVICES_BOARD_DEBUG_PRIVATE_H
+
+#include "cpu/hooks.h"
+#include "devices/board/debug.h"
+
+/* A place in the guest's code, and the stack there: tells a frame from a deeper one. */
+struct place {
+    u64 la, stack; /* linear */
+};
+
+/* What debug_step and debug_until have under way. */
+enum plan_kind {
+    PLAN_NONE,
+    PLAN_STEP,   /* until one more instruction has completed, or a fault is delivered */
+    PLAN_REACH,  /* until `to`, with the stack not below it */
+    PLAN_RETURN, /* until a return leaves the stack above `to.stack` */
+};
+
+struct plan {
+    enum plan_kind kind;
+    enum debug_step_kind step; /* how to go on while `left` is not 0 */
+    u32 left;                  /* steps after this one */
+    u64 count;                 /* where it began */
+    struct place to;
+    bool faulted;   /* PLAN_STEP: a fault has been delivered since */
+    bool returning; /* PLAN_RETURN: the last instruction seen is a return */
+    bool held;      /* an interrupt came between: wait until it has returned to `back` */
+    bool executed;  /* and the instruction had completed by then */
+    struct place back;
+};
+
+struct point {
+    struct debug_point pub;
+    u64 linear; /* the address, and what SELECTOR:OFFSET was when added; physical if so asked */
+};
+
+struct debug {
+    struct cpu *cpu;
+    struct cpu_hooks hooks;
+    struct point points[DEBUG_POINTS];
+    unsigned count;
+    int next_id;
+
+    struct plan plan;
+
+    /* The instruction that the machine stands before and that no breakpoint stops again. */
+    struct place passed;
+    u64 passed_count;
+    bool passing, interrupted;
+    bool
+        in_front; /* the stop being gathered is one of a boundary: its breakpoints were looked at */
+
+    struct debug_stop next; /* being gathered; reason DEBUG_STOPPED_NOT: nothing yet */
+    struct debug_stop last;
+
+    u32 mode; /* PE, PG, VM, LMA as last seen */
+
+    bool (*wants)(void *opaque, const struct debug_stop *stop);
+    void *wants_opaque;
+    void (*log)(void *opaque, const char *text);
+    void *log_opaque;
+};
+
+/* debug_hooks.c */
+void debug_hooks_init(struct debug *d);
+struct place debug_here(const struct cpu *c);
+u32 debug_mode_bits(const struct cpu *c);
+
+/* debug_plan.c */
+void debug_plan_begin(struct debug *d, enum debug_step_kind kind);
+/* At a boundary: is what was asked for done? */
+bool debug_plan_done(struct debug *d);
+void debug_plan_event(struct debug *d, enum event_kind kind);
+bool debug_plan_steps(const struct plan *p);
+
+/* debug.c: hooks and single stepping as points and plan need them. */
+void debug_arm(struct debug *d);
+/* And the tables, after the pages that are to be hidden have changed. */
+void debug_arm_pages(struct debug *d);
+
+#endif
