@@ -4,10 +4,11 @@
  *   main thread       display's run, until the machine has finished
  *   machine thread    machine_new, a script or the run loop, machine_free
  *   monitor thread    reads lines
+ *   socket threads    gdb and the like
  *   signal thread     waits for Ctrl-C and the like
  *
- * The machine thread ends last but one: before it frees the machine, display and monitor must be
- * past their last request, which it keeps answering until then.
+ * The machine thread ends last but one: before it frees the machine, display, monitor and sockets
+ * must be past their last request, which it keeps answering until then.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -23,6 +24,7 @@
 #include "frontend/picture.h"
 #include "frontend/script.h"
 #include "frontend/serial_tap.h"
+#include "frontend/sockets.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -46,6 +48,7 @@ struct frontend {
     struct machine *machine; /* NULL before and after its life; changes under the lock */
     struct command_context commands;
     struct monitor *monitor;
+    struct sockets sockets;
 
     pthread_mutex_t lock; /* guards what follows, and machine */
     pthread_cond_t changed;
@@ -196,43 +199,64 @@ void frontend_mouse(struct frontend *f, s32 dx, s32 dy, s32 dz, u8 buttons)
     send_event(f, &(struct event){.dx = dx, .dy = dy, .dz = dz, .buttons = buttons});
 }
 
-/* A command on its way to the machine thread, and its answer. */
+/* Something on its way to the machine thread. */
 struct call {
     struct frontend *f;
-    const char *line;
-    struct text *out;
-    bool good, done;
+    void (*fn)(struct machine *m, void *arg);
+    void *arg;
+    bool done;
 };
 
 static void run_call(struct machine *m, void *opaque)
 {
     struct call *call = opaque;
     struct frontend *f = call->f;
-    bool good = command_run(&f->commands, call->line, call->out);
 
+    call->fn(m, call->arg);
     pthread_mutex_lock(&f->lock);
-    call->good = good;
     call->done = true;
     pthread_cond_broadcast(&f->changed);
     pthread_mutex_unlock(&f->lock);
 }
 
-bool frontend_command(struct frontend *f, const char *line, struct text *out)
+void frontend_call(struct frontend *f, void (*fn)(struct machine *m, void *arg), void *arg)
 {
-    struct call call = {.f = f, .line = line, .out = out};
+    struct call call = {.f = f, .fn = fn, .arg = arg};
 
-    pthread_mutex_lock(&f->lock);
-    if (f->finished || !f->machine) {
-        pthread_mutex_unlock(&f->lock);
-        text_add(out, "the machine has stopped\n");
-        return false;
-    }
-    pthread_mutex_unlock(&f->lock);
     machine_post(f->machine, run_call, &call);
     pthread_mutex_lock(&f->lock);
     while (!call.done)
         pthread_cond_wait(&f->changed, &f->lock);
     pthread_mutex_unlock(&f->lock);
+}
+
+/* A command and its answer. */
+struct command_call {
+    struct frontend *f;
+    const char *line;
+    struct text *out;
+    bool good;
+};
+
+static void run_command(struct machine *m, void *opaque)
+{
+    struct command_call *call = opaque;
+
+    call->good = command_run(&call->f->commands, call->line, call->out);
+}
+
+bool frontend_command(struct frontend *f, const char *line, struct text *out)
+{
+    struct command_call call = {.f = f, .line = line, .out = out};
+    bool there;
+
+    pthread_mutex_lock(&f->lock);
+    there = f->machine && !f->finished;
+    pthread_mutex_unlock(&f->lock);
+    if (there)
+        frontend_call(f, run_command, &call);
+    else
+        text_add(out, "the machine has stopped\n");
     return call.good;
 }
 
@@ -267,6 +291,8 @@ static int run_free(struct frontend *f)
             return EXIT_POWERED_OFF;
         stop = machine_run(f->machine,
                            stop_after ? stop_after : machine_now_ns(f->machine) + NS_PER_SECOND);
+        if (stop == MACHINE_DEBUG)
+            machine_set_paused(f->machine, true);
         if (stop != MACHINE_TIME && stop != MACHINE_INTERRUPTED && stop != MACHINE_DEBUG)
             return outcome_report(f->machine, stop);
     }
@@ -317,7 +343,8 @@ static void close_others(struct frontend *f)
         machine_run_posted(f->machine);
         usleep(CLOSING_NAP_US);
         pthread_mutex_lock(&f->lock);
-        done = f->display_done && (!f->monitor || monitor_has_stopped(f->monitor));
+        done = f->display_done && (!f->monitor || monitor_has_stopped(f->monitor)) &&
+               sockets_have_stopped(&f->sockets);
         pthread_mutex_unlock(&f->lock);
     } while (!done);
 }
@@ -358,6 +385,8 @@ static void *machine_thread(void *opaque)
         notify(f);
         return NULL;
     }
+    if (f->setup.options->gdb_wait)
+        machine_set_paused(m, true);
     f->exit_code = save_screenshot(f, run_machine(f));
     close_others(f);
     f->exit_code = free_machine(f, f->exit_code);
@@ -414,23 +443,29 @@ static void wait_finished(struct frontend *f)
     pthread_mutex_unlock(&f->lock);
 }
 
-/* The monitor, then the display, until the machine has finished. */
-static void serve(struct frontend *f)
+static void start_monitor(struct frontend *f)
 {
     const char *monitor = f->setup.options->monitor;
-    char err[400];
+    char err[400] = "";
 
-    wait_started(f);
-    if (monitor && !frontend_is_finished(f)) {
+    if (monitor)
         f->monitor = monitor_start(monitor, monitor_line, f, err, sizeof err);
-        if (!f->monitor) {
-            fprintf(stderr, "%s\n", err);
-            frontend_quit(f, EXIT_HOST_FAILED);
-        }
-    }
+    if ((!monitor || f->monitor) && sockets_start(&f->sockets, f, err, sizeof err))
+        return;
+    fprintf(stderr, "%s\n", err);
+    frontend_quit(f, EXIT_HOST_FAILED);
+}
+
+/* The monitor and sockets, then the display, until the machine has finished. */
+static void serve(struct frontend *f)
+{
+    wait_started(f);
+    if (!frontend_is_finished(f))
+        start_monitor(f);
     if (f->setup.display)
         f->setup.display->run(f);
     wait_finished(f);
+    sockets_ask_to_stop(&f->sockets);
     pthread_mutex_lock(&f->lock);
     f->display_done = true;
     pthread_mutex_unlock(&f->lock);
@@ -451,6 +486,7 @@ static int run_threads(struct frontend *f)
         serve(f);
         pthread_join(machine, NULL);
         monitor_free(f->monitor);
+        sockets_free(&f->sockets);
     }
     pthread_cancel(signals);
     pthread_join(signals, NULL);

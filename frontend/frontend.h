@@ -78,6 +78,11 @@ void frontend_mouse(struct frontend *f, s32 dx, s32 dy, s32 dz, u8 buttons);
  * `out`. False if it failed, or if the machine has finished. Never on the machine thread.
  */
 bool frontend_command(struct frontend *f, const char *line, struct text *out);
+/*
+ * Run fn on the machine thread and wait for it. For threads that the machine waits for before it
+ * goes away (sockets); never on the machine thread.
+ */
+void frontend_call(struct frontend *f, void (*fn)(struct machine *m, void *arg), void *arg);
 
 /* ---- For main.c ---- */
 

@@ -49,9 +49,9 @@ struct options {
     const char *serial[MACHINE_SERIALS];
     unsigned serial_count;
     const char *parallel, *debugcon, *wav;
-    const char *display, *monitor;
+    const char *display, *monitor, *gdb;
     const char *script, *screenshot;
-    bool discard, deterministic, keep_writes, reset_on_triple_fault;
+    bool discard, deterministic, keep_writes, reset_on_triple_fault, gdb_wait;
     struct speed speed;
     s64 rtc_epoch; /* INT64_MIN: the host's time, or a fixed date if deterministic */
     u64 seed;

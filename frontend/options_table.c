@@ -7,6 +7,7 @@ static const char *const displays[] = {"window", "terminal", "none", NULL};
 /* A colon at the end: something must follow it. */
 static const char *const streams[] = {"stdio", "file:", "unix:", "pty", "none", NULL};
 static const char *const outputs[] = {"stdio", "file:", "unix:", "pty", "none", NULL};
+static const char *const sockets[] = {"tcp:", "unix:", NULL};
 static const char *const monitors[] = {"stdio", "unix:", NULL};
 
 #define AT(field) offsetof(struct options, field)
@@ -51,6 +52,8 @@ const struct option_row option_rows[] = {
      0},
     {"monitor", OPT_STREAM, AT(monitor), "WHERE", "Take commands from stdio or unix:P.", monitors,
      0},
+    {"gdb", OPT_STREAM, AT(gdb), "WHERE", "Let gdb connect to tcp:PORT or unix:P.", sockets, 0},
+    {"gdb-wait", OPT_FLAG, AT(gdb_wait), NULL, "With --gdb: stand still until it has.", NULL, 0},
     {"script", OPT_FILE, AT(script), "FILE", "Run this script, then end.", NULL, 0},
     {"screenshot", OPT_FILE, AT(screenshot), "FILE", "Save the last picture as PNG.", NULL, 0},
     {"wav", OPT_FILE, AT(wav), "FILE", "Record the sound as WAV.", NULL, 0},

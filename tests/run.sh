@@ -124,6 +124,7 @@ jobs_of() {
 	echo "cli/program tests/cli/run.sh"
 	echo "cpu/decode-oracle $B/tests/cpu/decode_oracle"
 	$all && echo "cpu/matrix tests/cpu/matrix.sh"
+	echo "gdb/dialogues tests/gdb/run.sh"
 	for t in tests/support/test_*.sh; do
 		[ -x "$t" ] && echo "script/$(basename "$t" .sh) $t"
 	done

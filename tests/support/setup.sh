@@ -23,6 +23,7 @@ run:gzip:packs the default guest
 run:debian-archive-keyring:checks the packages of the default guest
 test:libcriterion-dev:unit tests
 test:libzydis-dev:a decoder to compare ours with
+test:gdb:a debugger to talk to
 test:mtools:FAT images of the boot tests
 test:xorriso:CD images of the boot tests
 test:e2fsprogs:ext2 images of the boot tests

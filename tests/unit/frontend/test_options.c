@@ -162,6 +162,7 @@ Test(options, every_mistake_has_its_message)
         {"--serial", "file:", "none of"},
         {"--serial", "stdoi", "did you mean 'stdio'?"},
         {"--monitor", "pty", "none of: stdio, unix:..."},
+        {"--gdb", "1234", "none of: tcp:..., unix:..."},
         {"--display", "windows", "did you mean 'window'?"},
         {"--engine", "jit", "none of: interp"},
         {"--speed", "0", "MIPS"},
@@ -216,6 +217,8 @@ Test(options, contradictions_are_usage_errors)
     expect_conflict("--kernel");
     parse("--serial=stdio", "--monitor=stdio", NULL);
     expect_conflict("terminal");
+    parse("--gdb-wait", NULL);
+    expect_conflict("--gdb");
     parse("--hda=a", "--hdb=b", "--hdc=c", "--hdd=d", "--cdrom=e", NULL);
     expect_conflict("four hard disks");
     cr_assert_eq(parse("--kernel=k", "--append=x", "--initrd=i", NULL), 0);

@@ -1,0 +1,395 @@
+/*
+ * What gdb's packets do to a machine without firmware. Packets and answers as in the GDB manual,
+ * "Remote Protocol".
+ */
+#include "frontend/gdb_session.h"
+
+#include "cpu/cpu.h"
+#include "cpu/fpu.h"
+#include "devices/board/debug.h"
+#include "devices/board/machine.h"
+#include "frontend/gdb_packet.h"
+#include "tests/fuzz/bare_machine.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+static struct machine *m;
+static struct gdb_session *s;
+static struct gdb_output out;
+static unsigned wakes, quits;
+
+static void wake(void *opaque)
+{
+    wakes++;
+}
+
+static void quit(void *opaque, int code)
+{
+    quits++;
+}
+
+static void setup(void)
+{
+    struct gdb_session_host host = {.wake = wake, .quit = quit};
+    char err[300];
+
+    m = bare_machine_new(NULL, err, sizeof err);
+    cr_assert(m, "%s", err);
+    host.machine = m;
+    s = gdb_session_new(&host);
+}
+
+static void teardown(void)
+{
+    gdb_session_free(s);
+    gdb_output_free(&out);
+    machine_free(m);
+}
+
+TestSuite(gdb_session, .init = setup, .fini = teardown, .timeout = 60);
+
+/* The packets in `out`, taken out of their frames, with a blank between. */
+static const char *answers(void)
+{
+    static char text[40000];
+    struct gdb_input in = {0};
+    size_t len = 0;
+
+    for (size_t i = 0; i < out.len; i++) {
+        u8 byte = out.data[i];
+        enum gdb_event e;
+
+        if (byte == '*' && in.state == 1) { /* a run: GDB's side expands it */
+            for (int n = out.data[++i] - 29; n; n--)
+                in.data[in.len] = in.data[in.len - 1], in.len++;
+            in.sum = (u8)(in.sum + '*' + out.data[i]);
+            continue;
+        }
+        e = gdb_input_byte(&in, byte);
+        cr_assert_neq(e, GDB_BAD_PACKET);
+        if (e == GDB_PACKET)
+            len += (size_t)snprintf(text + len, sizeof text - len, "%s%s", len ? " " : "", in.data);
+    }
+    if (!len)
+        text[0] = 0;
+    out.len = 0;
+    return text;
+}
+
+static const char *ask(const char *packet)
+{
+    gdb_session_packet(s, packet, strlen(packet), &out);
+    return answers();
+}
+
+static const char *news(void)
+{
+    gdb_session_news(s, &out);
+    return answers();
+}
+
+static void expect(const char *packet, const char *answer)
+{
+    cr_assert_str_eq(ask(packet), answer, "%s", packet);
+}
+
+/* A program at BARE_CODE, at its first instruction. */
+static void put(const char *code, size_t len)
+{
+    struct cpu *c = machine_cpu(m, 0);
+
+    bare_machine_prepare(m);
+    machine_write_physical(m, BARE_CODE, code, len);
+    while (c->rip != BARE_CODE || c->seg[SEG_CS].base) {
+        debug_step(machine_debug(m), DEBUG_STEP_INTO, 1);
+        machine_run(m, machine_now_ns(m) + 1000000);
+    }
+}
+
+/* As the front end does: a debugger's stop is a pause. */
+static void run(void)
+{
+    u64 until = machine_now_ns(m) + 10000000;
+
+    if (!machine_is_paused(m) && machine_run(m, until) == MACHINE_DEBUG)
+        machine_set_paused(m, true);
+}
+
+Test(gdb_session, the_first_packet_stops_the_machine_and_the_end_lets_it_go)
+{
+    cr_assert_not(machine_is_paused(m));
+    ask("?");
+    cr_assert(machine_is_paused(m));
+    gdb_session_close(s);
+    cr_assert_not(machine_is_paused(m));
+}
+
+Test(gdb_session, a_connection_without_packets_changes_nothing)
+{
+    gdb_session_close(s);
+    cr_assert_not(machine_is_paused(m));
+}
+
+Test(gdb_session, unknown_packets_get_the_empty_answer)
+{
+    expect("", "");
+    expect("vMustReplyEmpty", "");
+    expect("qUnknown", "");
+    expect("!", "");
+    expect("Z9,0,1", "");
+}
+
+Test(gdb_session, features_are_announced)
+{
+    const char *answer = ask("qSupported:multiprocess+;swbreak+;hwbreak+");
+
+    cr_assert(strstr(answer, "PacketSize=4000;"));
+    cr_assert(strstr(answer, "swbreak+"));
+    cr_assert(strstr(answer, "qXfer:features:read+"));
+    expect("qfThreadInfo", "m1");
+    expect("qsThreadInfo", "l");
+    expect("qC", "QC1");
+    expect("qAttached", "1");
+    expect("Hg0", "OK");
+    expect("T1", "OK");
+    cr_assert_not(gdb_session_no_ack(s));
+    expect("QStartNoAckMode", "OK");
+    cr_assert(gdb_session_no_ack(s));
+}
+
+Test(gdb_session, the_description_is_read_in_pieces)
+{
+    static char whole[20000], pieces[20000];
+    char packet[80];
+    size_t len = 0, n;
+    const char *answer;
+
+    snprintf(whole, sizeof whole, "%s", ask("qXfer:features:read:target.xml:0,3fff"));
+    cr_assert_eq(whole[0], 'l');
+    do {
+        snprintf(packet, sizeof packet, "qXfer:features:read:target.xml:%zx,101", len);
+        answer = ask(packet);
+        n = strlen(answer + 1);
+        memcpy(pieces + len, answer + 1, n + 1);
+        len += n;
+    } while (*answer == 'm');
+    cr_assert_str_eq(pieces, whole + 1);
+    cr_assert(strstr(whole, "<architecture>i8086</architecture>"));
+    expect("qXfer:features:read:target.xml:ffffffffffffffff,10", "l");
+    expect("qXfer:features:read:other.xml:0,10", "E00");
+    ask("qRcmd,6764622d617263682069333836"); /* gdb-arch i386 */
+    cr_assert(strstr(ask("qXfer:features:read:target.xml:0,3fff"), "<architecture>i386<"));
+}
+
+Test(gdb_session, registers_are_read_as_they_lie_in_memory)
+{
+    struct cpu *c = machine_cpu(m, 0);
+
+    c->gpr[RAX] = 0x11223344;
+    c->seg[SEG_ES].sel = 0xB800;
+    c->cr0 |= CR0_TS;
+    c->fpu.cw = 0x37F;
+    expect("p0", "44332211");
+    expect("pd", "00b80000");  /* es */
+    expect("p18", "7f030000"); /* fctrl */
+    expect("p33", "18000060"); /* cr0 after reset (SDM Vol. 3A), and TS */
+    cr_assert_eq(strlen(ask("g")), 2 * (16 * 4 + 8 * 10 + 8 * 4 + 29 * 4));
+    expect("pffff", "E16");
+    expect("p", "E16");
+}
+
+Test(gdb_session, registers_are_written)
+{
+    struct cpu *c = machine_cpu(m, 0);
+
+    put("\x90\xF4", 2);
+    expect("P0=78563412", "OK");
+    cr_assert_eq(c->gpr[RAX], 0x12345678);
+    expect("P9=d7080000", "OK"); /* flags: CF PF AF ZF SF OF */
+    cr_assert_eq(cpu_flags(c) & EF_ARITH, EF_ARITH);
+    expect("P9=00000200", "E16"); /* not VM alone */
+    expect("P10=00000000000000c0ff3f", "OK");
+    cr_assert_eq(c->fpu.reg[c->fpu.top][9], 0x3F);
+    expect("P1b=00000000", "OK"); /* an x87 pointer */
+    expect("Pd=00b80000", "OK");
+    cr_assert_eq(c->seg[SEG_ES].base, 0xB8000);
+    expect("P33=01000000", "E16"); /* cr0 */
+    expect("P0=7856341", "E16");
+    expect("P0", "E16");
+    expect("Pzz=00000000", "E16");
+}
+
+Test(gdb_session, all_registers_are_written_back_as_they_were_read)
+{
+    static char packet[2000];
+
+    put("\x90\xF4", 2);
+    snprintf(packet, sizeof packet, "G%s", ask("g"));
+    expect(packet, "OK");
+    packet[1] = packet[1] == '1' ? '2' : '1';
+    expect(packet, "OK");
+    cr_assert_eq(machine_cpu(m, 0)->gpr[RAX] >> 4 & 15, (u64)(packet[1] - '0'));
+    packet[100] = 'x';
+    expect(packet, "E16");
+}
+
+Test(gdb_session, the_program_counter_is_linear_or_an_offset)
+{
+    struct cpu *c = machine_cpu(m, 0);
+
+    /* jmp 0100h:0005h, which is 1005h */
+    put("\xEA\x05\x00\x00\x01\x90\x90\xF4", 8);
+    ask("vCont;s");
+    run();
+    cr_assert(strstr(news(), "08:05100000;"));
+    cr_assert_eq(c->rip, 5);
+    expect("p8", "05100000");
+    expect("P8=06100000", "OK");
+    cr_assert_eq(c->rip, 6);
+    ask("qRcmd,6764622d7063206f6666736574"); /* gdb-pc offset */
+    expect("p8", "06000000");
+    expect("P8=05000000", "OK");
+    cr_assert_eq(c->rip, 5);
+    /* A breakpoint at an offset is one in the segment of CS. */
+    expect("Z0,6,1", "OK");
+    ask("c");
+    run();
+    cr_assert(strstr(news(), "swbreak:;"));
+    cr_assert_eq(c->rip, 6);
+}
+
+Test(gdb_session, memory_is_read_and_written)
+{
+    expect("M5000,4:01020304", "OK");
+    expect("m5000,4", "01020304");
+    gdb_session_packet(s, "X5004,3:a\0b", 11, &out);
+    cr_assert_str_eq(answers(), "OK");
+    expect("m5004,3", "610062");
+    expect("X5000,0:", "OK");
+    expect("m5000", "E16");
+    expect("M5000,2:01", "E16");
+    expect("X5000,3:ab", "E16");
+    expect("mfec00000,4", "E0e"); /* chips are not touched */
+    expect("Mfec00000,1:00", "E0e");
+    cr_assert_eq(strlen(ask("m5000,ffffffff")), GDB_PACKET_MAX);
+}
+
+Test(gdb_session, a_breakpoint_stops_and_is_told)
+{
+    put("\x40\x40\x40\x40\xEB\xFA", 6); /* inc ax, four times; jmp to the first */
+    expect("Z1,1002,1", "OK");
+    expect("Z1,1002,1", "OK"); /* twice is once */
+    expect("c", "");
+    cr_assert_str_eq(news(), "");
+    run();
+    cr_assert_gt(wakes, 0);
+    cr_assert_str_eq(news(), "T05thread:1;05:00000000;04:00000000;08:02100000;hwbreak:;");
+    cr_assert_str_eq(news(), "");
+    cr_assert_eq(machine_cpu(m, 0)->gpr[RAX], 2);
+    expect("z1,1002,1", "OK");
+    expect("z1,1002,1", "OK");
+    cr_assert_null(debug_point_at(machine_debug(m), 0));
+}
+
+Test(gdb_session, a_watchpoint_names_the_address)
+{
+    put("\xA3\x00\x50\xA1\x00\x50\xEB\xF8", 8); /* mov [5000h], ax; mov ax, [5000h]; jmp */
+    expect("Z2,5000,2", "OK");
+    ask("c");
+    run();
+    cr_assert(strstr(news(), "08:03100000;watch:5000;"));
+    expect("z2,5000,2", "OK");
+    expect("Z3,5001,1", "OK");
+    ask("c");
+    run();
+    cr_assert(strstr(news(), "08:06100000;rwatch:500"));
+    expect("Z2,5000,0", "E16");
+}
+
+Test(gdb_session, a_step_is_one_instruction)
+{
+    put("\x40\x41\xEB\xFC", 4);
+    ask("s");
+    run();
+    cr_assert(strstr(news(), "T05thread:1;"));
+    cr_assert_eq(machine_cpu(m, 0)->rip, 0x1001);
+    ask("vCont;s:1;c");
+    run();
+    cr_assert(strstr(news(), "08:02100000;"));
+    ask("s1000");
+    run();
+    cr_assert(strstr(news(), "08:01100000;"));
+}
+
+Test(gdb_session, an_interrupt_is_told_as_such)
+{
+    put("\xEB\xFE", 2);
+    gdb_session_interrupt(s); /* while it stands: nothing */
+    ask("c");
+    run();
+    cr_assert_str_eq(news(), "");
+    gdb_session_interrupt(s);
+    cr_assert_eq(strncmp(news(), "T02thread:1;", 12), 0);
+    gdb_session_interrupt(s);
+    cr_assert_str_eq(news(), "");
+}
+
+Test(gdb_session, what_others_stop_is_told_with_a_word_of_explanation)
+{
+    put("\xEB\xFE", 2);
+    ask("c");
+    machine_set_paused(m, true);
+    cr_assert(strstr(news(), "O746865206d616368696e65")); /* "the machine" */
+    ask("c");
+    debug_break_add(machine_debug(m), DEBUG_LINEAR, 0x1000, 0);
+    run();
+    cr_assert(strstr(news(), " T05thread:1;"));
+}
+
+Test(gdb_session, detaching_removes_gdbs_points_and_no_others)
+{
+    int id = debug_break_add(machine_debug(m), DEBUG_LINEAR, 0x9000, 0);
+
+    put("\xEB\xFE", 2);
+    expect("Z0,1000,1", "OK");
+    expect("Z2,5000,4", "OK");
+    expect("D", "OK");
+    cr_assert_not(machine_is_paused(m));
+    cr_assert_eq(debug_point_at(machine_debug(m), 0)->id, id);
+    cr_assert_null(debug_point_at(machine_debug(m), 1));
+}
+
+Test(gdb_session, points_without_number_end_with_an_error)
+{
+    char packet[40];
+    unsigned i;
+
+    for (i = 0; i < DEBUG_POINTS; i++) {
+        snprintf(packet, sizeof packet, "Z0,%x,1", i * 16);
+        expect(packet, "OK");
+    }
+    expect("Z0,fffff,1", "E1c");
+    gdb_session_close(s);
+    cr_assert_null(debug_point_at(machine_debug(m), 0));
+}
+
+Test(gdb_session, commands_of_the_monitor_answer_as_text)
+{
+    cr_assert_eq(strncmp(ask("qRcmd,68656c70"), "O", 1), 0); /* help */
+    cr_assert(strstr(ask("qRcmd,6e6f6e65"), " OK"));         /* none: a sentence */
+    expect("qRcmd,6", "E16");
+    expect("qRcmd,", "OK");
+    expect("qRcmd,zz", "E16");
+    cr_assert(strstr(ask("qRcmd,636f6e74"), " OK")); /* cont: and that gdb does not know */
+    cr_assert_not(machine_is_paused(m));
+}
+
+Test(gdb_session, kill_ends_the_program)
+{
+    expect("k", "");
+    cr_assert_eq(quits, 1);
+    expect("vKill;1", "OK");
+    cr_assert_eq(quits, 2);
+}
