@@ -96,6 +96,7 @@ $(B)/tests/unit/%: $(B)/tests/unit/%.o $(SUPPORT_OBJ) $(B)/libbygone.a
 
 $(addprefix $(B)/tests/unit/board/test_,machine wires input_log): $(B)/tests/fuzz/bare_machine.o
 $(B)/tests/unit/frontend/test_gdb_session: $(B)/tests/fuzz/bare_machine.o
+$(B)/tests/unit/board/test_state_check: $(B)/tests/fuzz/bare_machine.o
 
 # One unit test by name: make unit-pit runs tests/unit/**/test_pit.
 unit-%: FORCE

@@ -245,7 +245,7 @@ void bus_map_rom(struct bus *b, u64 gpa, struct vram *v, size_t offset, size_t l
 
 void vram_take_dirty(struct vram *v, u64 *bits)
 {
-    physmap_take_dirty(v->bus->pm, v->first, (u32)(v->len >> PAGE_SHIFT), bits);
+    physmap_take_dirty(v->bus->pm, DIRTY_DISPLAY, v->first, (u32)(v->len >> PAGE_SHIFT), bits);
 }
 
 void vram_mark(struct vram *v, size_t offset, size_t len)

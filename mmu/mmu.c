@@ -259,9 +259,10 @@ static void fill_write(struct mmu *m, u32 page, enum mmu_class class, enum mmu_a
     if (f->code_mask)
         return;
     if (f->flags & FRAME_TRACK) {
+        /* A write entry is only for frames that nobody waits to see written. */
         if (access == MMU_WRITE)
-            f->flags |= FRAME_DIRTY;
-        else if (!(f->flags & FRAME_DIRTY))
+            f->flags |= FRAME_DIRTY_ALL;
+        else if ((f->flags & FRAME_DIRTY_ALL) != FRAME_DIRTY_ALL)
             return;
     }
     note_writer(m, page, f);

@@ -49,6 +49,7 @@ struct physmap {
     unsigned layer_count;
     u64 a20_mask;
     bool a20;
+    unsigned tracking; /* enum dirty_user without the display */
     struct physmap_listener *listeners;
 };
 
@@ -395,7 +396,7 @@ void physmap_frame_written(struct physmap *pm, frame_id id, u32 offset, u32 len)
 {
     struct frame *f = &pm->frames[id];
 
-    f->flags |= FRAME_DIRTY;
+    f->flags |= FRAME_DIRTY_ALL;
     if (f->code_mask & granules(offset, len))
         for (struct physmap_listener *l = pm->listeners; l; l = l->next)
             l->code_written(l->opaque, id, offset, len);
@@ -593,16 +594,36 @@ size_t physmap_debug_write(struct physmap *pm, u64 gpa, const void *data, size_t
 
 /* ---- Video memory and other blocks with dirty bits ---- */
 
-bool physmap_take_dirty(struct physmap *pm, frame_id first, u32 count, u64 *bits)
+void physmap_track(struct physmap *pm, enum dirty_user user, bool on)
+{
+    pm->tracking = on ? pm->tracking | user : pm->tracking & ~(unsigned)user;
+    for (unsigned n = 0; n < pm->block_count; n++) {
+        const struct block *b = &pm->blocks[n];
+
+        for (u32 i = 0; i < b->count && !(b->flags & FRAME_ROM); i++) {
+            struct frame *f = &pm->frames[b->first + i];
+
+            /* Write entries made so far must be those of dirty frames, for everybody. */
+            f->flags |= FRAME_DIRTY_ALL;
+            if (pm->tracking)
+                f->flags |= FRAME_TRACK;
+            else if (!(b->flags & FRAME_TRACK))
+                f->flags &= (u16)~FRAME_TRACK;
+        }
+    }
+}
+
+bool physmap_take_dirty(struct physmap *pm, enum dirty_user user, frame_id first, u32 count,
+                        u64 *bits)
 {
     bool any = false;
 
     for (u32 i = 0; i < count; i++) {
         struct frame *f = &pm->frames[first + i];
 
-        if (!(f->flags & FRAME_DIRTY))
+        if (!(f->flags & user))
             continue;
-        f->flags &= (u16)~FRAME_DIRTY;
+        f->flags &= (u16)~user;
         bits[i / 64] |= 1ull << (i % 64);
         any = true;
         if (f->writer != FRAME_NO_WRITER)
@@ -643,7 +664,7 @@ static void block_state(struct physmap *pm, struct block *b, struct state *s)
         else if (state_is_loading(s))
             memset(host, 0, PAGE_SIZE);
         if (state_is_loading(s)) {
-            pm->frames[b->first + i].flags |= FRAME_DIRTY;
+            pm->frames[b->first + i].flags |= FRAME_DIRTY_ALL;
             if (pm->frames[b->first + i].code_mask)
                 physmap_frame_written(pm, b->first + i, 0, PAGE_SIZE);
         }

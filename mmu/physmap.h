@@ -23,10 +23,21 @@ enum { GRANULE_SHIFT = 6 /* code coverage is kept for 64-byte pieces of a frame 
 
 typedef u32 frame_id; /* 0 is "no frame" */
 
+/* Who keeps book of written frames, each with a bit of its own. */
+enum dirty_user {
+    DIRTY_DISPLAY = 1 << 1, /* always, of video memory */
+    DIRTY_CHECK = 1 << 3,   /* state hashes */
+    DIRTY_REWIND = 1 << 4,  /* rewind's snapshots */
+};
+
 enum frame_flags {
-    FRAME_ROM = 1 << 0,   /* contents come from a file: not part of saved state */
-    FRAME_DIRTY = 1 << 1, /* written since the last vram_take_dirty of its block */
+    FRAME_ROM = 1 << 0, /* contents come from a file: not part of saved state */
+    /* Written since the last physmap_take_dirty of that user; see enum dirty_user. */
+    FRAME_DIRTY = 1 << 1,
     FRAME_TRACK = 1 << 2, /* somebody takes dirty bits of this frame */
+    FRAME_DIRTY_CHECK = 1 << 3,
+    FRAME_DIRTY_REWIND = 1 << 4,
+    FRAME_DIRTY_ALL = FRAME_DIRTY | FRAME_DIRTY_CHECK | FRAME_DIRTY_REWIND,
 };
 
 struct frame {
@@ -145,8 +156,14 @@ void physmap_clear_code(struct physmap *pm, frame_id id);
 
 /* Drop the write entries that lead to a frame, in all tables of all processors. */
 void physmap_protect_frame(struct physmap *pm, frame_id id);
+/*
+ * Begin or end to keep book of all frames that are not ROM, for a user other than the display. All
+ * are dirty to begin with.
+ */
+void physmap_track(struct physmap *pm, enum dirty_user user, bool on);
 /* Move the dirty bits of `count` frames into `bits` (bit i%64 of word i/64 is set); true if any. */
-bool physmap_take_dirty(struct physmap *pm, frame_id first, u32 count, u64 *bits);
+bool physmap_take_dirty(struct physmap *pm, enum dirty_user user, frame_id first, u32 count,
+                        u64 *bits);
 
 /* What one physmap_new_frames made. */
 struct physmap_block {

@@ -1,0 +1,302 @@
+/*
+ * State checks; see state_check.h. The bytes, little endian:
+ *
+ *     memory: lo:u64 hi:u64
+ *     sections:u16, of each name-length:u8 name hash:u64
+ *     frames:u32, of each number:u32 hash:u16          in ascending order; FFFFFFFFh: too many
+ */
+#include "devices/board/state_check.h"
+
+#include "base/bytes.h"
+#include "base/hash.h"
+#include "base/state.h"
+#include "devices/board/board.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { LISTED_MAX = 100000, FRAME_BYTES = 6, NAME_BYTES = 64 };
+
+#define TOO_MANY 0xFFFFFFFFu
+
+struct state_check {
+    struct board *board;
+    struct hash128 sum;
+    struct hash128 *of_frame;
+    u32 frames; /* numbers below this one */
+    u64 *dirty; /* a bit for each frame of the longest block */
+    u8 *out;
+    size_t len, capacity;
+};
+
+static u32 all_frames(const struct physmap *pm, u32 *longest)
+{
+    struct physmap_block block;
+    u32 end = 0;
+
+    *longest = 0;
+    for (unsigned i = 0; physmap_block(pm, i, &block); i++) {
+        end = block.first + block.count;
+        *longest = block.count > *longest ? block.count : *longest;
+    }
+    return end;
+}
+
+struct state_check *state_check_new(struct board *b)
+{
+    struct state_check *c = calloc(1, sizeof *c);
+    u32 longest;
+
+    if (!c)
+        return NULL;
+    c->board = b;
+    c->frames = all_frames(b->pm, &longest);
+    c->of_frame = calloc(c->frames, sizeof *c->of_frame);
+    c->dirty = calloc(longest / 64 + 1, sizeof *c->dirty);
+    if (!c->of_frame || !c->dirty) {
+        free(c->of_frame);
+        free(c->dirty);
+        free(c);
+        return NULL;
+    }
+    physmap_track(b->pm, DIRTY_CHECK, true);
+    return c;
+}
+
+void state_check_free(struct state_check *c)
+{
+    if (!c)
+        return;
+    physmap_track(c->board->pm, DIRTY_CHECK, false);
+    free(c->of_frame);
+    free(c->dirty);
+    free(c->out);
+    free(c);
+}
+
+/* ---- Bytes ---- */
+
+static u8 *more(struct state_check *c, size_t len)
+{
+    if (c->capacity - c->len < len) {
+        size_t capacity = (c->capacity + len) * 2;
+        u8 *out = realloc(c->out, capacity);
+
+        if (!out)
+            return NULL;
+        c->out = out;
+        c->capacity = capacity;
+    }
+    c->len += len;
+    return c->out + c->len - len;
+}
+
+/* ---- Memory ---- */
+
+/* The frame's new hash into the sum and the list. */
+static bool frame_changed(struct state_check *c, frame_id id, u32 *listed)
+{
+    struct hash128 h = hash128(id, frame_host(physmap_frame(c->board->pm, id)), PAGE_SIZE);
+    u8 *p;
+
+    hash128_subtract(&c->sum, c->of_frame[id]);
+    hash128_add(&c->sum, h);
+    c->of_frame[id] = h;
+    if (++*listed > LISTED_MAX)
+        return true;
+    p = more(c, FRAME_BYTES);
+    if (!p)
+        return false;
+    put_le32(p, id);
+    put_le16(p + 4, (u16)h.lo);
+    return true;
+}
+
+static bool block_changed(struct state_check *c, const struct physmap_block *b, u32 *listed)
+{
+    u32 words = b->count / 64 + 1;
+
+    memset(c->dirty, 0, words * sizeof *c->dirty);
+    if (!physmap_take_dirty(c->board->pm, DIRTY_CHECK, b->first, b->count, c->dirty))
+        return true;
+    for (u32 w = 0; w < words; w++)
+        for (u64 bits = c->dirty[w]; bits; bits &= bits - 1)
+            if (!frame_changed(c, b->first + w * 64 + (u32)__builtin_ctzll(bits), listed))
+                return false;
+    return true;
+}
+
+/* The list of frames, at the end of the bytes. */
+static bool take_memory(struct state_check *c)
+{
+    size_t at = c->len;
+    struct physmap_block block;
+    u32 listed = 0;
+
+    if (!more(c, 4))
+        return false;
+    for (unsigned i = 0; physmap_block(c->board->pm, i, &block); i++)
+        if (!(block.flags & FRAME_ROM) && !block_changed(c, &block, &listed))
+            return false;
+    if (listed > LISTED_MAX)
+        c->len = at + 4;
+    put_le32(c->out + at, listed > LISTED_MAX ? TOO_MANY : listed);
+    return true;
+}
+
+/* ---- Everything else ---- */
+
+/* One top-level section of a saved stream (base/state.c has the format); its size, 0 at the end. */
+static size_t section_at(const u8 *p, size_t len, const u8 **name, u8 *name_len)
+{
+    size_t head;
+
+    if (len < 2 || p[0] != 'S')
+        return 0;
+    *name_len = p[1];
+    *name = p + 2;
+    head = 2 + (size_t)p[1] + 4 + 8;
+    return len < head ? 0 : head + (size_t)get_le64(p + head - 8);
+}
+
+static bool take_sections(struct state_check *c)
+{
+    struct state *s = state_new_save();
+    size_t count_at = c->len, len, size;
+    bool good = more(c, 2) != NULL;
+    const u8 *data, *name;
+    unsigned count = 0;
+    u8 name_len;
+
+    state_leave_out_memory(s);
+    board_state(c->board, s);
+    data = state_data(s, &len);
+    for (; good && (size = section_at(data, len, &name, &name_len)); data += size, len -= size) {
+        u8 *p = more(c, 1 + (size_t)name_len + 8);
+
+        good = p != NULL;
+        if (!p)
+            break;
+        p[0] = name_len;
+        memcpy(p + 1, name, name_len);
+        put_le64(p + 1 + name_len, hash128(0, data, size).lo);
+        count++;
+    }
+    if (good)
+        put_le16(c->out + count_at, (u16)count);
+    state_free(s);
+    return good;
+}
+
+const u8 *state_check_take(struct state_check *c, u32 *len)
+{
+    c->len = 0;
+    if (!more(c, 16) || !take_sections(c) || !take_memory(c))
+        return NULL;
+    put_le64(c->out, c->sum.lo);
+    put_le64(c->out + 8, c->sum.hi);
+    *len = (u32)c->len;
+    return c->out;
+}
+
+/* ---- Comparing ---- */
+
+struct reader {
+    const u8 *at, *end;
+};
+
+static const u8 *take(struct reader *r, size_t len)
+{
+    const u8 *p = r->at;
+
+    if (len > (size_t)(r->end - r->at))
+        return NULL;
+    r->at += len;
+    return p;
+}
+
+/* The next section; false at damage. */
+static bool read_section(struct reader *r, char name[NAME_BYTES], u64 *hash)
+{
+    const u8 *len = take(r, 1), *text = len ? take(r, *len) : NULL, *h = text ? take(r, 8) : NULL;
+    size_t n = h ? min_u64(*len, NAME_BYTES - 1) : 0;
+
+    if (!h)
+        return false;
+    for (size_t i = 0; i < n; i++)
+        name[i] = text[i] >= ' ' && text[i] < 127 ? (char)text[i] : '?';
+    name[n] = 0;
+    *hash = get_le64(h);
+    return true;
+}
+
+static void add(char *what, size_t size, const char *prefix, const char *name)
+{
+    size_t n = strlen(what);
+
+    snprintf(what + n, size - n, "%s%s%s", n ? ", " : "", prefix, name);
+}
+
+/* Names of sections that differ go to `what`; false at damage. */
+static bool compare_sections(struct reader *now, struct reader *then, char *what, size_t size)
+{
+    const u8 *a = take(now, 2), *b = take(then, 2);
+    unsigned count = a ? get_le16(a) : 0;
+    char name[NAME_BYTES], other[NAME_BYTES];
+    u64 x, y;
+
+    if (!a || !b || get_le16(b) != count)
+        return false;
+    while (count--) {
+        if (!read_section(now, name, &x) || !read_section(then, other, &y) || strcmp(name, other))
+            return false;
+        if (x != y)
+            add(what, size, "", name);
+    }
+    return true;
+}
+
+/* The first frame that is in one list only, or differs. */
+static void compare_frames(struct reader *now, struct reader *then, char *what, size_t size)
+{
+    const u8 *a = take(now, 4), *b = take(then, 4);
+    u32 x = a ? get_le32(a) : TOO_MANY, y = b ? get_le32(b) : TOO_MANY, id;
+    char text[80];
+
+    if (x == TOO_MANY || y == TOO_MANY) {
+        add(what, size, "memory", "");
+        return;
+    }
+    do {
+        a = x && x-- ? take(now, FRAME_BYTES) : NULL;
+        b = y && y-- ? take(then, FRAME_BYTES) : NULL;
+    } while (a && b && !memcmp(a, b, FRAME_BYTES));
+    id = a && b ? (u32)min_u64(get_le32(a), get_le32(b)) : a ? get_le32(a) : b ? get_le32(b) : 0;
+    snprintf(text, sizeof text, "memory (frame %u%s)", id,
+             a && b && get_le32(a) == get_le32(b) ? "" : ", written on one side only");
+    add(what, size, text, "");
+}
+
+bool state_check_compare(struct state_check *c, const u8 *then, u32 len, char *what,
+                         size_t what_size)
+{
+    u32 now_len;
+    const u8 *taken = state_check_take(c, &now_len);
+    struct reader now = {taken, taken + now_len}, other = {then, then + len};
+    const u8 *a, *b;
+
+    what[0] = 0;
+    if (!taken) {
+        snprintf(what, what_size, "the host has no memory to compare with");
+        return false;
+    }
+    a = take(&now, 16);
+    b = take(&other, 16);
+    if (!b || !compare_sections(&now, &other, what, what_size)) {
+        snprintf(what, what_size, "the check is damaged or of another machine");
+        return false;
+    }
+    if (memcmp(a, b, 16))
+        compare_frames(&now, &other, what, what_size);
+    return !what[0];
+}
