@@ -540,9 +540,9 @@ enum machine_stop machine_run(struct machine *m, u64 until_ns)
         adapt_slice(m, host_now_ns(m) - host);
         b->waiting = c->attention & ATT_IDLE;
         c->attention &= ~(u32)ATT_IDLE;
-        pace_slice(&m->pace, c->count);
-        if (debugger_stops(m))
+        if (debugger_stops(m)) /* before a new rate, an input, could let an interrupt in */
             return MACHINE_DEBUG;
+        pace_slice(&m->pace, c->count);
         if (stop == ENGINE_SHUTDOWN && shut_down(m))
             return MACHINE_TRIPLE_FAULT;
     }
