@@ -184,8 +184,7 @@ bool command_dump(struct command_context *c, const struct command_line *line, st
         return false;
     }
     d.at = c->dump_next;
-    if (line->count > 1 &&
-        !expression_eval(line->word[1], machine_cpu(c->machine, 0), &d.at, err, sizeof err)) {
+    if (line->count > 1 && !expression_eval(line->word[1], c->machine, &d.at, err, sizeof err)) {
         text_addf(out, "%s\n", err);
         return false;
     }

@@ -1,16 +1,16 @@
-/* Addresses as users write them: numbers, registers, sums, SEGMENT:OFFSET. */
+/* Addresses and values as users write them; the language is that of devices/board/debug_expr.h. */
 #ifndef FRONTEND_EXPRESSION_H
 #define FRONTEND_EXPRESSION_H
 
 #include "base/types.h"
 
-struct cpu;
+struct machine;
 
 /*
- * Evaluate "cs:eip", "0xB8000", "$esp+4", "0040:0017" (a number before the colon is a real-mode
- * segment, in hexadecimal if it has no 0x and four digits, and so is what follows). `cpu` may be
- * NULL: registers are then zero. False and a sentence in err.
+ * Evaluate "cs:eip", "0xB8000", "$esp+4", "0040:0017", "main+4". With `machine` NULL registers are
+ * zero and there are neither memory nor symbols. False and a sentence in err.
  */
-bool expression_eval(const char *text, const struct cpu *cpu, u64 *out, char *err, size_t err_size);
+bool expression_eval(const char *text, struct machine *machine, u64 *out, char *err,
+                     size_t err_size);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "devices/board/debug_private.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,18 +26,20 @@ void debug_free(struct debug *d)
 {
     if (!d)
         return;
-    d->count = 0;
-    d->plan = (struct plan){0};
-    debug_arm_pages(d);
+    while (d->count)
+        debug_point_remove(d, d->points[0].pub.id);
+    debug_cancel(d);
+    symbols_free(d->symbols);
     free(d);
 }
 
 /* ---- Arming ---- */
 
-static bool any_enabled(const struct debug *d)
+static bool any_enabled(const struct debug *d, bool of_registers)
 {
     for (unsigned i = 0; i < d->count; i++)
-        if (!(d->points[i].pub.flags & DEBUG_DISABLED))
+        if (!(d->points[i].pub.flags & DEBUG_DISABLED) &&
+            (!of_registers || d->points[i].pub.kind == DEBUG_REGISTER))
             return true;
     return false;
 }
@@ -44,12 +47,12 @@ static bool any_enabled(const struct debug *d)
 void debug_arm(struct debug *d)
 {
     struct cpu *c = d->cpu;
-    bool needed = d->plan.kind != PLAN_NONE || any_enabled(d);
+    bool needed = d->plan.kind != PLAN_NONE || any_enabled(d, false);
 
     if (needed && !c->hooks)
         d->mode = debug_mode_bits(c);
     c->hooks = needed ? &d->hooks : NULL;
-    if (debug_plan_steps(&d->plan))
+    if (debug_plan_steps(&d->plan) || any_enabled(d, true))
         c->special |= SPECIAL_DEBUGGER;
     else
         c->special &= ~(u32)SPECIAL_DEBUGGER;
@@ -71,15 +74,6 @@ static struct point *by_id(struct debug *d, int id)
     return NULL;
 }
 
-/* Where SELECTOR:0 is: by the segment register that holds it, else as real mode has it. */
-static u64 base_of(const struct cpu *c, u16 selector)
-{
-    for (unsigned i = 0; i < SEG_COUNT; i++)
-        if (c->seg[i].sel == selector && !c->seg[i].unusable)
-            return c->seg[i].base;
-    return (u64)selector << 4;
-}
-
 int debug_point_add(struct debug *d, const struct debug_point *point)
 {
     struct point *p = &d->points[d->count];
@@ -91,7 +85,7 @@ int debug_point_add(struct debug *d, const struct debug_point *point)
     p->pub.hits = 0;
     p->linear = point->address;
     if (point->space == DEBUG_SEGMENTED)
-        p->linear = (u32)(base_of(d->cpu, point->selector) + point->address);
+        p->linear = (u32)(debug_segment_base(d->cpu, point->selector) + point->address);
     d->count++;
     debug_arm_pages(d);
     return p->pub.id;
@@ -123,6 +117,8 @@ bool debug_point_remove(struct debug *d, int id)
 
     if (!p)
         return false;
+    debug_expr_free(p->condition);
+    debug_expr_free(p->watched);
     d->count--;
     memmove(p, p + 1, (size_t)(d->points + d->count - p) * sizeof *p);
     debug_arm_pages(d);
@@ -154,6 +150,78 @@ bool debug_point_ignore(struct debug *d, int id, u32 count)
     if (p)
         p->pub.ignore = count;
     return p;
+}
+
+bool debug_point_condition(struct debug *d, int id, const char *text, char *err, size_t err_size)
+{
+    struct point *p = by_id(d, id);
+    struct debug_expr *e = NULL;
+
+    if (!p) {
+        snprintf(err, err_size, "there is no point %d", id);
+        return false;
+    }
+    if (*text && !(e = debug_expr_parse(text, d->symbols, err, err_size)))
+        return false;
+    debug_expr_free(p->condition);
+    p->condition = e;
+    return true;
+}
+
+bool debug_point_log(struct debug *d, int id, const char *text)
+{
+    struct point *p = by_id(d, id);
+
+    if (p)
+        snprintf(p->log, sizeof p->log, "%s", text);
+    return p;
+}
+
+int debug_watch_expression(struct debug *d, const char *text, char *err, size_t err_size)
+{
+    struct debug_expr *e = debug_expr_parse(text, d->symbols, err, err_size);
+    struct debug_point point = {.kind = DEBUG_REGISTER};
+    struct point *p = &d->points[d->count];
+
+    if (!e)
+        return 0;
+    if (!debug_point_add(d, &point)) {
+        snprintf(err, err_size, "there are %d points already", DEBUG_POINTS);
+        debug_expr_free(e);
+        return 0;
+    }
+    p->watched = e;
+    if (!debug_expr_eval(e, d->cpu, &p->value, NULL, 0))
+        p->value = 0;
+    return p->pub.id;
+}
+
+const char *debug_condition_text(const struct debug *d, int id)
+{
+    const struct point *p = by_id((struct debug *)d, id);
+
+    return p && p->condition ? debug_expr_text(p->condition) : "";
+}
+
+const char *debug_log_text(const struct debug *d, int id)
+{
+    const struct point *p = by_id((struct debug *)d, id);
+
+    return p ? p->log : "";
+}
+
+const char *debug_watched_text(const struct debug *d, int id)
+{
+    const struct point *p = by_id((struct debug *)d, id);
+
+    return p && p->watched ? debug_expr_text(p->watched) : "";
+}
+
+struct symbols *debug_symbols(struct debug *d)
+{
+    if (!d->symbols)
+        d->symbols = symbols_new();
+    return d->symbols;
 }
 
 const struct debug_point *debug_point_at(const struct debug *d, unsigned index)
@@ -201,7 +269,7 @@ static void settle(struct debug *d)
 {
     const struct debug_point *p = debug_point_by_id(d, d->last.point);
 
-    d->plan = (struct plan){0};
+    debug_plan_end(d);
     if (p && (p->flags & DEBUG_TEMPORARY))
         debug_point_remove(d, p->id);
     debug_arm_pages(d);
@@ -236,6 +304,7 @@ void debug_step(struct debug *d, enum debug_step_kind kind, u32 count)
 {
     if (!count)
         return;
+    debug_plan_end(d);
     d->plan = (struct plan){.left = count - 1};
     debug_plan_begin(d, kind);
     pass(d);
@@ -244,13 +313,28 @@ void debug_step(struct debug *d, enum debug_step_kind kind, u32 count)
 
 void debug_until(struct debug *d, u64 la)
 {
+    debug_plan_end(d);
     d->plan = (struct plan){.kind = PLAN_REACH, .count = d->cpu->count, .to = {.la = (u32)la}};
     pass(d);
     debug_arm_pages(d);
 }
 
+bool debug_until_expression(struct debug *d, const char *text, char *err, size_t err_size)
+{
+    struct debug_expr *e = debug_expr_parse(text, d->symbols, err, err_size);
+
+    if (!e)
+        return false;
+    debug_plan_end(d);
+    d->until = e;
+    d->plan = (struct plan){.kind = PLAN_TRUE, .count = d->cpu->count};
+    pass(d);
+    debug_arm_pages(d);
+    return true;
+}
+
 void debug_cancel(struct debug *d)
 {
-    d->plan = (struct plan){0};
+    debug_plan_end(d);
     debug_arm_pages(d);
 }

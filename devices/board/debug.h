@@ -19,6 +19,7 @@
 
 struct cpu;
 struct debug;
+struct symbols;
 
 enum { DEBUG_POINTS = 256, DEBUG_TEXT = 240 };
 
@@ -110,6 +111,21 @@ bool debug_point_remove(struct debug *d, int id);
 void debug_remove_all(struct debug *d, enum debug_owner owner);
 bool debug_point_enable(struct debug *d, int id, bool enable);
 bool debug_point_ignore(struct debug *d, int id, u32 count);
+/*
+ * Only hits for which the expression (debug_expr.h) is not zero count; "" takes it away. One that
+ * cannot be computed is false. False, and a sentence in err, if it is none or there is no such
+ * point.
+ */
+bool debug_point_condition(struct debug *d, int id, const char *text, char *err, size_t err_size);
+/* What a hit logs, with expressions in braces: "open {ds:dx} from {cs}"; "" takes it away. */
+bool debug_point_log(struct debug *d, int id, const char *text);
+/* Stop when the value of an expression has changed: registers, flags, memory; each step is slow. */
+int debug_watch_expression(struct debug *d, const char *text, char *err, size_t err_size);
+/* Those texts; "" if there is none. */
+const char *debug_condition_text(const struct debug *d, int id);
+const char *debug_log_text(const struct debug *d, int id);
+const char *debug_watched_text(const struct debug *d, int id);
+
 /* The points in the order they were added: NULL behind the last. Valid until one changes. */
 const struct debug_point *debug_point_at(const struct debug *d, unsigned index);
 const struct debug_point *debug_point_by_id(const struct debug *d, int id);
@@ -126,6 +142,8 @@ enum debug_step_kind {
 void debug_step(struct debug *d, enum debug_step_kind kind, u32 count);
 /* Until the instruction at a linear address is next, once. */
 void debug_until(struct debug *d, u64 la);
+/* Until an expression is not zero; each instruction is looked at. */
+bool debug_until_expression(struct debug *d, const char *text, char *err, size_t err_size);
 /* Forget a step or until that is under way. */
 void debug_cancel(struct debug *d);
 /* The last stop, valid until the next; reason DEBUG_STOPPED_NOT if there was none. */
@@ -139,6 +157,9 @@ void debug_set_filter(struct debug *d, bool (*wants)(void *opaque, const struct 
                       void *opaque);
 /* Where log-only points write, one line each; without it nowhere. */
 void debug_set_log(struct debug *d, void (*line)(void *opaque, const char *text), void *opaque);
+
+/* Names for expressions and listings; see debug_symbols.h. NULL when out of memory. */
+struct symbols *debug_symbols(struct debug *d);
 
 /* ---- For machine.c ---- */
 

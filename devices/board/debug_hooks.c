@@ -54,16 +54,19 @@ static void describe(struct debug_stop *s, const char *fmt, ...)
 /* The point is meant: true if the machine is to stop for it. */
 static bool hit(struct debug *d, struct point *p, const struct debug_stop *what)
 {
+    u64 value;
+
+    if (p->condition && (!debug_expr_eval(p->condition, d->cpu, &value, NULL, 0) || !value))
+        return false;
     p->pub.hits++;
     if (p->pub.ignore) {
         p->pub.ignore--;
         return false;
     }
-    if (p->pub.flags & DEBUG_LOG_ONLY) {
-        if (d->log)
-            d->log(d->log_opaque, what->text);
+    if (p->log[0] || (p->pub.flags & DEBUG_LOG_ONLY))
+        debug_log_line(d, p, what);
+    if (p->pub.flags & DEBUG_LOG_ONLY)
         return false;
-    }
     if (d->next.reason == DEBUG_STOPPED_NOT) {
         d->next = *what;
         d->next.point = p->pub.id;
@@ -123,6 +126,38 @@ static bool breakpoints(struct debug *d, u64 la)
     return stop;
 }
 
+/* What the instruction before has done to the registers and expressions that are watched. */
+static bool changes(struct debug *d)
+{
+    bool stop = false;
+    u64 now;
+
+    for (unsigned i = 0; i < d->count; i++) {
+        struct point *p = &d->points[i];
+        struct debug_stop what;
+
+        if (!p->watched || (p->pub.flags & DEBUG_DISABLED) ||
+            !debug_expr_eval(p->watched, d->cpu, &now, NULL, 0) || now == p->value)
+            continue;
+        what = happened(d);
+        what.from_cs = d->last_cs;
+        what.from_rip = d->last_rip;
+        what.from_la = d->last_place.la;
+        what.write = true;
+        what.old = p->value;
+        what.value = now;
+        p->value = now;
+        describe(&what, "%04x:%08llx changes %.80s: %llx -> %llx", what.from_cs,
+                 (unsigned long long)what.from_rip, debug_expr_text(p->watched),
+                 (unsigned long long)what.old, (unsigned long long)now);
+        stop |= hit(d, p, &what);
+    }
+    d->last_place = debug_here(d->cpu);
+    d->last_cs = d->cpu->seg[SEG_CS].sel;
+    d->last_rip = d->cpu->rip;
+    return stop;
+}
+
 /*
  * Has the machine stopped before this instruction already? An interrupt or a fault may have come
  * since; then it is met again after its handler, with the same stack.
@@ -150,7 +185,8 @@ static bool on_boundary(void *opaque)
 {
     struct debug *d = opaque;
     struct place here = debug_here(d->cpu);
-    bool stop = !passes(d, &here) && breakpoints(d, here.la);
+    bool changed = (d->cpu->special & SPECIAL_DEBUGGER) && changes(d);
+    bool stop = (!passes(d, &here) && breakpoints(d, here.la)) || changed;
 
     if (debug_plan_done(d) && !stop) {
         d->next = happened(d);

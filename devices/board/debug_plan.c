@@ -60,7 +60,14 @@ void debug_plan_begin(struct debug *d, enum debug_step_kind kind)
 
 bool debug_plan_steps(const struct plan *p)
 {
-    return p->kind == PLAN_STEP || p->kind == PLAN_RETURN;
+    return p->kind == PLAN_STEP || p->kind == PLAN_RETURN || p->kind == PLAN_TRUE;
+}
+
+void debug_plan_end(struct debug *d)
+{
+    d->plan = (struct plan){0};
+    debug_expr_free(d->until);
+    d->until = NULL;
 }
 
 void debug_plan_event(struct debug *d, enum event_kind kind)
@@ -95,6 +102,7 @@ static bool step_done(struct debug *d, const struct place *here)
 static bool reached(struct debug *d, const struct place *here)
 {
     struct plan *p = &d->plan;
+    u64 value;
 
     switch (p->kind) {
     case PLAN_STEP: return step_done(d, here);
@@ -105,6 +113,9 @@ static bool reached(struct debug *d, const struct place *here)
             return true;
         p->returning = returns(d);
         return false;
+    case PLAN_TRUE:
+        return d->cpu->count != p->count && debug_expr_eval(d->until, d->cpu, &value, NULL, 0) &&
+               value;
     default: return false;
     }
 }

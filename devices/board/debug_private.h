@@ -7,6 +7,8 @@
 
 #include "cpu/hooks.h"
 #include "devices/board/debug.h"
+#include "devices/board/debug_expr.h"
+#include "devices/board/debug_symbols.h"
 
 /* A place in the guest's code, and the stack there: tells a frame from a deeper one. */
 struct place {
@@ -19,6 +21,7 @@ enum plan_kind {
     PLAN_STEP,   /* until one more instruction has completed, or a fault is delivered */
     PLAN_REACH,  /* until `to`, with the stack not below it */
     PLAN_RETURN, /* until a return leaves the stack above `to.stack` */
+    PLAN_TRUE,   /* until d->until is not zero */
 };
 
 struct plan {
@@ -36,6 +39,10 @@ struct plan {
 
 struct point {
     struct debug_point pub;
+    struct debug_expr *condition; /* or NULL */
+    struct debug_expr *watched;   /* DEBUG_REGISTER, and its value at the last boundary */
+    u64 value;
+    char log[DEBUG_TEXT];
     u64 linear; /* the address, and what SELECTOR:OFFSET was when added; physical if so asked */
 };
 
@@ -47,6 +54,11 @@ struct debug {
     int next_id;
 
     struct plan plan;
+    struct debug_expr *until;
+    struct symbols *symbols;
+    struct place last_place; /* the last instruction looked at, while there are DEBUG_REGISTERs */
+    u16 last_cs;
+    u64 last_rip;
 
     /* The instruction that the machine stands before and that no breakpoint stops again. */
     struct place passed;
@@ -77,6 +89,10 @@ void debug_plan_begin(struct debug *d, enum debug_step_kind kind);
 bool debug_plan_done(struct debug *d);
 void debug_plan_event(struct debug *d, enum event_kind kind);
 bool debug_plan_steps(const struct plan *p);
+void debug_plan_end(struct debug *d);
+
+/* debug_log.c: a log text with its expressions worked out. */
+void debug_log_line(struct debug *d, const struct point *p, const struct debug_stop *what);
 
 /* debug.c: hooks and single stepping as points and plan need them. */
 void debug_arm(struct debug *d);

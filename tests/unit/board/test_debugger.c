@@ -4,6 +4,7 @@
 #include "tests/support/pc_rig.h"
 
 #include <criterion/criterion.h>
+#include <string.h>
 
 enum { CODE = PC_RIG_CODE };
 
@@ -378,4 +379,71 @@ Test(debugger, a_debugged_run_has_the_same_state_as_an_undisturbed_one)
     cr_assert_eq(machine_run(rig.machine, 10 * 1000000), MACHINE_TIME);
     cr_assert_eq(machine_instructions(rig.machine), count);
     cr_assert_eq(machine_state_hash(rig.machine), hash);
+}
+
+/* ---- Conditions, logs, registers ---- */
+
+static char logged[400];
+
+static void keep(void *opaque, const char *line)
+{
+    strcat(logged, line);
+    strcat(logged, ";");
+}
+
+Test(debugger, a_condition_decides_which_hits_count)
+{
+    char err[200];
+    int id;
+
+    start(COUNT_TO_3);
+    id = debug_break_add(d, DEBUG_LINEAR, CODE + 3, 0);
+    cr_assert(debug_point_condition(d, id, "ax == 2 && byte [cs:ip] == 40h", err, sizeof err));
+    cr_assert_eq(stop(), CODE + 3);
+    cr_assert_eq((u16)rig.cpu->gpr[RAX], 2);
+    cr_assert_eq(debug_point_by_id(d, id)->hits, 1);
+    cr_assert_not(debug_point_condition(d, id, "ax ==", err, sizeof err));
+    cr_assert_str_eq(debug_condition_text(d, id), "ax == 2 && byte [cs:ip] == 40h");
+}
+
+Test(debugger, a_log_point_writes_and_goes_on)
+{
+    int id;
+
+    start(COUNT_TO_3);
+    debug_set_log(d, keep, NULL);
+    id = debug_break_add(d, DEBUG_LINEAR, CODE + 3, DEBUG_LOG_ONLY);
+    debug_point_log(d, id, "ax={ax} {1/0}");
+    cr_assert(goes_on());
+    cr_assert_str_eq(logged, "ax=0 <a division by zero>;ax=1 <a division by zero>;"
+                             "ax=2 <a division by zero>;");
+}
+
+Test(debugger, a_register_is_watched)
+{
+    const struct debug_stop *s = NULL;
+    char err[200];
+
+    start("90 B4 12 90 B0 01 EB FE"); /* nop; mov ah, 12h; nop; mov al, 1 */
+    debug_until(d, CODE);
+    stop();
+    debug_watch_expression(d, "ah", err, sizeof err);
+    cr_assert_eq(stop(), CODE + 3);
+    s = debug_last_stop(d);
+    cr_assert_eq(s->kind, DEBUG_REGISTER);
+    cr_assert_eq(s->from_la, CODE + 1);
+    cr_assert_str_eq(s->text, "0000:00007c01 changes ah: 0 -> 12");
+    cr_assert(goes_on());
+}
+
+Test(debugger, until_an_expression_is_true)
+{
+    char err[200];
+
+    start("40 EB FD"); /* a: inc ax; jmp a */
+    cr_assert(debug_until_expression(d, "ax == 1234h", err, sizeof err));
+    cr_assert_eq(stop(), CODE + 1);
+    cr_assert_eq((u16)rig.cpu->gpr[RAX], 0x1234);
+    cr_assert_not(debug_until_expression(d, "ax ==", err, sizeof err));
+    cr_assert(goes_on());
 }

@@ -119,7 +119,7 @@ Test(commands, addresses)
 
 Test(commands, what_is_no_address_says_why)
 {
-    static const char *const t[] = {"", "+", "1+", "eix", "0x", "1 2", "B800:", "1:2:3", "(1)"};
+    static const char *const t[] = {"", "+", "1+", "eix", "0x", "1 2", "B800:", "1:2:3", "(1"};
     char err[200];
     u64 value;
     unsigned i;
