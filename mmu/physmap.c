@@ -8,6 +8,7 @@
 #include "base/state.h"
 #include "mmu/bus.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -36,6 +37,7 @@ struct block {
     u32 count;
     u8 *host;
     unsigned flags;
+    int fd; /* the memfd behind it */
 };
 
 struct physmap {
@@ -88,8 +90,10 @@ void physmap_free(struct physmap *pm)
 {
     if (!pm)
         return;
-    for (unsigned i = 0; i < pm->block_count; i++)
+    for (unsigned i = 0; i < pm->block_count; i++) {
         munmap(pm->blocks[i].host, (size_t)pm->blocks[i].count * PAGE_SIZE);
+        close(pm->blocks[i].fd);
+    }
     for (unsigned i = 0; i < pm->layer_count; i++)
         free(pm->layers[i]);
     if (pm->root) {
@@ -141,9 +145,11 @@ frame_id physmap_new_frames(struct physmap *pm, const char *name, size_t bytes, 
         return 0;
     }
     b->host = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
-    close(fd);
-    if (b->host == MAP_FAILED)
+    if (b->host == MAP_FAILED) {
+        close(fd);
         return 0;
+    }
+    b->fd = fd;
     madvise(b->host, bytes, MADV_DONTDUMP);
     b->name = name;
     b->first = pm->frame_count;
@@ -645,6 +651,39 @@ static bool is_zero_page(const u8 *p)
         any |= v;
     }
     return !any;
+}
+
+bool physmap_next_touched(const struct physmap *pm, unsigned index, u32 *page, u32 *count)
+{
+    const struct block *b = &pm->blocks[index];
+    off_t start, end;
+
+    if (*page >= b->count)
+        return false;
+    /* memfds keep no pages for holes; on a kernel that cannot tell, all is data. */
+    start = lseek(b->fd, (off_t)*page * PAGE_SIZE, SEEK_DATA);
+    if (start < 0 && errno == ENXIO)
+        return false;
+    start = start < 0 ? (off_t)*page * PAGE_SIZE : start;
+    end = lseek(b->fd, start, SEEK_HOLE);
+    end = end < 0 ? (off_t)b->count * PAGE_SIZE : end;
+    *page = (u32)(start / PAGE_SIZE);
+    *count = (u32)((end + PAGE_SIZE - 1) / PAGE_SIZE) - *page;
+    return true;
+}
+
+void physmap_load_frame(struct physmap *pm, frame_id id, const u8 *page)
+{
+    struct frame *f = &pm->frames[id];
+
+    f->flags |= FRAME_DIRTY;
+    if (page ? !memcmp(f->host, page, PAGE_SIZE) : is_zero_page(f->host))
+        return;
+    if (page)
+        memcpy(f->host, page, PAGE_SIZE);
+    else
+        memset(f->host, 0, PAGE_SIZE);
+    physmap_frame_written(pm, id, 0, PAGE_SIZE);
 }
 
 static void block_state(struct physmap *pm, struct block *b, struct state *s)

@@ -175,6 +175,13 @@ struct physmap_block {
 
 /* Block `index` in the order in which they were made; false past the last one. */
 bool physmap_block(const struct physmap *pm, unsigned index, struct physmap_block *out);
+/*
+ * The next stretch of pages at or behind *page of a block to which the host has given memory: all
+ * others are zero, and looking at them would make the host allocate them. False if there is none.
+ */
+bool physmap_next_touched(const struct physmap *pm, unsigned index, u32 *page, u32 *count);
+/* New contents for a frame, a page of bytes or NULL for zeros; whoever caches it is told. */
+void physmap_load_frame(struct physmap *pm, frame_id id, const u8 *page);
 
 /*
  * Save, load or hash the contents of all frames that are not ROM (pages of zeros cost a byte).
