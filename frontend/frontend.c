@@ -46,6 +46,7 @@ struct frontend {
     struct serial_tap *serial;
     void *display_data;
     struct machine *machine; /* NULL before and after its life; changes under the lock */
+    struct machine_listener listener;
     struct command_context commands;
     struct monitor *monitor;
     struct sockets sockets;
@@ -365,6 +366,23 @@ static int free_machine(struct frontend *f, int code)
     return EXIT_HOST_FAILED;
 }
 
+/* On the machine thread: what guests do and windows show. */
+static void hear(void *opaque, enum machine_event e)
+{
+    struct frontend *f = opaque;
+    const char *news = e == MACHINE_EVENT_EJECTED    ? "The guest has put its CD out."
+                       : e == MACHINE_EVENT_PANICKED ? "The guest's kernel has panicked."
+                                                     : NULL;
+
+    if (!news)
+        return;
+    pthread_mutex_lock(&f->lock);
+    f->view.news = news;
+    f->view.news_number++;
+    pthread_mutex_unlock(&f->lock);
+    notify(f);
+}
+
 static void *machine_thread(void *opaque)
 {
     struct frontend *f = opaque;
@@ -387,6 +405,8 @@ static void *machine_thread(void *opaque)
     }
     if (f->setup.options->gdb_wait)
         machine_set_paused(m, true);
+    f->listener = (struct machine_listener){.event = hear, .opaque = f};
+    machine_listen(m, &f->listener);
     f->exit_code = save_screenshot(f, run_machine(f));
     close_others(f);
     f->exit_code = free_machine(f, f->exit_code);

@@ -61,6 +61,8 @@ struct frontend_view {
     struct display_frame frame;
     u64 number; /* counts frames that differ from the one before */
     struct machine_status status;
+    const char *news; /* what the guest did that its user should know */
+    u64 news_number;  /* counts news; 0: there was none yet */
 };
 
 /* Ask for a new frame: notify follows when it is there, also if nothing changed. */

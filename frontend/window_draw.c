@@ -187,6 +187,10 @@ bool window_picture_update(struct window *w)
     const struct display_frame *f = &view->frame;
 
     w->status = view->status;
+    if (view->news_number != w->news_number) {
+        window_say(w, view->news);
+        w->news_number = view->news_number;
+    }
     if (view->number != p->number && f->width && resize(w, f->width, f->height)) {
         take_over(w, f);
         p->text = f->text;

@@ -84,6 +84,7 @@ struct window {
     bool software;              /* SDL draws with the processor, and keeps what it has drawn */
     s32 followed_w, followed_h; /* the size that we have given the window */
     struct machine_status status;
+    u64 news_number;            /* of what was said last */
     u32 led_until[DRIVE_COUNT]; /* SDL ticks: a drive was at work shortly before */
     u32 title_next, active_ms;  /* SDL ticks: when something last happened */
     char guest[64], title[200], leds[40];

@@ -9,6 +9,7 @@
 
 #include "devices/host/input.h"
 #include "frontend/frontend.h"
+#include "frontend/window_private.h"
 
 #include <SDL.h>
 #include <stdio.h>
@@ -319,6 +320,25 @@ Test(window, losing_focus_lets_the_mouse_go_with_its_buttons)
 {
     RUN(click, press_and_lose);
     cr_assert_str_eq(heard, "mouse 0 0 0 1; mouse 0 0 0 0; ");
+}
+
+static void put_cd_out(void)
+{
+    view.news = "The guest has put its CD out.";
+    view.news_number = 1;
+}
+
+static void look_at_message(void)
+{
+    const struct window *w = display_data;
+
+    hear("%s", w->overlay.message);
+}
+
+Test(window, what_the_guest_did_is_said)
+{
+    RUN(put_cd_out, nothing, look_at_message);
+    cr_assert_str_eq(heard, "The guest has put its CD out.");
 }
 
 static void close_window(void)
