@@ -131,7 +131,7 @@ static bool probe_linux(const struct look *l, struct probe *out)
 {
     u32 version;
 
-    if (!has(l, 0x202, "HdrS", 4) || get16(l, BOOT_SIGNATURE) != 0xAA55)
+    if (l->len <= 0x211 || !has(l, 0x202, "HdrS", 4) || get16(l, BOOT_SIGNATURE) != 0xAA55)
         return false;
     version = get16(l, 0x206);
     if (version < 0x200 || !(l->bytes[0x211] & 1))

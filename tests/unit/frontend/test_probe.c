@@ -96,6 +96,22 @@ Test(probe, cds)
     expect(300 << 20, PROBE_CD, "UDF");
 }
 
+/* The byte behind the file's end says nothing. */
+Test(probe, a_linux_header_cut_short_is_none)
+{
+    u8 *file = malloc(0x211);
+
+    boot_signature();
+    memcpy(bytes + 0x202, "HdrS", 4);
+    put_le16(bytes + 0x206, 0x20F);
+    bytes[0x211] = 1;
+    memcpy(file, bytes, 0x211);
+    probe_bytes(file, 0x211, 0x211, &probe);
+    cr_assert_neq(probe.kind, PROBE_LINUX);
+    free(file);
+    expect(0x212, PROBE_LINUX, "boot protocol 2.15");
+}
+
 Test(probe, linux_kernels)
 {
     boot_signature();
