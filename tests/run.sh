@@ -100,11 +100,15 @@ jobs_of() {
 	done
 	echo "boot/soak $B/tests/boot/soak"
 	echo "boot/twin-soak $B/tests/boot/twin --soak 1 --until 4 -- --fda roms/tour.img --mem 8M"
-	echo "cpu/lockstep $B/tests/cpu/lockstep --count 400"
+	echo "cpu/guests $B/tests/cpu/guests --count 400"
+	echo "cpu/lockstep $B/tests/cpu/lockstep"
 	for m in 8086 286 386 pentium pentium2; do
-		$all && echo "cpu/lockstep-$m $B/tests/cpu/lockstep --cpu $m --seed 1000 --count 10000"
+		$all && echo "cpu/guests-$m $B/tests/cpu/guests --cpu $m --seed 1000 --count 10000"
 	done
-	$all && echo "cpu/lockstep-tour $B/tests/cpu/lockstep --boot 10 --fda roms/tour.img --mem 8"
+	for m in 386 486 pentium pentium-mmx pentium2 pentium3; do
+		$all && echo "cpu/lockstep-$m $B/tests/cpu/lockstep --cpu $m --seed 100000 --count 10000000"
+	done
+	$all && echo "cpu/twin-tour $B/tests/boot/twin --engine stepper --until 10 -- --fda roms/tour.img --mem 8M"
 	count=1000000
 	$all && count=50000000
 	echo "cpu/silicon $B/tests/cpu/silicon --count $count"
@@ -119,6 +123,8 @@ jobs_of() {
 		done
 		echo "cpu/testfloat-$e $B/tests/cpu/testfloat --engine $e $SHARED/vectors/testfloat"
 		[ $e = interp ] && continue
+		echo "cpu/guests-$e $B/tests/cpu/guests --engine $e --against interp --count 400"
+		echo "cpu/lockstep-$e $B/tests/cpu/lockstep --engine $e --against interp"
 		echo "cpu/silicon-$e $B/tests/cpu/silicon --engine $e --count $count"
 	done
 	echo "cli/program tests/cli/run.sh"

@@ -1,23 +1,20 @@
 /*
- * The interpreter's decoded runs against the stepper, which knows none of its short cuts: the same
- * guest on two machines must go through the same states.
+ * Random programs (program.h) on two engines in lockstep: after random stretches of 1 to 300
+ * instructions registers, flags, x87, TLB record, chips and memory must be the same.
  *
- *     lockstep [--seed N] [--count M] [--size BYTES] [--cpu MODEL]
- *     lockstep --trace INSTRUCTIONS --seed N     list what one of these guests executes
- *     lockstep --find INSTRUCTIONS --seed N      list where it differs first
- *     lockstep --boot SECONDS [--fda F] [--hda F] [--cdrom F] [--kernel F] [--initrd F]
- *              [--append TEXT] [--mem MIB] [--cpu MODEL]
+ *     lockstep [--engine NAME] [--against NAME] [--seed N] [--count INSTRUCTIONS] [--cpu MODEL]
+ *              [--mode MODE] [--coverage]
+ *     lockstep --case N ...     one program, told about even if nothing differs
  *
- * Without --boot: M hostile guests (tests/fuzz/hostile.h), compared after random stretches, and
- * 20 M cases of the generator of the silicon differential. With it: a real guest, compared every
- * 20 ms of its time. The last line is "N passed, N failed, N skipped".
+ * --engine is on trial ("interp"), --against what it is measured with ("stepper"). A failing
+ * program is reduced, by leaving out pieces while it still fails, and listed with the instruction
+ * that makes the difference. --coverage tells which rows of the opcode table the programs execute.
+ * The last line is "N passed, N failed, N skipped".
  */
-#include "base/log.h"
 #include "base/state.h"
-#include "cpu/cpu.h"
-#include "devices/board/machine.h"
-#include "tests/cpu/silicon.h"
-#include "tests/fuzz/hostile.h"
+#include "cpu/optab.h"
+#include "tests/cpu/lab.h"
+#include "tests/cpu/program.h"
 #include "tests/support/statediff.h"
 #include "tests/support/stepper.h"
 
@@ -25,380 +22,365 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    SIZE_MAX_BYTES = 65536,
-    STRETCHES = 12,
-    STRETCH_NS = 2000000,
-    CASES_A_GUEST = 20,
-    FAILURES_SHOWN = 10,
-    BOOT_STEP_MS = 20,
-    PIECE = 64, /* instructions */
-};
+enum { STRETCH_MAX = 300, FAILURES_MAX = 3, HOT = 16, LISTED = 60, FLUSH_PERCENT = 3 };
 
-static struct machine_config config = {
-    .mem_bytes = 32 << 20,
-    .cpu = "pentium2",
-    .engine = "interp",
-    .discard = true,
-    .deterministic = true,
-    .speed_max = true,
-    .rtc_epoch = 820454400,
-};
+static struct {
+    const char *engine[2], *cpu;
+    u64 seed, count, only_case;
+    bool one_case, coverage;
+    enum program_mode mode;
+} opt = {.engine = {"stepper", "interp"},
+         .cpu = "pentium2",
+         .seed = 1,
+         .count = 1000000,
+         .mode = PROGRAM_MODES};
 
-static u64 seed = 1, count = 150, size = 500, traced, searched;
-static double boot_seconds;
-static unsigned passed, failed;
+static struct lab lab[2];
+static u8 image[LAB_RAM];
+static u64 executed, programs, passed, failed, ended[3], events;
 
-static void save_both(struct machine *a, struct machine *b, char *where, size_t where_size)
+/* ---- Running ---- */
+
+static bool same(void)
 {
-    struct state *x = state_new_save(), *y = state_new_save();
-
-    machine_state(a, x);
-    machine_state(b, y);
-    if (!state_diff(x, y, where, where_size))
-        snprintf(where, where_size, "the hashes differ, what is saved does not");
-    state_free(x);
-    state_free(y);
+    return lab[0].cpu->count == lab[1].cpu->count && lab_hash(&lab[0]) == lab_hash(&lab[1]) &&
+           !memcmp(lab[0].ram, lab[1].ram, LAB_RAM);
 }
 
-static u64 cpu_hash(struct machine *m)
+static bool start(struct program *p)
 {
-    struct state *s = state_new_hash();
-    u64 hash;
+    static const u8 thresholds[] = {0, 0, 1, 4, 20};
 
-    cpu_state(machine_cpu(m, 0), s);
-    hash = state_hash(s);
-    state_free(s);
-    return hash;
-}
-
-static void say_difference(const char *what, u64 n, struct machine *a, struct machine *b)
-{
-    char where[1000];
-    const struct cpu *c = machine_cpu(a, 0);
-
-    if (failed++ >= FAILURES_SHOWN)
-        return;
-    save_both(a, b, where, sizeof where);
-    printf("%s %llu, at %llu and %llu instructions, %04x:%08llx: run, stepped: %s\n", what,
-           (unsigned long long)n, (unsigned long long)machine_instructions(a),
-           (unsigned long long)machine_instructions(b), c->seg[SEG_CS].sel,
-           (unsigned long long)c->rip, where);
-}
-
-/* ---- Hostile guests ---- */
-
-static void fill(struct silicon_rng *r, u8 *data)
-{
-    for (u64 i = 0; i < size; i++)
-        data[i] = (u8)(rng_next(r) >> 32);
-}
-
-static bool same_stretches(struct silicon_rng *r, struct machine *a, struct machine *b)
-{
-    for (unsigned i = 0; i < STRETCHES; i++) {
-        u64 to = machine_now_ns(a) + rng_below(r, STRETCH_NS);
-        enum machine_stop x = machine_run(a, to), y = machine_run(b, to);
-
-        if (x != y || cpu_hash(a) != cpu_hash(b))
-            return false;
-        if (x != MACHINE_TIME)
-            break;
+    if (!program_image(p, image))
+        return false;
+    for (unsigned i = 0; i < 2; i++) {
+        lab_reset(&lab[i], image);
+        program_start(p, lab[i].cpu);
+        test_engine_threshold(lab[i].cpu, thresholds[p->seed % ARRAY_LEN(thresholds)]);
     }
-    return machine_state_hash(a) == machine_state_hash(b);
-}
-
-static void run_hostile(void)
-{
-    struct machine *a = hostile_machine(config.cpu), *b = hostile_machine(config.cpu);
-    static u8 data[SIZE_MAX_BYTES];
-
-    stepper_take(machine_cpu(b, 0));
-    for (u64 n = seed; n < seed + count; n++) {
-        struct silicon_rng r = {n};
-
-        fill(&r, data);
-        hostile_reset(a);
-        hostile_reset(b);
-        hostile_guest(a, data, size);
-        hostile_guest(b, data, size);
-        if (same_stretches(&r, a, b)) {
-            passed++;
-            continue;
-        }
-        say_difference("hostile guest", n, a, b);
-        machine_free(a); /* what differs would go on differing */
-        machine_free(b);
-        a = hostile_machine(config.cpu);
-        b = hostile_machine(config.cpu);
-        stepper_take(machine_cpu(b, 0));
-    }
-    machine_free(a);
-    machine_free(b);
-}
-
-/* ---- One guest at close range; nothing comes from its chips here ---- */
-
-static struct machine *one_guest(bool stepped)
-{
-    struct machine *m = hostile_machine(config.cpu);
-    struct silicon_rng r = {seed};
-    static u8 data[SIZE_MAX_BYTES];
-
-    fill(&r, data);
-    hostile_reset(m);
-    hostile_guest(m, data, size);
-    if (stepped)
-        stepper_take(machine_cpu(m, 0));
-    return m;
-}
-
-static void run_alone(struct cpu *c, u64 until)
-{
-    do
-        c->attention &= ~(u32)(ATT_TIMER | ATT_STOP | ATT_IDLE);
-    while (c->count < until && !c->halted && c->engine->run(c, until) == ENGINE_ATTENTION);
-}
-
-static void trace(struct machine *m, u64 instructions)
-{
-    struct cpu *c = machine_cpu(m, 0);
-
-    for (u64 i = 0; i < instructions && !c->shutdown && !c->halted; i++) {
-        struct decode_mode mode = {c->mode & MODE_CODE_SIZE, c->mode & MODE_PROTECTED, c->model};
-        u8 bytes[INSN_MAX_BYTES] = {0};
-        struct insn in;
-        char text[100];
-
-        machine_read_linear(m, (u32)(c->seg[SEG_CS].base + c->rip), bytes, sizeof bytes);
-        insn_decode(bytes, sizeof bytes, &mode, &in);
-        insn_format(&in, c->rip, mode.code, text, sizeof text);
-        printf("%04x:%08llx %08llx %s\n", c->seg[SEG_CS].sel, (unsigned long long)c->rip,
-               (unsigned long long)cpu_flags(c), text);
-        run_alone(c, c->count + 1);
-    }
-}
-
-/* List the piece in which run and stepped differ first. */
-static void find(u64 instructions)
-{
-    struct machine *a = one_guest(false), *b = one_guest(true), *before = one_guest(true);
-    u64 at = machine_instructions(a), from = at, last = at + instructions;
-
-    while (at < last && cpu_hash(a) == cpu_hash(b)) {
-        from = at;
-        at += PIECE;
-        run_alone(machine_cpu(a, 0), at);
-        run_alone(machine_cpu(b, 0), at);
-    }
-    if (at < last) {
-        run_alone(machine_cpu(before, 0), from);
-        trace(before, PIECE);
-        say_difference("guest", seed, a, b);
-    }
-    machine_free(before);
-    machine_free(b);
-    machine_free(a);
-}
-
-/* ---- Cases of the silicon differential ---- */
-
-struct outcome {
-    struct silicon_result result;
-    u64 count, fip, fdp;
-    u16 fop;
-    u8 memory[ARENA_CHANGING];
-};
-
-static void run_case(const struct silicon_code *code, const struct silicon_state *in,
-                     const u8 *memory, struct outcome *out)
-{
-    struct cpu *c = guest_cpu();
-    u64 before = guest_count();
-
-    memset(out, 0, sizeof *out);
-    c->fpu.fip = c->fpu.fdp = c->fpu.fop = c->fpu.fcs = c->fpu.fds = 0;
-    memcpy(out->memory, memory, sizeof out->memory);
-    guest_run(code, in, out->memory, &out->result);
-    out->count = guest_count() - before;
-    out->fip = c->fpu.fip;
-    out->fdp = c->fpu.fdp;
-    out->fop = c->fpu.fop;
-}
-
-static void run_cases(bool segments)
-{
-    struct silicon_options o = {.segments = segments, .max_insns = INSNS_MAX};
-    static struct silicon_code code;
-    static struct silicon_state in;
-    static u8 memory[ARENA_CHANGING];
-    static struct outcome a, b;
-
-    for (u64 n = 0; n < count * CASES_A_GUEST; n++) {
-        silicon_generate(seed, n, &o, &code, &in, memory);
-        stepper_give_back(guest_cpu());
-        run_case(&code, &in, memory, &a);
-        stepper_take(guest_cpu());
-        run_case(&code, &in, memory, &b);
-        if (!memcmp(&a, &b, sizeof a)) {
-            passed++;
-        } else if (failed++ < FAILURES_SHOWN) {
-            printf("case %llu, segments %u: run ends at %08x with vector %u after %llu, stepped at "
-                   "%08x with %u after %llu\n",
-                   (unsigned long long)n, segments, a.result.state.eip, a.result.vector,
-                   (unsigned long long)a.count, b.result.state.eip, b.result.vector,
-                   (unsigned long long)b.count);
-        }
-    }
-    stepper_give_back(guest_cpu());
-}
-
-static void run_silicon(void)
-{
-    const char *err = guest_open(config.cpu, 0xF);
-
-    if (err) {
-        fprintf(stderr, "lockstep: %s\n", err);
-        exit(70);
-    }
-    silicon_fill_pool(seed);
-    run_cases(false);
-    run_cases(true);
-    guest_close();
-}
-
-/* ---- Boots ---- */
-
-static struct machine *build(void)
-{
-    char err[512];
-    struct machine *m = machine_new(&config, err, sizeof err);
-
-    if (!m) {
-        fprintf(stderr, "%s\n", err);
-        exit(71);
-    }
-    return m;
+    return true;
 }
 
 /*
- * Both machines to `from`, then step by step up to `to`: true if they stay alike, else *from is the
- * last moment at which they were. At the end of the search what was stepped there is listed.
+ * True if both go the same way up to the program's end, or to `limit`. The stretches follow from
+ * the program's number, so that running it again is the same. *from and *to: the last stretch.
  */
-static bool compare_boot(u64 *from, u64 to, u64 step, bool list)
+static bool run_both(struct program *p, u64 limit, u64 *from, u64 *to)
 {
-    struct machine *a = build(), *b = build();
-    u64 at = *from;
-    bool same = true;
+    struct silicon_rng r = {p->seed ^ 0x57E7C4};
+    enum lab_end why[2];
+    bool alike = true;
 
-    stepper_take(machine_cpu(b, 0));
-    machine_run(a, at);
-    machine_run(b, at);
-    while (at < to && same) {
-        enum machine_stop x = machine_run(a, at + step), y;
-        u64 count_before = machine_instructions(b);
-
-        if (list)
-            trace(b, machine_instructions(a) - count_before);
-        y = machine_run(b, at + step);
-        same = x == y && cpu_hash(a) == cpu_hash(b) &&
-               (at % 1000000000 || machine_state_hash(a) == machine_state_hash(b));
-        if (same)
-            at += step;
-        if (x != MACHINE_TIME)
-            break;
-    }
-    same = same && machine_state_hash(a) == machine_state_hash(b);
-    if (!same && list)
-        say_difference("boot, us", at / 1000, a, b);
-    *from = at;
-    machine_free(a);
-    machine_free(b);
-    return same;
+    *from = *to = 0;
+    if (!start(p))
+        return true;
+    do {
+        *from = lab[0].cpu->count;
+        *to = *from + 1 + rng_below(&r, rng_percent(&r, 30) ? 20 : STRETCH_MAX);
+        *to = min_u64(*to, limit);
+        if (rng_percent(&r, FLUSH_PERCENT))
+            lab[1].cpu->engine->flush(lab[1].cpu);
+        for (unsigned i = 0; i < 2; i++)
+            why[i] = lab_run(&lab[i], *to);
+        alike = why[0] == why[1] && same();
+    } while (alike && why[0] == LAB_COUNT && *to < limit);
+    ended[why[0]]++;
+    return alike;
 }
 
-static void run_boot(void)
-{
-    u64 from = 0, step = BOOT_STEP_MS * 1000000ull;
+/* ---- A failure ---- */
 
-    config.log = log_new(NULL, NULL);
-    if (compare_boot(&from, (u64)(boot_seconds * 1e9), step, false)) {
-        passed++;
-    } else {
-        /* Closer and closer; each look starts at the last moment at which they were alike. */
-        for (unsigned i = 0; i < 2; i++, step /= 100)
-            compare_boot(&from, from + step, step / 100, false);
-        compare_boot(&from, from + step, step, true);
-        failed += !failed;
+static bool still_fails(struct program *p)
+{
+    u64 from, to;
+
+    return !run_both(p, p->budget, &from, &to);
+}
+
+/* Leave out pieces, many at once first, as long as it fails. */
+static void reduce(struct program *p)
+{
+    bool any = true;
+
+    for (unsigned n = p->count / 2; n; n = any && n == 1 ? 1 : n / 2) {
+        any = false;
+        for (unsigned at = 0; at < p->count; at += n) {
+            struct piece saved[PIECES_MAX];
+            bool changed = false;
+
+            memcpy(saved, p->piece, sizeof saved);
+            for (unsigned i = at; i < at + n && i < p->count; i++) {
+                changed |= !p->piece[i].dropped;
+                p->piece[i].dropped = true;
+            }
+            if (changed && still_fails(p))
+                any = true;
+            else
+                memcpy(p->piece, saved, sizeof saved);
+        }
     }
-    log_free(config.log);
+}
+
+/* The first count at which they differ: only the last stretch is cut shorter. */
+static u64 first_difference(struct program *p, u64 *before)
+{
+    u64 from, to, limit;
+
+    if (run_both(p, p->budget, &from, &to))
+        return 0;
+    for (limit = from + 1; limit < to; limit++) {
+        u64 a, b;
+
+        if (!run_both(p, limit, &a, &b))
+            break;
+    }
+    *before = limit - 1;
+    return limit;
+}
+
+static void show_instruction(const struct lab *l, const char *mark)
+{
+    const struct cpu *c = l->cpu;
+    struct decode_mode mode = {c->mode & MODE_CODE_SIZE, c->mode & MODE_PROTECTED, c->model};
+    u32 at = (u32)(c->seg[SEG_CS].base + c->rip);
+    u8 bytes[INSN_MAX_BYTES] = {0};
+    char text[100], hex[INSN_MAX_BYTES * 2 + 1] = "";
+    struct insn in;
+    unsigned len;
+
+    for (unsigned i = 0; i < sizeof bytes; i++) {
+        struct walk w = {.gpa = at + i};
+        struct mmu *m = &l->cpu->mmu;
+
+        if (!m->paging.enabled || mmu_walk(m, at + i, MMU_READ, MMU_SUPERVISOR, false, &w))
+            physmap_debug_read(l->pm, w.gpa, bytes + i, 1);
+    }
+    len = insn_decode(bytes, sizeof bytes, &mode, &in);
+    insn_format(&in, c->rip, mode.code, text, sizeof text);
+    for (unsigned i = 0; i < len && i < sizeof bytes; i++)
+        sprintf(hex + i * 2, "%02X", bytes[i]);
+    printf("  %s %6llu %04x:%08llx %08llx %-20s %s\n", mark, (unsigned long long)c->count,
+           c->seg[SEG_CS].sel, (unsigned long long)c->rip, (unsigned long long)cpu_flags(c), hex,
+           text);
+}
+
+static void show_registers(const struct lab *l, const char *name)
+{
+    static const char *const names[] = {"eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi"};
+
+    printf("  %-8s", name);
+    for (unsigned n = 0; n < 8; n++)
+        printf(" %s %08llx", names[n], (unsigned long long)l->cpu->gpr[n]);
+    printf(" eip %08llx flags %08llx\n", (unsigned long long)l->cpu->rip,
+           (unsigned long long)cpu_flags(l->cpu));
+}
+
+static void show_difference(void)
+{
+    struct state *s[2];
+    char where[1200];
+
+    for (unsigned i = 0; i < 2; i++) {
+        show_registers(&lab[i], opt.engine[i]);
+        s[i] = state_new_save();
+        cpu_state(lab[i].cpu, s[i]);
+        state_u64(s[i], "notes", &lab[i].notes);
+        state_u64(s[i], "alarm", &lab[i].alarm);
+        state_u64(s[i], "events", &lab[i].events);
+    }
+    if (state_diff(s[0], s[1], where, sizeof where))
+        printf("  differs: %s\n", where);
+    for (u32 at = 0, shown = 0; at < LAB_RAM && shown < 8; at++)
+        if (lab[0].ram[at] != lab[1].ram[at] && ++shown)
+            printf("  [%05x] is %02x, %02x\n", at, lab[0].ram[at], lab[1].ram[at]);
+    state_free(s[0]);
+    state_free(s[1]);
+}
+
+/* The reference's way there, and what comes next, by single instructions. */
+static void list_way(struct program *p, u64 from, u64 to)
+{
+    u64 a, b;
+
+    run_both(p, from, &a, &b);
+    while (lab[0].cpu->count < to) {
+        u64 before = lab[0].cpu->count;
+
+        show_instruction(&lab[0], " ");
+        if (lab_run(&lab[0], before + 1) != LAB_COUNT)
+            break;
+    }
+}
+
+static void tell_failure(struct program *p)
+{
+    u64 before = 0, at;
+
+    printf("\nFAILED: lockstep --case %llu --mode %s --cpu %s --engine %s --against %s\n",
+           (unsigned long long)p->seed, program_mode_names[p->mode], opt.cpu, opt.engine[1],
+           opt.engine[0]);
+    reduce(p);
+    at = first_difference(p, &before);
+    printf("mode %s%s, CPL %u, IOPL %u, cr0 %08x, cr4 %08x; differs at %llu, the way there:\n",
+           program_mode_names[p->mode], p->paged ? ", paged" : "", p->cpl, p->flags >> 12 & 3,
+           p->cr0, p->cr4, (unsigned long long)at);
+    if (!at) {
+        printf("  (the reduced program does not fail again)\n");
+        return;
+    }
+    list_way(p, at > LISTED ? at - LISTED : 0, at);
+    run_both(p, before, &(u64){0}, &(u64){0});
+    show_instruction(&lab[0], ">");
+    show_registers(&lab[0], "before");
+    run_both(p, at, &(u64){0}, &(u64){0});
+    show_difference();
+    fflush(stdout);
+}
+
+/* ---- Coverage ---- */
+
+static struct {
+    u64 by_row[ROW_COUNT], instructions, hot, in_code, places;
+    u32 visits[LAB_RAM];
+} cover;
+
+static void cover_program(struct program *p)
+{
+    struct cpu *c = lab[0].cpu;
+    enum lab_end why = LAB_COUNT;
+
+    if (!start(p))
+        return;
+    memset(cover.visits, 0, sizeof cover.visits);
+    while (why == LAB_COUNT && c->count < p->budget) {
+        struct decode_mode mode = {c->mode & MODE_CODE_SIZE, c->mode & MODE_PROTECTED, c->model};
+        u32 at = (u32)(c->seg[SEG_CS].base + c->rip) % LAB_RAM;
+        struct insn in;
+
+        if (at < LAB_RAM - INSN_MAX_BYTES) {
+            insn_decode(lab[0].ram + at, INSN_MAX_BYTES, &mode, &in);
+            cover.by_row[in.row]++;
+            cover.hot += ++cover.visits[at] > HOT;
+            cover.in_code += at - P_CODE < P_CODE_BYTES;
+            cover.places += at - P_CODE < P_CODE_BYTES && cover.visits[at] == 1;
+        }
+        cover.instructions++;
+        why = lab_run(&lab[0], c->count + 1);
+    }
+}
+
+static void tell_coverage(void)
+{
+    unsigned seen = 0, possible = 0;
+
+    for (unsigned i = 1; i < ROW_COUNT; i++) {
+        bool can = model_has(lab[0].cpu->model, optab_rows[i].feature) &&
+                   !(optab_rows[i].attr & ATTR_ONLY64);
+
+        possible += can;
+        seen += can && cover.by_row[i];
+    }
+    printf("%u of %u rows were executed; not:", seen, possible);
+    for (unsigned i = 1; i < ROW_COUNT; i++)
+        if (model_has(lab[0].cpu->model, optab_rows[i].feature) &&
+            !(optab_rows[i].attr & ATTR_ONLY64) && !cover.by_row[i])
+            printf(" %s(%02X)", optab_rows[i].name, optab_rows[i].opcode);
+    printf("\n%.1f %% of the instructions had been executed %u times before, %.1f %% were in "
+           "handlers; %llu different ones a program\n",
+           100.0 * (double)cover.hot / (double)max_u64(cover.instructions, 1), HOT,
+           100.0 - 100.0 * (double)cover.in_code / (double)max_u64(cover.instructions, 1),
+           (unsigned long long)(cover.places / max_u64(programs, 1)));
+}
+
+/* ---- All ---- */
+
+static void run_program(u64 seed)
+{
+    static struct program p;
+    u64 from, to;
+
+    program_make(&p, seed, cpu_model_find(opt.cpu), opt.mode);
+    programs++;
+    if (run_both(&p, p.budget, &from, &to)) {
+        passed++;
+        executed += lab[0].cpu->count;
+        events += lab[0].events;
+    } else {
+        failed++;
+        tell_failure(&p);
+    }
+    if (opt.coverage)
+        cover_program(&p);
+    if (opt.one_case)
+        list_way(&p, 0, min_u64(p.budget, LISTED * 10));
 }
 
 static bool option(const char *name, const char *value)
 {
-    if (!strcmp(name, "--seed"))
-        seed = strtoull(value, NULL, 0);
+    if (!strcmp(name, "--engine"))
+        opt.engine[1] = value;
+    else if (!strcmp(name, "--against"))
+        opt.engine[0] = value;
+    else if (!strcmp(name, "--seed"))
+        opt.seed = strtoull(value, NULL, 0);
     else if (!strcmp(name, "--count"))
-        count = strtoull(value, NULL, 0);
-    else if (!strcmp(name, "--size"))
-        size = min_u64(strtoull(value, NULL, 0), SIZE_MAX_BYTES);
-    else if (!strcmp(name, "--trace"))
-        traced = strtoull(value, NULL, 0);
-    else if (!strcmp(name, "--find"))
-        searched = strtoull(value, NULL, 0);
-    else if (!strcmp(name, "--boot"))
-        boot_seconds = atof(value);
-    else if (!strcmp(name, "--mem"))
-        config.mem_bytes = strtoull(value, NULL, 0) << 20;
+        opt.count = strtoull(value, NULL, 0);
+    else if (!strcmp(name, "--case"))
+        opt.only_case = strtoull(value, NULL, 0), opt.one_case = true;
     else if (!strcmp(name, "--cpu"))
-        config.cpu = value;
-    else if (!strcmp(name, "--fda"))
-        config.drive[DRIVE_FDA] = value;
-    else if (!strcmp(name, "--hda"))
-        config.drive[DRIVE_HDA] = value;
-    else if (!strcmp(name, "--cdrom"))
-        config.drive[DRIVE_HDC] = value;
-    else if (!strcmp(name, "--kernel"))
-        config.kernel = value;
-    else if (!strcmp(name, "--initrd"))
-        config.initrd = value;
-    else if (!strcmp(name, "--append"))
-        config.append = value;
+        opt.cpu = value;
+    else if (!strcmp(name, "--mode"))
+        for (opt.mode = 0; opt.mode < PROGRAM_MODES; opt.mode++) {
+            if (!strcmp(value, program_mode_names[opt.mode]))
+                break;
+        }
     else
         return false;
     return true;
 }
 
+static bool parse(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        if (!strcmp(argv[i], "--coverage"))
+            opt.coverage = true;
+        else if (i + 1 >= argc || !option(argv[i], argv[i + 1]))
+            return false;
+        else
+            i++;
+    }
+    return cpu_model_find(opt.cpu) && model_has(cpu_model_find(opt.cpu), FEAT_386);
+}
+
 int main(int argc, char **argv)
 {
-    for (int i = 1; i < argc; i += 2)
-        if (i + 1 >= argc || !option(argv[i], argv[i + 1])) {
-            fprintf(stderr, "lockstep: '%s' is no option or lacks its value\n", argv[i]);
-            return 64;
-        }
-    config.drive_is_cd[DRIVE_HDC] = config.drive[DRIVE_HDC];
-    if (!cpu_model_find(config.cpu)) {
-        fprintf(stderr, "lockstep: there is no model '%s'\n", config.cpu);
+    if (!parse(argc, argv)) {
+        fprintf(stderr, "lockstep: see the top of tests/cpu/lockstep.c for its options\n");
         return 64;
     }
-    if (traced) {
-        struct machine *m = one_guest(true);
-
-        trace(m, traced);
-        machine_free(m);
-        return 0;
+    for (unsigned i = 0; i < 2; i++) {
+        if (!test_engine(opt.engine[i]))
+            return test_engine_missing(opt.engine[i]);
+        if (!lab_open(&lab[i], opt.cpu, test_engine(opt.engine[i]))) {
+            fprintf(stderr, "lockstep: no processor\n");
+            return 70;
+        }
     }
-    if (searched) {
-        find(searched);
-        return 0;
-    }
-    if (boot_seconds > 0) {
-        run_boot();
-    } else {
-        run_hostile();
-        if (model_has(cpu_model_find(config.cpu), FEAT_386))
-            run_silicon(); /* its cases are paged */
-    }
-    printf("%u passed, %u failed, 0 skipped\n", passed, failed);
+    if (opt.one_case)
+        run_program(opt.only_case);
+    else
+        for (u64 n = opt.seed; executed < opt.count && failed < FAILURES_MAX; n++)
+            run_program(n);
+    if (opt.coverage)
+        tell_coverage();
+    printf("%llu programs, %llu instructions, %llu interrupts; ended by budget %llu, HLT %llu, "
+           "shutdown %llu\n",
+           (unsigned long long)programs, (unsigned long long)executed, (unsigned long long)events,
+           (unsigned long long)ended[0], (unsigned long long)ended[1],
+           (unsigned long long)ended[2]);
+    printf("%llu passed, %llu failed, 0 skipped\n", (unsigned long long)passed,
+           (unsigned long long)failed);
+    lab_close(&lab[0]);
+    lab_close(&lab[1]);
     return failed != 0;
 }
