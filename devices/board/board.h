@@ -49,6 +49,7 @@ struct board {
     struct pci_bus *pci;
     struct apic_bus *apics;
     struct device *pic, *pit, *rtc, *dma, *kbd, *fdc, *ide, *vga, *pm_chip, *lapic, *ioapic, *hpet;
+    struct irq_line irq8; /* where the RTC's interrupt goes */
     struct device *fwcfg, *host_bridge, *isa_bridge, *coprocessor, *post_card;
     struct device *uart[MACHINE_SERIALS];
     struct chr *chrs[MACHINE_SERIALS + 2]; /* to be polled for input, and closed */

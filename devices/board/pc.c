@@ -227,9 +227,9 @@ static struct irq_line irq(struct board *b, unsigned n)
 static void rtc_irq(void *opaque, unsigned n, bool level)
 {
     struct board *b = opaque;
-    struct irq_line irq8 = b->hpet ? hpet_rtc(b->hpet) : irq(b, 8), pm = piix4pm_rtc(b->pm_chip);
+    struct irq_line pm = piix4pm_rtc(b->pm_chip);
 
-    irq_set(&irq8, level);
+    irq_set(&b->irq8, level);
     irq_set(&pm, level);
 }
 
@@ -343,6 +343,7 @@ static void build_timers(struct board *b)
     bool hpet = b->ioapic != NULL;
     struct irq_line irq0 = hpet ? build_hpet(b) : irq(b, 0);
 
+    b->irq8 = hpet ? hpet_rtc(b->hpet) : irq(b, 8);
     board_add(b, b->pit = pit_create(b->bus, b->clock, irq0));
     board_add(b, b->rtc = rtc_create(b->bus, b->clock, wire(b, rtc_irq, 0), b->config->rtc_epoch));
     board_add(b, port61_create(b->bus, b->clock, b->pit, build_speaker(b)));
