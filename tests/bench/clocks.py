@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""clocks.py [--mode work|compute|delay] [--cpu MODEL] [--seconds N] [-- OPTIONS...]
+"""clocks.py [--mode work|compute|delay] [--cpu MODEL] [--seconds N] [--table NAME] [-- OPTIONS...]
 
 How far a guest's clocks drift from the host's. Builds tests/guest/clocks.c, runs it, stamps the
 lines it sends with the host's monotonic clock, and prints for each clock of the guest (RTC
 seconds, PIT ticks, TSC) the drift over the run in ms a minute, and the largest distance of a line
 from the first one's time. Mode delay: the length of a delay loop's second in the host's time.
-OPTIONS go to bygone; with QEMU=1 the guest runs under qemu-system-i386 instead.
+--table: only the row of docs/performance.md. OPTIONS go to bygone; with QEMU=1 the guest runs under qemu-system-i386 instead.
 """
 import argparse
 import os
@@ -59,15 +59,19 @@ def lines_of(args):
         return lines
 
 
-def report(name, host, guest):
-    """host and guest: seconds since the first line."""
+def compare(host, guest):
+    """host and guest: seconds since the first line. Drift in ms a minute, farthest in ms."""
     off = [g - h for h, g in zip(host, guest)]
     # The slope of the best line, as a single late line would count too much.
     n, mean_h, mean_off = len(host), sum(host) / len(host), sum(off) / len(off)
     slope = (sum((h - mean_h) * (o - mean_off) for h, o in zip(host, off)) /
              sum((h - mean_h) ** 2 for h in host))
+    return slope * 60000, max(off, key=abs) * 1000
+
+
+def report(name, host, guest):
     print("%-10s drift %+8.2f ms a minute, farthest %+8.2f ms, over %.1f s, %d lines" %
-          (name, slope * 60000, max(off, key=abs) * 1000, host[-1], n))
+          (name, *compare(host, guest), host[-1], len(host)))
 
 
 def load():
@@ -79,15 +83,20 @@ def main():
     parser.add_argument("--mode", choices=["work", "compute", "delay"], default="work")
     parser.add_argument("--cpu", default="pentium2")
     parser.add_argument("--seconds", type=int, default=0)
+    parser.add_argument("--table", metavar="NAME")
     parser.add_argument("options", nargs="*")
     args = parser.parse_args()
     lines = lines_of(args)
-    print("load", load())
+    if not args.table:
+        print("load", load())
     if args.mode == "delay":
         lines = [t for t, words in lines if words[:1] == ["delay"]]
         if len(lines) < 21:
             sys.exit("the guest did not finish")
         length = (lines[-1] - lines[0]) / 20
+        if args.table:
+            print("| %s | %+.3f %% | |" % (args.table, (length - 1) * 100))
+            return
         print("a delay loop's second lasts %.5f s: %+.3f %%" % (length, (length - 1) * 100))
         return
     # The first line may come in the middle of a second, the second while rates still settle.
@@ -95,6 +104,10 @@ def main():
     if len(lines) < 3:
         sys.exit("the guest said too little")
     host = [t - lines[0][0] for t, _ in lines]
+    if args.table:
+        print("| %s | %+.1f ms a minute | %.1f ms |" %
+              (args.table, *compare(host, list(range(len(lines))))))
+        return
     ticks = [int(words[1]) for _, words in lines]
     tsc = [int(words[2]) for _, words in lines]
     pit_hz = 1193182 / (1193182 // 1000)

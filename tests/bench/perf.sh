@@ -1,10 +1,11 @@
 #!/bin/sh
 # perf.sh [PART...]: measure Bygone beside QEMU (TCG) and Bochs, and write docs/performance.md.
 #
-# Parts: kit real idle memory start (default: all that can run). They use the benchmark kit in
-# ../shared/bench, which is called there; its kernels and programs are made in KIT (build/kit) or
-# taken from there. Takes about half an hour and needs an idle machine: figures are processor time
-# of the emulator's process, but shared caches and turbo clocks still show.
+# Parts: kit real idle memory start clocks (default: all that can run). A part that is not measured
+# keeps its figures of last time (build/perf), and the page tells of each under what conditions it
+# was. They use the benchmark kit in ../shared/bench, which is called there; its kernels and programs
+# are made in KIT (build/kit) or taken from there. Takes about half an hour and needs an idle machine:
+# figures are processor time of the emulator's process, but shared caches and turbo clocks still show.
 #
 # Environment: SHARED (../shared), KIT, SCALE (30: percent of the kit's turns; Bochs gets 5),
 # BOCHS_SCALE (5), RUNS (2), WORKLOADS (default: all that need no SSE), PEERS ("emu tcg bochs").
@@ -17,7 +18,7 @@ KIT=${KIT:-build/kit}
 SCALE=${SCALE:-30}
 RUNS=${RUNS:-2}
 PEERS=${PEERS:-emu tcg bochs}
-parts=${*:-start idle memory kit real}
+parts=${*:-start clocks idle memory kit real}
 results=build/perf
 mkdir -p "$results"
 log=$results/log
@@ -84,6 +85,15 @@ measure_start() {
 	} > "$results/start.md"
 }
 
+# ---- Clocks: the guest's against the host's ----
+
+measure_clocks() {
+	{
+		tests/bench/clocks.py --table 'RTC, as `date` sees it' &&
+			tests/bench/clocks.py --mode delay --cpu 486 --table 'delay loop, `--cpu 486`'
+	} > "$results/clocks.md" 2>> "$log" || say "skipped: clocks (see $log)"
+}
+
 # ---- Idle guests: a script that reaches the state, then the process is watched ----
 
 # guest NAME SCRIPT OPTIONS...: one row for the idle table, one for the memory table.
@@ -136,10 +146,21 @@ measure_memory() {
 	fi
 }
 
+# Under what conditions a part was measured; $1: the load before.
+conditions() {
+	printf '%s, %s, host load %s before and %s after' "$(date +%Y-%m-%d)" \
+		"$(git describe --always --dirty 2> /dev/null || echo "no version")" "$1" "$(load)"
+	[ "$(nice)" = 0 ] || printf ', at nice %s' "$(nice)"
+}
+load() { cut -d ' ' -f 1 /proc/loadavg; }
+
 for part in $parts; do
 	say "$part"
+	before=$(load)
 	measure_"$part"
+	conditions "$before" > "$results/$part.when"
 done
+[ -e "$results/kit.when" ] && cp "$results/kit.when" "$results/boot.when"
 
 # ---- The page ----
 
@@ -156,17 +177,20 @@ part() { # title, header, file, note
 	printf '\n## %s\n\n%s\n\n' "$1" "$4"
 	[ -n "$2" ] && printf '%s\n' "$2"
 	cat "$results/$3"
+	when=$results/${3%.md}.when
+	[ ! -e "$when" ] || printf '\nMeasured: %s.\n' "$(cat "$when")"
 }
 {
 	echo '# Speed and memory'
 	echo
-	echo "Written by \`make bench\` (tests/bench/perf.sh) on $(date +%Y-%m-%d), on $(sed -n \
-		's/^model name.*: //p' /proc/cpuinfo | head -n 1) with $(nproc) processors; $(git describe --always \
-		--dirty 2> /dev/null || echo "no version"). Peers:" \
+	echo "Written by \`make bench\` (tests/bench/perf.sh), on $(sed -n \
+		's/^model name.*: //p' /proc/cpuinfo | head -n 1) with $(nproc) processors. Peers:" \
 		"$(qemu-system-i386 --version 2> /dev/null | head -n 1 | sed 's/ (.*//')," \
 		"$(bochs_version)."
 	part 'Start' '| | ms from the start of the process to the guest'"'"'s first instruction and back |
 |---|---:|' start.md 'A BIOS of three instructions that ends the program. The best of ten runs.'
+	part 'Clocks' '| the guest'"'"'s | drift | farthest off |
+|---|---:|---:|' clocks.md 'A guest that by turns stores (`rep stos`), takes page faults and halts, for a minute; and a delay loop calibrated against the PIT, whose seconds are timed for 20 of them. Against the host'"'"'s monotonic clock.'
 	part 'Idle' '| guest | % of a processor | MiB of host memory beside guest RAM |
 |---|---:|---:|' idle.md 'Twenty seconds of doing nothing, without a display.'
 	part 'Memory' '| | | MiB |
