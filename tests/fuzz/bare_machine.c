@@ -69,11 +69,17 @@ static const char *vgabios_file(void)
 
 struct machine *bare_machine_new(const char *kernel, char *err, size_t err_size)
 {
+    return bare_machine_new_cpu("pentium3", kernel, err, err_size);
+}
+
+struct machine *bare_machine_new_cpu(const char *cpu, const char *kernel, char *err,
+                                     size_t err_size)
+{
     static const char *bios, *vgabios;
     static struct log *log;
     struct machine_config config = {
         .mem_bytes = BARE_RAM,
-        .cpu = "pentium3",
+        .cpu = cpu,
         .engine = "interp",
         .drive_is_cd = {[DRIVE_HDC] = true},
         .boot = "a",

@@ -13,6 +13,9 @@ enum { BARE_CODE = 0x1000, BARE_RAM = 1 << 20 };
 
 /* `kernel` may be NULL. NULL and a sentence in err on failure. */
 struct machine *bare_machine_new(const char *kernel, char *err, size_t err_size);
+/* With another processor than the Pentium III. */
+struct machine *bare_machine_new_cpu(const char *cpu, const char *kernel, char *err,
+                                     size_t err_size);
 /* Write the vectors and what the program at BARE_CODE may begin with; returns where it goes on. */
 u32 bare_machine_prepare(struct machine *m);
 

@@ -77,6 +77,30 @@ Test(wires, rtc_interrupt_reaches_power_management)
     cr_assert_eq(seen, 1);
 }
 
+/* Fifty periodic interrupts, where the RTC's wire is the bridge's, and where it is the HPET's. */
+Test(wires, rtc_interrupts_as_often_as_it_likes_with_and_without_apic)
+{
+    static const u8 code[] = {
+        0xB0, 0x0A, 0xE6, 0x70, 0xB0, 0x26, 0xE6, 0x71, /* register A: 1024 Hz */
+        0xB0, 0x0B, 0xE6, 0x70, 0xB0, 0x42, 0xE6, 0x71, /* register B: PIE, 24 hours */
+        0xB0, 0x0C, 0xE6, 0x70, 0xB9, 0x32, 0x00,       /* register C; mov cx, 50 */
+        0xE4, 0x71, 0xA8, 0x80, 0x74, 0xFA,             /* until IRQF, which reading clears */
+        0xE2, 0xF8,                                     /* loop */
+        0xFE, 0x06, 0x00, 0x20, 0xF4,                   /* inc byte [DATA]; hlt */
+    };
+    u8 seen = 0;
+
+    run(code, sizeof code);
+    machine_read_physical(m, DATA, &seen, 1);
+    cr_assert_eq(seen, 1);
+    machine_free(m);
+    m = bare_machine_new_cpu("486", NULL, err, sizeof err);
+    cr_assert(m, "%s", err);
+    run(code, sizeof code);
+    machine_read_physical(m, DATA, &seen, 1);
+    cr_assert_eq(seen, 1);
+}
+
 /* mov dx, 505h; in al, dx; mov [DATA], al; mov al, 1; out dx, al; hlt */
 Test(wires, a_panic_is_heard)
 {
