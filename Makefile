@@ -106,7 +106,7 @@ unit: $(UNIT)
 	$(Q)for t in $(UNIT); do $$t || exit 1; done
 
 # Programs that compare the processor with other implementations; see the top of each source.
-CPU_TESTS := $(addprefix $(B)/tests/cpu/,vectors testfloat silicon decode_oracle lockstep guests)
+CPU_TESTS := $(addprefix $(B)/tests/cpu/,vectors testfloat silicon decode_oracle lockstep guests positions)
 $(B)/tests/cpu/decode_oracle: LDLIBS += -lcapstone -lZydis
 $(B)/tests/cpu/vectors: $(B)/tests/support/stepper.o
 $(B)/tests/cpu/testfloat: $(addprefix $(B)/tests/support/,cpubox.o stepper.o)
@@ -115,6 +115,8 @@ $(B)/tests/cpu/silicon: $(patsubst %.c,$(B)/%.o,$(wildcard tests/cpu/silicon_*.c
 $(B)/tests/cpu/lockstep: $(patsubst %.c,$(B)/%.o,$(wildcard tests/cpu/program*.c)) $(B)/tests/cpu/lab.o \
 	$(B)/tests/cpu/silicon_gen.o $(B)/tests/cpu/silicon_guest.o \
 	$(addprefix $(B)/tests/support/,cpubox.o stepper.o statediff.o)
+$(B)/tests/cpu/positions: $(B)/tests/cpu/silicon_gen.o $(B)/tests/cpu/silicon_guest.o \
+	$(B)/tests/fuzz/hostile.o $(addprefix $(B)/tests/support/,cpubox.o stepper.o)
 $(B)/tests/cpu/guests: $(B)/tests/cpu/silicon_gen.o $(B)/tests/cpu/silicon_guest.o $(B)/tests/fuzz/hostile.o \
 	$(addprefix $(B)/tests/support/,cpubox.o stepper.o statediff.o)
 $(B)/tests/cpu/%: $(B)/tests/cpu/%.o $(B)/libbygone.a

@@ -102,6 +102,7 @@ jobs_of() {
 	echo "boot/twin-soak $B/tests/boot/twin --soak 1 --until 4 -- --fda roms/tour.img --mem 8M"
 	echo "cpu/guests $B/tests/cpu/guests --count 400"
 	echo "cpu/lockstep $B/tests/cpu/lockstep"
+	echo "cpu/positions $B/tests/cpu/positions"
 	for m in 8086 286 386 pentium pentium2; do
 		$all && echo "cpu/guests-$m $B/tests/cpu/guests --cpu $m --seed 1000 --count 10000"
 	done
