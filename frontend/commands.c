@@ -4,6 +4,7 @@
 #include "devices/board/machine.h"
 #include "devices/host/display.h"
 #include "devices/host/input.h"
+#include "frontend/commands_debug.h"
 #include "frontend/nearest.h"
 #include "frontend/picture.h"
 #include "frontend/screen.h"
@@ -13,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEYS_MAX = 8, INFO_BYTES = 256 << 10 };
+enum { KEYS_MAX = 8, INFO_BYTES = 256 << 10, WORDS = COMMAND_WORDS_MAX - 1 };
 
 static bool say_fail(struct text *out, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
@@ -185,6 +186,32 @@ const struct command commands[] = {
     {"quit", "", "end the program at once", 0, 0, run_quit},
     {"x", "/NF ADDRESS", "show linear memory: x/10i cs:eip, x/8xw $esp", 0, 1, command_dump},
     {"xp", "/NF ADDRESS", "show physical memory: xp/2000c 0xB8000", 0, 1, command_dump},
+    {"where", "", "registers and the next instruction", 0, 0, command_where},
+    {"print", "EXPRESSION", "a value: print word [ss:sp+2]", 1, WORDS, command_print},
+    {"break", "WHERE [if EXPR]", "stop at a linear address, SEG:OFF or 'phys ADDRESS'", 1, WORDS,
+     command_break},
+    {"tbreak", "WHERE [if EXPR]", "the same once", 1, WORDS, command_tbreak},
+    {"watch", "WHAT [if EXPR]", "stop after writes: ADDRESS[,BYTES], port N, msr N; reg EXPR", 1,
+     WORDS, command_watch},
+    {"rwatch", "WHAT [if EXPR]", "stop after reads", 1, WORDS, command_rwatch},
+    {"awatch", "WHAT [if EXPR]", "stop after either", 1, WORDS, command_awatch},
+    {"catch", "EVENT [if EXPR]", "int N, exception N, dos AH, mode, task, triple, magic", 1, WORDS,
+     command_catch},
+    {"list", "", "what stops the machine", 0, 0, command_list},
+    {"delete", "[N...]", "take points away, all without a number", 0, WORDS, command_delete},
+    {"enable", "N", "let a point act again", 1, 1, command_enable},
+    {"disable", "N", "let a point rest", 1, 1, command_disable},
+    {"condition", "N [EXPR]", "a point acts only if this is not zero", 1, WORDS, command_condition},
+    {"ignore", "N COUNT", "let a point pass so many times", 2, 2, command_ignore},
+    {"log", "N [TEXT]", "a point writes TEXT, with {EXPR} in it, and does not stop", 1, WORDS,
+     command_log},
+    {"step", "[COUNT]", "execute one instruction", 0, 1, command_step},
+    {"next", "[COUNT]", "the same, with calls and interrupts as one", 0, 1, command_next},
+    {"finish", "", "run until the subroutine or handler returns", 0, 0, command_finish},
+    {"until", "WHERE|if EXPR", "run up to an address, or until something is so", 1, WORDS,
+     command_until},
+    {"wait", "[SECONDS]", "wait until the machine stops, and say why", 0, 1, command_wait},
+    {"symbols", "load FILE [BASE]", "names from an ELF, PE or map file", 0, 3, command_symbols},
     {"state-hash", "", "a hash over all of the machine's state", 0, 0, run_state_hash},
     {"help", "[COMMAND]", "this list", 0, 1, run_help},
 };

@@ -10,7 +10,7 @@
 
 struct machine;
 
-enum { COMMAND_WORDS_MAX = 16, COMMAND_LINE_MAX = 1024 };
+enum { COMMAND_WORDS_MAX = 64, COMMAND_LINE_MAX = 1024 };
 
 /* A line taken apart. Words point into `buffer`. */
 struct command_line {
@@ -24,7 +24,11 @@ struct command_context {
     struct machine *machine;
     /* End the program. */
     void (*quit)(void *opaque, int code);
+    /* Tell users something that is no answer; may be NULL. */
+    void (*tell)(void *opaque, const char *line);
     void *opaque;
+    /* Set by a command after which the machine will stop soon: how long to wait for its report. */
+    u32 wait_ms;
     /* Of the last x or xp: where to go on, and how. */
     u64 dump_next;
     char dump_format, dump_size;

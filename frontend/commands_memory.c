@@ -7,16 +7,15 @@
 
 #include "cpu/cpu.h"
 #include "cpu/insn.h"
+#include "devices/board/debug.h"
+#include "devices/board/debug_disasm.h"
+#include "devices/board/debug_symbols.h"
 #include "devices/board/machine.h"
 #include "frontend/expression.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-
-#ifdef HAVE_CAPSTONE
-#include <capstone/capstone.h>
-#endif
 
 enum { DUMP_MAX_ITEMS = 65536, LINE_BYTES = 16 };
 
@@ -100,53 +99,16 @@ static bool dump_items(struct dump *d, u32 count)
     return true;
 }
 
-/* The instruction in bytes as text; returns its length, or 0 if it is none. */
-#ifdef HAVE_CAPSTONE
-
-static unsigned disassemble(const struct cpu *c, const u8 *bytes, size_t len, u64 at, char *out,
-                            size_t out_size)
-{
-    static const cs_mode modes[] = {
-        [CODE16] = CS_MODE_16, [CODE32] = CS_MODE_32, [CODE64] = CS_MODE_64};
-    unsigned size = 0;
-    cs_insn *insn;
-    csh handle;
-
-    if (cs_open(CS_ARCH_X86, modes[(c->mode & MODE_CODE_SIZE) % 3], &handle))
-        return 0;
-    if (cs_disasm(handle, bytes, len, at, 1, &insn)) {
-        snprintf(out, out_size, "%s %s", insn->mnemonic, insn->op_str);
-        size = insn->size;
-        cs_free(insn, 1);
-    }
-    cs_close(&handle);
-    return size;
-}
-
-#else
-
-static unsigned disassemble(const struct cpu *c, const u8 *bytes, size_t len, u64 at, char *out,
-                            size_t out_size)
-{
-    struct decode_mode mode = {
-        .code = c->mode & MODE_CODE_SIZE, .protected = c->mode & MODE_PROTECTED, .model = c->model};
-    struct insn insn;
-    unsigned size = insn_decode(bytes, len, &mode, &insn);
-
-    if (size)
-        insn_format(&insn, at, mode.code, out, out_size);
-    return size;
-}
-
-#endif
-
 static bool dump_code(struct dump *d, u32 count)
 {
     const struct cpu *c = machine_cpu(d->machine, 0);
+    struct debug *debug = machine_debug(d->machine);
+    const struct symbols *symbols = debug ? debug_symbols(debug) : NULL;
     u8 bytes[INSN_MAX_BYTES];
-    char text[256], hex[2 * INSN_MAX_BYTES + 1];
+    char text[DISASM_TEXT], name[80], hex[2 * INSN_MAX_BYTES + 1];
     unsigned size, i;
     size_t got;
+    u64 offset;
 
     while (count--) {
         got = read_memory(d, bytes, sizeof bytes);
@@ -154,13 +116,15 @@ static bool dump_code(struct dump *d, u32 count)
             text_addf(d->out, "no memory at %08" PRIx64 "\n", d->at);
             return false;
         }
-        size = disassemble(c, bytes, got, d->at, text, sizeof text);
+        size = debug_disassemble(c, symbols, bytes, got, d->at, d->at, text, sizeof text);
         if (!size) {
             size = 1;
             snprintf(text, sizeof text, "(none)");
         }
         for (i = 0; i < size; i++)
             snprintf(hex + i * 2, sizeof hex - i * 2, "%02x", bytes[i]);
+        if (!d->physical && symbols_at(symbols, d->at, &offset) && !offset)
+            text_addf(d->out, "%s:\n", debug_symbol_text(symbols, d->at, name, sizeof name));
         text_addf(d->out, "%08" PRIx64 ":  %-22s %s\n", d->at, hex, text);
         d->at += size;
     }

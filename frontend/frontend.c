@@ -19,6 +19,7 @@
 #include "devices/host/chr.h"
 #include "frontend/commands.h"
 #include "frontend/config.h"
+#include "frontend/commands_debug.h"
 #include "frontend/monitor.h"
 #include "frontend/outcome.h"
 #include "frontend/picture.h"
@@ -33,6 +34,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define NS_PER_SECOND 1000000000ull
@@ -48,13 +50,16 @@ struct frontend {
     struct machine *machine; /* NULL before and after its life; changes under the lock */
     struct machine_listener listener;
     struct command_context commands;
-    struct monitor *monitor;
+    struct monitor *monitor; /* changes under the lock */
     struct sockets sockets;
 
     pthread_mutex_t lock; /* guards what follows, and machine */
     pthread_cond_t changed;
     bool started, finished, display_done; /* the machine: exists or failed; has stopped */
     bool frame_asked;
+    unsigned stops;          /* of the debugger so far */
+    unsigned waiters;        /* commands that are being answered */
+    struct text stop_report; /* of the last stop */
     struct frontend_view view;
     struct display_frame back; /* machine thread only */
 
@@ -237,27 +242,58 @@ struct command_call {
     const char *line;
     struct text *out;
     bool good;
+    u32 wait_ms;
 };
 
 static void run_command(struct machine *m, void *opaque)
 {
     struct command_call *call = opaque;
 
+    call->f->commands.wait_ms = 0;
     call->good = command_run(&call->f->commands, call->line, call->out);
+    call->wait_ms = call->f->commands.wait_ms;
+}
+
+/* Until the machine has stopped for the debugger since `stops`; adds its report. */
+static void wait_for_stop(struct frontend *f, unsigned stops, u32 ms, struct text *out)
+{
+    struct timespec until;
+
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += ms / 1000;
+    until.tv_nsec += (long)(ms % 1000) * 1000000;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    while (f->stops == stops && !f->finished)
+        if (pthread_cond_timedwait(&f->changed, &f->lock, &until))
+            break;
+    if (f->stops != stops && f->stop_report.data)
+        text_add(out, f->stop_report.data);
+    else
+        text_add(out, f->finished ? "the machine has stopped\n" : "the machine is running\n");
 }
 
 bool frontend_command(struct frontend *f, const char *line, struct text *out)
 {
     struct command_call call = {.f = f, .line = line, .out = out};
+    unsigned stops;
     bool there;
 
     pthread_mutex_lock(&f->lock);
     there = f->machine && !f->finished;
+    stops = f->stops;
+    f->waiters += there;
     pthread_mutex_unlock(&f->lock);
-    if (there)
-        frontend_call(f, run_command, &call);
-    else
+    if (!there) {
         text_add(out, "the machine has stopped\n");
+        return false;
+    }
+    frontend_call(f, run_command, &call);
+    pthread_mutex_lock(&f->lock);
+    if (call.wait_ms)
+        wait_for_stop(f, stops, call.wait_ms, out);
+    f->waiters--;
+    pthread_mutex_unlock(&f->lock);
     return call.good;
 }
 
@@ -281,6 +317,35 @@ static void quit_command(void *opaque, int code)
     frontend_quit(opaque, code);
 }
 
+static void tell_users(void *opaque, const char *line)
+{
+    struct frontend *f = opaque;
+
+    pthread_mutex_lock(&f->lock);
+    if (f->monitor)
+        monitor_tell(f->monitor, line);
+    pthread_mutex_unlock(&f->lock);
+}
+
+/* The debugger has stopped the machine: say why, to who waits for it or to the monitor. */
+static void stand_still(struct frontend *f)
+{
+    struct text report = {0};
+    bool awaited;
+
+    machine_set_paused(f->machine, true);
+    command_report_stop(f->machine, &report);
+    pthread_mutex_lock(&f->lock);
+    f->stops++;
+    text_free(&f->stop_report);
+    f->stop_report = report;
+    awaited = f->waiters;
+    pthread_cond_broadcast(&f->changed);
+    pthread_mutex_unlock(&f->lock);
+    if (!awaited && report.data)
+        tell_users(f, report.data);
+}
+
 /* Until the guest, the user or --stop-after ends it. */
 static int run_free(struct frontend *f)
 {
@@ -293,7 +358,7 @@ static int run_free(struct frontend *f)
         stop = machine_run(f->machine,
                            stop_after ? stop_after : machine_now_ns(f->machine) + NS_PER_SECOND);
         if (stop == MACHINE_DEBUG)
-            machine_set_paused(f->machine, true);
+            stand_still(f);
         if (stop != MACHINE_TIME && stop != MACHINE_INTERRUPTED && stop != MACHINE_DEBUG)
             return outcome_report(f->machine, stop);
     }
@@ -392,7 +457,8 @@ static void *machine_thread(void *opaque)
 
     pthread_mutex_lock(&f->lock);
     f->machine = m;
-    f->commands = (struct command_context){.machine = m, .quit = quit_command, .opaque = f};
+    f->commands = (struct command_context){
+        .machine = m, .quit = quit_command, .tell = tell_users, .opaque = f};
     f->started = true;
     f->finished = !m;
     pthread_cond_broadcast(&f->changed);
@@ -403,7 +469,7 @@ static void *machine_thread(void *opaque)
         notify(f);
         return NULL;
     }
-    if (f->setup.options->gdb_wait)
+    if (f->setup.options->gdb_wait || f->setup.options->stopped)
         machine_set_paused(m, true);
     f->listener = (struct machine_listener){.event = hear, .opaque = f};
     machine_listen(m, &f->listener);
@@ -465,12 +531,16 @@ static void wait_finished(struct frontend *f)
 
 static void start_monitor(struct frontend *f)
 {
-    const char *monitor = f->setup.options->monitor;
+    const char *where = f->setup.options->monitor;
+    struct monitor *monitor = NULL;
     char err[400] = "";
 
-    if (monitor)
-        f->monitor = monitor_start(monitor, monitor_line, f, err, sizeof err);
-    if ((!monitor || f->monitor) && sockets_start(&f->sockets, f, err, sizeof err))
+    if (where)
+        monitor = monitor_start(where, monitor_line, f, err, sizeof err);
+    pthread_mutex_lock(&f->lock);
+    f->monitor = monitor;
+    pthread_mutex_unlock(&f->lock);
+    if ((!where || monitor) && sockets_start(&f->sockets, f, err, sizeof err))
         return;
     fprintf(stderr, "%s\n", err);
     frontend_quit(f, EXIT_HOST_FAILED);

@@ -36,6 +36,8 @@ struct monitor {
     int wake_fd;
     atomic_bool stop, stopped;
     pthread_t thread;
+    pthread_mutex_t lock; /* guards told */
+    struct text told;     /* by other threads, to be shown */
     char line[COMMAND_LINE_MAX];
     size_t len;
     bool too_long; /* the rest of this line is dropped */
@@ -51,11 +53,56 @@ static void answer(struct monitor *m, const char *text)
     }
 }
 
+void monitor_tell(struct monitor *m, const char *text)
+{
+    size_t len = strlen(text);
+    u64 one = 1;
+
+    pthread_mutex_lock(&m->lock);
+    text_add(&m->told, text);
+    if (len && text[len - 1] != '\n')
+        text_add(&m->told, "\n");
+    pthread_mutex_unlock(&m->lock);
+    if (write(m->wake_fd, &one, sizeof one) < 0)
+        return; /* the counter is full: it is awake already */
+}
+
+/* Show what others had to tell; true if there was something. */
+static bool show_told(struct monitor *m)
+{
+    char *text;
+
+    pthread_mutex_lock(&m->lock);
+    text = text_take(&m->told);
+    pthread_mutex_unlock(&m->lock);
+    if (text && *text) {
+        answer(m, text);
+        free(text);
+        return true;
+    }
+    free(text);
+    return false;
+}
+
+/* Woken: by what others tell, or to stop. */
+static void woken(struct monitor *m)
+{
+    u64 drain;
+
+    if (m->stop || read(m->wake_fd, &drain, sizeof drain) < 0)
+        return;
+    if (m->socket == NULL)
+        answer(m, "\n"); /* the prompt is there already */
+    if (show_told(m))
+        answer(m, PROMPT);
+}
+
 static void run_line(struct monitor *m, const char *line)
 {
     struct text out = {0};
 
     m->run(m->opaque, line, &out);
+    show_told(m);
     if (out.data)
         answer(m, out.data);
     text_free(&out);
@@ -97,8 +144,8 @@ static void serve_socket(struct monitor *m)
     while (!m->stop) {
         n = chr_poll(m->socket, data, sizeof data);
         take_bytes(m, data, n);
-        if (!n)
-            poll(&fd, 1, SOCKET_NAP_MS);
+        if (!n && poll(&fd, 1, SOCKET_NAP_MS) > 0)
+            woken(m);
     }
 }
 
@@ -108,9 +155,14 @@ static bool wait_stdin(struct monitor *m)
     struct pollfd fds[2] = {{.fd = STDIN_FILENO, .events = POLLIN},
                             {.fd = m->wake_fd, .events = POLLIN}};
 
-    while (!m->stop)
-        if (poll(fds, 2, -1) > 0 && (fds[0].revents || m->stop))
+    while (!m->stop) {
+        if (poll(fds, 2, -1) <= 0)
+            continue;
+        if (fds[1].revents)
+            woken(m);
+        if (fds[0].revents)
             return !m->stop;
+    }
     return false;
 }
 
@@ -229,6 +281,7 @@ struct monitor *monitor_start(const char *where, monitor_run_line *run, void *op
     }
     m->run = run;
     m->opaque = opaque;
+    pthread_mutex_init(&m->lock, NULL);
     m->wake_fd = eventfd(0, EFD_CLOEXEC);
     if (strcmp(where, "stdio"))
         m->socket = chr_open(where, err, err_size);
@@ -244,6 +297,7 @@ struct monitor *monitor_start(const char *where, monitor_run_line *run, void *op
         chr_close(m->socket);
     if (m->wake_fd >= 0)
         close(m->wake_fd);
+    pthread_mutex_destroy(&m->lock);
     free(m);
     return NULL;
 }
@@ -271,5 +325,7 @@ void monitor_free(struct monitor *m)
     if (m->socket)
         chr_close(m->socket);
     close(m->wake_fd);
+    pthread_mutex_destroy(&m->lock);
+    text_free(&m->told);
     free(m);
 }

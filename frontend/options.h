@@ -51,7 +51,7 @@ struct options {
     const char *parallel, *debugcon, *wav;
     const char *display, *monitor, *gdb;
     const char *script, *screenshot;
-    bool discard, deterministic, keep_writes, reset_on_triple_fault, gdb_wait;
+    bool discard, deterministic, keep_writes, reset_on_triple_fault, gdb_wait, stopped;
     struct speed speed;
     s64 rtc_epoch; /* INT64_MIN: the host's time, or a fixed date if deterministic */
     u64 seed;

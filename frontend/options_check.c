@@ -31,6 +31,8 @@ int options_check(const struct options *o, char *err, size_t err_size)
         problem = "--initrd and --append are for a kernel; give one with --kernel";
     else if (o->gdb_wait && !o->gdb)
         problem = "--gdb-wait goes with --gdb";
+    else if (o->stopped && !o->gdb && !o->monitor)
+        problem = "--stopped goes with --monitor or --gdb: who would let it go?";
     else if (stdio_users(o) > 1)
         problem = "only one of --serial stdio, --monitor stdio and --display terminal can have "
                   "the terminal; lead the others elsewhere";

@@ -54,6 +54,8 @@ const struct option_row option_rows[] = {
      0},
     {"gdb", OPT_STREAM, AT(gdb), "WHERE", "Let gdb connect to tcp:PORT or unix:P.", sockets, 0},
     {"gdb-wait", OPT_FLAG, AT(gdb_wait), NULL, "With --gdb: stand still until it has.", NULL, 0},
+    {"stopped", OPT_FLAG, AT(stopped), NULL,
+     "Stand still before the first instruction, until the monitor's 'cont'.", NULL, 0},
     {"script", OPT_FILE, AT(script), "FILE", "Run this script, then end.", NULL, 0},
     {"screenshot", OPT_FILE, AT(screenshot), "FILE", "Save the last picture as PNG.", NULL, 0},
     {"wav", OPT_FILE, AT(wav), "FILE", "Record the sound as WAV.", NULL, 0},

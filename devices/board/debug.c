@@ -168,6 +168,16 @@ bool debug_point_condition(struct debug *d, int id, const char *text, char *err,
     return true;
 }
 
+bool debug_point_log_only(struct debug *d, int id, bool log_only)
+{
+    struct point *p = by_id(d, id);
+
+    if (p)
+        p->pub.flags =
+            (u8)(log_only ? p->pub.flags | DEBUG_LOG_ONLY : p->pub.flags & ~DEBUG_LOG_ONLY);
+    return p;
+}
+
 bool debug_point_log(struct debug *d, int id, const char *text)
 {
     struct point *p = by_id(d, id);

@@ -117,6 +117,7 @@ bool debug_point_ignore(struct debug *d, int id, u32 count);
  * point.
  */
 bool debug_point_condition(struct debug *d, int id, const char *text, char *err, size_t err_size);
+bool debug_point_log_only(struct debug *d, int id, bool log_only);
 /* What a hit logs, with expressions in braces: "open {ds:dx} from {cs}"; "" takes it away. */
 bool debug_point_log(struct debug *d, int id, const char *text);
 /* Stop when the value of an expression has changed: registers, flags, memory; each step is slow. */

@@ -7,6 +7,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 struct place debug_here(const struct cpu *c)
 {
@@ -51,6 +52,14 @@ static void describe(struct debug_stop *s, const char *fmt, ...)
     va_end(args);
 }
 
+static const char *size_name(unsigned size)
+{
+    static const char *const names[] = {"no bytes", "a byte",  "a word",  "3 bytes", "a dword",
+                                        "5 bytes",  "6 bytes", "7 bytes", "a qword"};
+
+    return size < ARRAY_LEN(names) ? names[size] : "bytes";
+}
+
 /* The point is meant: true if the machine is to stop for it. */
 static bool hit(struct debug *d, struct point *p, const struct debug_stop *what)
 {
@@ -75,16 +84,17 @@ static bool hit(struct debug *d, struct point *p, const struct debug_stop *what)
     return true;
 }
 
-/* Offer what happened to all enabled points of a kind with this number. */
-static void offer(struct debug *d, enum debug_kind kind, u64 number, unsigned access,
-                  const struct debug_stop *what)
+/* Offer what happened to all enabled points of a kind that cover one of these numbers. */
+static void offer(struct debug *d, enum debug_kind kind, u64 number, unsigned count,
+                  unsigned access, const struct debug_stop *what)
 {
     for (unsigned i = 0; i < d->count; i++) {
         struct point *p = &d->points[i];
 
         if (p->pub.kind != kind || (p->pub.flags & DEBUG_DISABLED))
             continue;
-        if (p->pub.address != UINT64_MAX && number - p->pub.address >= max_u64(p->pub.length, 1))
+        if (p->pub.address != UINT64_MAX && (number >= p->pub.address + max_u64(p->pub.length, 1) ||
+                                             number + count <= p->pub.address))
             continue;
         if ((!p->pub.access || (p->pub.access & access)) && hit(d, p, what))
             cpu_break(d->cpu);
@@ -226,6 +236,20 @@ static u32 on_hides(void *opaque, u64 la, u64 gpa)
 
 /* ---- Accesses ---- */
 
+static void describe_access(struct debug_stop *s)
+{
+    int digits = s->size * 2;
+    size_t n;
+
+    describe(s, "%04x:%08llx %s %s at %08llx: ", s->from_cs, (unsigned long long)s->from_rip,
+             s->write ? "writes" : "reads", size_name(s->size), (unsigned long long)s->address);
+    n = strlen(s->text);
+    if (s->write)
+        n += (size_t)snprintf(s->text + n, sizeof s->text - n, "%0*llx -> ", digits,
+                              (unsigned long long)s->old);
+    snprintf(s->text + n, sizeof s->text - n, "%0*llx", digits, (unsigned long long)s->value);
+}
+
 static void on_memory(void *opaque, const struct cpu_access *a)
 {
     struct debug *d = opaque;
@@ -244,10 +268,7 @@ static void on_memory(void *opaque, const struct cpu_access *a)
             !(p->pub.access & access) || what.address >= p->linear + p->pub.length ||
             what.address + a->size <= p->linear)
             continue;
-        describe(&what, "%04x:%08llx %s %u bytes at %08llx: %0*llx%s%0*llx", what.from_cs,
-                 (unsigned long long)what.from_rip, a->write ? "writes" : "reads", a->size,
-                 (unsigned long long)what.address, a->size * 2, (unsigned long long)a->old,
-                 a->write ? " -> " : "", a->write ? a->size * 2 : 0, (unsigned long long)a->value);
+        describe_access(&what);
         if (hit(d, p, &what))
             cpu_break(d->cpu);
     }
@@ -262,11 +283,10 @@ static void on_port(void *opaque, u16 port, unsigned size, bool write, u32 value
     what.size = (u8)size;
     what.write = write;
     what.old = what.value = value;
-    describe(&what, "%04x:%08llx %s port %04x, %u bytes: %0*x", what.from_cs,
-             (unsigned long long)what.from_rip, write ? "writes" : "reads", port, size,
+    describe(&what, "%04x:%08llx %s %s at port %04x: %0*x", what.from_cs,
+             (unsigned long long)what.from_rip, write ? "writes" : "reads", size_name(size), port,
              (int)size * 2, value);
-    for (unsigned i = 0; i < size; i++)
-        offer(d, DEBUG_PORT, port + i, write ? DEBUG_WRITE : DEBUG_READ, &what);
+    offer(d, DEBUG_PORT, port, size, write ? DEBUG_WRITE : DEBUG_READ, &what);
 }
 
 static void on_msr(void *opaque, u32 index, bool write, u64 value)
@@ -281,7 +301,7 @@ static void on_msr(void *opaque, u32 index, bool write, u64 value)
     describe(&what, "%04x:%08llx %s MSR %x: %016llx", what.from_cs,
              (unsigned long long)what.from_rip, write ? "writes" : "reads", index,
              (unsigned long long)value);
-    offer(d, DEBUG_MSR, index, write ? DEBUG_WRITE : DEBUG_READ, &what);
+    offer(d, DEBUG_MSR, index, 1, write ? DEBUG_WRITE : DEBUG_READ, &what);
 }
 
 /* ---- Events ---- */
@@ -308,15 +328,15 @@ static void on_event(void *opaque, u8 vector, enum event_kind kind, bool has_err
     if (has_error)
         describe(&what, "%s %02x, error code %x, at %04x:%08llx", kinds[kind], vector, error,
                  what.from_cs, (unsigned long long)what.from_rip);
-    offer(d, DEBUG_INTERRUPT, vector, 0, &what);
+    offer(d, DEBUG_INTERRUPT, vector, 1, 0, &what);
     if (kind == EVENT_FAULT || kind == EVENT_TRAP)
-        offer(d, DEBUG_EXCEPTION, vector, 0, &what);
+        offer(d, DEBUG_EXCEPTION, vector, 1, 0, &what);
     if (kind != EVENT_SOFTWARE || vector != 0x21)
         return;
     what.address = ah;
     describe(&what, "INT 21h, AH=%02x, at %04x:%08llx", ah, what.from_cs,
              (unsigned long long)what.from_rip);
-    offer(d, DEBUG_DOS, ah, 0, &what);
+    offer(d, DEBUG_DOS, ah, 1, 0, &what);
 }
 
 static const char *mode_name(u32 bits)
@@ -344,7 +364,7 @@ static void on_level(void *opaque)
     describe(&what, "from %s to %s at %04x:%08llx", mode_name(d->mode), mode_name(now),
              what.from_cs, (unsigned long long)what.from_rip);
     d->mode = now;
-    offer(d, DEBUG_MODE_SWITCH, 0, 0, &what);
+    offer(d, DEBUG_MODE_SWITCH, 0, 1, 0, &what);
 }
 
 static void on_task(void *opaque, u16 from, u16 to)
@@ -355,7 +375,7 @@ static void on_task(void *opaque, u16 from, u16 to)
     what.old = from;
     what.value = to;
     describe(&what, "task switch from %04x to %04x", from, to);
-    offer(d, DEBUG_TASK_SWITCH, 0, 0, &what);
+    offer(d, DEBUG_TASK_SWITCH, 0, 1, 0, &what);
 }
 
 static void on_shutdown(void *opaque)
@@ -364,7 +384,7 @@ static void on_shutdown(void *opaque)
     struct debug_stop what = happened(d);
 
     describe(&what, "%s", d->cpu->crash);
-    offer(d, DEBUG_TRIPLE, 0, 0, &what);
+    offer(d, DEBUG_TRIPLE, 0, 1, 0, &what);
 }
 
 void debug_hooks_init(struct debug *d)

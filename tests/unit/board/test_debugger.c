@@ -165,7 +165,7 @@ Test(debugger, a_write_watchpoint_tells_writer_and_values)
     cr_assert(s->write);
     cr_assert_eq(s->old, 0);
     cr_assert_eq(s->value, 1);
-    cr_assert_str_eq(s->text, "0000:00007c00 writes 1 bytes at 00001000: 00 -> 01");
+    cr_assert_str_eq(s->text, "0000:00007c00 writes a byte at 00001000: 00 -> 01");
 }
 
 Test(debugger, a_read_watchpoint_lets_writes_pass)
@@ -205,12 +205,13 @@ Test(debugger, repeated_strings_stop_at_the_watched_byte)
 
 Test(debugger, ports_are_watched)
 {
-    start("E4 61 E6 80 EB FA"); /* a: in al, 61h; out 80h, al; jmp a */
+    start("B0 30 E6 80 EB FA"); /* a: mov al, 30h; out 80h, al; jmp a */
     debug_point_add(
         d, &(struct debug_point){.kind = DEBUG_PORT, .address = 0x80, .access = DEBUG_WRITE});
     cr_assert_eq(stop(), CODE + 4);
     cr_assert_eq(debug_last_stop(d)->address, 0x80);
     cr_assert(debug_last_stop(d)->write);
+    cr_assert_str_eq(debug_last_stop(d)->text + 13, " writes a byte at port 0080: 30");
 }
 
 Test(debugger, msrs_are_watched)

@@ -39,8 +39,12 @@ static void expect_failure(const char *text, const char *message)
 
 Test(commands, mistakes_are_told)
 {
+    char many[2 * COMMAND_WORDS_MAX + 4] = "";
+
+    for (unsigned i = 0; i <= COMMAND_WORDS_MAX; i++)
+        strcat(many, "a ");
     expect_failure("change fda \"x", "the closing quote is missing\n");
-    expect_failure("a b c d e f g h i j k l m n o p q", "too many words\n");
+    expect_failure(many, "too many words\n");
     expect_failure("change fda", "usage: change DRIVE FILE\n");
     expect_failure("quit now", "usage: quit \n");
     expect_failure("x/4x 1 2", "usage: x/NF ADDRESS\n");

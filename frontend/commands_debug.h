@@ -1,0 +1,26 @@
+/* The debugger's commands, as rows of commands.c; docs/debugging.md shows them at work. */
+#ifndef FRONTEND_COMMANDS_DEBUG_H
+#define FRONTEND_COMMANDS_DEBUG_H
+
+#include "frontend/commands.h"
+
+typedef bool command_run_fn(struct command_context *c, const struct command_line *line,
+                            struct text *out);
+
+/* commands_points.c */
+command_run_fn command_break, command_tbreak, command_delete, command_list, command_enable,
+    command_disable, command_condition, command_ignore, command_log, command_watch, command_rwatch,
+    command_awatch, command_catch;
+/* commands_step.c */
+command_run_fn command_step, command_next, command_finish, command_until, command_wait;
+/* commands_show.c */
+command_run_fn command_where, command_print, command_symbols;
+
+/* Words first.. of a line with blanks between; `out` holds COMMAND_LINE_MAX bytes. */
+const char *command_rest(const struct command_line *line, unsigned first, char *out);
+/* The machine's debugger; NULL, with a sentence, if the host has no memory. */
+struct debug *command_debugger(struct command_context *c, struct text *out);
+/* Why the machine stopped, registers and the next instruction. */
+void command_report_stop(struct machine *m, struct text *out);
+
+#endif
