@@ -49,7 +49,7 @@ struct options {
     const char *serial[MACHINE_SERIALS];
     unsigned serial_count;
     const char *parallel, *debugcon, *wav;
-    const char *display, *monitor, *gdb;
+    const char *display, *monitor, *gdb, *qmp;
     const char *script, *screenshot;
     bool discard, deterministic, keep_writes, reset_on_triple_fault, gdb_wait, stopped;
     struct speed speed;

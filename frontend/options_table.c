@@ -56,6 +56,8 @@ const struct option_row option_rows[] = {
     {"gdb-wait", OPT_FLAG, AT(gdb_wait), NULL, "With --gdb: stand still until it has.", NULL, 0},
     {"stopped", OPT_FLAG, AT(stopped), NULL,
      "Stand still before the first instruction, until the monitor's 'cont'.", NULL, 0},
+    {"qmp", OPT_STREAM, AT(qmp), "WHERE",
+     "Take commands as JSON, as QEMU's QMP has them, at unix:P or tcp:PORT.", sockets, 0},
     {"script", OPT_FILE, AT(script), "FILE", "Run this script, then end.", NULL, 0},
     {"screenshot", OPT_FILE, AT(screenshot), "FILE", "Save the last picture as PNG.", NULL, 0},
     {"wav", OPT_FILE, AT(wav), "FILE", "Record the sound as WAV.", NULL, 0},

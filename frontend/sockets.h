@@ -1,17 +1,18 @@
-/* The sockets of other programs beside a machine: --gdb. */
+/* The sockets of other programs beside a machine: --gdb and --qmp. */
 #ifndef FRONTEND_SOCKETS_H
 #define FRONTEND_SOCKETS_H
 
 #include "base/types.h"
 
 struct frontend;
-struct options;
 
+/* NULL: not asked for. */
 struct sockets {
-    struct gdbstub *gdb; /* NULL: not asked for */
+    struct gdbstub *gdb;
+    struct qmp *qmp;
 };
 
-/* Those that the options name; false and a sentence in err, with the others stopped. */
+/* Those that the options name; false and a sentence in err. */
 bool sockets_start(struct sockets *s, struct frontend *f, char *err, size_t err_size);
 /* As the functions of server.h. */
 void sockets_ask_to_stop(struct sockets *s);

@@ -132,6 +132,7 @@ jobs_of() {
 	echo "cpu/decode-oracle $B/tests/cpu/decode_oracle"
 	$all && echo "cpu/matrix tests/cpu/matrix.sh"
 	echo "gdb/dialogues tests/gdb/run.sh"
+	echo "qmp/dialogues tests/qmp/run.sh"
 	for t in tests/support/test_*.sh; do
 		[ -x "$t" ] && echo "script/$(basename "$t" .sh) $t"
 	done

@@ -135,5 +135,6 @@ int board_insert(struct board *b, enum drive_id drive, const char *path, char *e
 bool media_close_ejected(struct board *b);
 int board_eject(struct board *b, enum drive_id drive, char *err, size_t err_size);
 enum drive_id board_drive_by_name(const struct board *b, const char *name);
+void board_get_drive(const struct board *b, enum drive_id drive, struct machine_drive *out);
 
 #endif

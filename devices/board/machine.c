@@ -672,6 +672,11 @@ enum drive_id machine_drive_by_name(const struct machine *m, const char *name)
     return board_drive_by_name(&m->board, name);
 }
 
+void machine_get_drive(const struct machine *m, enum drive_id drive, struct machine_drive *out)
+{
+    board_get_drive(&m->board, drive, out);
+}
+
 bool machine_render(struct machine *m, struct display_frame *f, bool force)
 {
     return m->display.render(m->display.opaque, f, machine_now_ns(m), force);

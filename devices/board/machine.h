@@ -131,6 +131,14 @@ int machine_insert(struct machine *m, enum drive_id drive, const char *path, cha
 int machine_eject(struct machine *m, enum drive_id drive, char *err, size_t err_size);
 /* The drive by its command-line name ("fda", "cdrom"); DRIVE_COUNT if there is none. */
 enum drive_id machine_drive_by_name(const struct machine *m, const char *name);
+/* What is in a drive. Strings are valid until the medium changes. */
+struct machine_drive {
+    const char *name; /* "fda", "cdrom" */
+    const char *path; /* NULL: empty */
+    bool present, removable, read_only;
+    u64 sectors; /* of 512 bytes */
+};
+void machine_get_drive(const struct machine *m, enum drive_id drive, struct machine_drive *out);
 
 /* Bring a frame up to date with the screen; true if it changed. */
 bool machine_render(struct machine *m, struct display_frame *f, bool force);

@@ -192,3 +192,17 @@ enum drive_id board_drive_by_name(const struct board *b, const char *name)
                 return (enum drive_id)i;
     return DRIVE_COUNT;
 }
+
+void board_get_drive(const struct board *b, enum drive_id drive, struct machine_drive *out)
+{
+    const struct board_drive *d = &b->drive[drive];
+
+    *out = (struct machine_drive){
+        .name = d->is_cd ? "cdrom" : drive_names[drive],
+        .path = d->blk ? blk_name(d->blk) : NULL,
+        .present = d->present || drive == DRIVE_FDA,
+        .removable = d->is_cd || is_floppy(drive),
+        .read_only = d->blk ? blk_is_read_only(d->blk) : d->is_cd,
+        .sectors = d->blk ? blk_sectors(d->blk) : 0,
+    };
+}

@@ -17,6 +17,7 @@ run:libcapstone-dev:disassembly in the monitor
 run:libinih-dev:configuration files
 run:libncurses-dev:the terminal display
 run:libedit-dev:line editing in the monitor
+run:libjansson-dev:the JSON socket
 run:seabios:BIOS and VGA BIOS of the PC
 run:cpio:packs the default guest
 run:gzip:packs the default guest
@@ -24,6 +25,7 @@ run:debian-archive-keyring:checks the packages of the default guest
 test:libcriterion-dev:unit tests
 test:libzydis-dev:a decoder to compare ours with
 test:gdb:a debugger to talk to
+test:python3:a client of the JSON socket
 test:mtools:FAT images of the boot tests
 test:xorriso:CD images of the boot tests
 test:e2fsprogs:ext2 images of the boot tests
