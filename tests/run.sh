@@ -91,7 +91,12 @@ if $all; then LIMIT=${LIMIT:-7200}; else LIMIT=${LIMIT:-900}; fi
 # The tests, one a line: name, command. The longest first, so that the processors end together.
 jobs_of() {
 	for t in $(tests/boot/run.sh --list $($all && echo --all)); do
-		echo "boot/$t tests/boot/run.sh $t"
+		[ -e "tests/boot/$t.script" ] || echo "boot/$t tests/boot/run.sh $t"
+		[ -e "tests/boot/$t.script" ] && for e in $engines; do
+			[ "$e" = interp ] && echo "boot/$t tests/boot/run.sh --engine interp $t" && continue
+			echo "boot/$t-$e tests/boot/run.sh --engine $e $t"
+			$all && echo "boot/$t-twin-$e tests/boot/run.sh --twin $e $t"
+		done
 	done
 	echo "boot/roundtrip $B/tests/boot/roundtrip --fda roms/tour.img --mem 8"
 	for g in mikeos/mikeos.flp floppybird/floppybird.img haribote/haribote.img kolibrios-2013/kolibri.img; do

@@ -219,12 +219,12 @@ static int configure(struct options *o, int argc, char **argv, char boot[4])
     struct text report = {0};
     char err[512];
 
+    o->deterministic = true;
     if (options_parse(o, argc, argv, err, sizeof err) ||
         files_assign(o, &report, err, sizeof err) || options_check(o, err, sizeof err) ||
         files_check(o, err, sizeof err))
         return complain(err);
     text_free(&report);
-    o->deterministic = true;
     o->keep_writes = false; /* both have the same images */
     config_from_options(o, false, boot, &twin.config);
     return 0;

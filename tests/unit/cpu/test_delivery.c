@@ -1,12 +1,13 @@
 /*
  * When things happen, to the instruction: DESIGN's rules of counting and delivery points, checked
- * on the interpreter's decoded runs and on the stepper, which must agree with each other and with
- * the numbers here. Little chips of the test raise INTR, look at the time, or change the map.
+ * on every engine and on the stepper, which must agree with each other and with the numbers here.
+ * Little chips of the test raise INTR, look at the time, or change the map.
  */
 #include "tests/support/cpu_rig.h"
 
 #include "base/state.h"
 #include "cpu/engine.h"
+#include "devices/board/engines.h"
 #include "mmu/bus.h"
 #include "tests/support/stepper.h"
 
@@ -65,14 +66,13 @@ static void chip_write(void *opaque, u64 offset, u64 value, unsigned size)
 static const struct port_ops ports = {.width = 1, .read = port_read, .write = port_write};
 static const struct mmio_ops chip = {.width = 4, .read = chip_read, .write = chip_write};
 
-static void open_rig(bool stepped)
+static void open_rig(const struct engine *engine)
 {
     cpu_rig_setup(&rig, "pentium2");
     bus_map_ports(rig.bus, PORT_RAISE, 8, &ports, NULL);
     bus_map_mmio(rig.bus, CHIP, 4096, &chip, NULL);
     rig.inta_vector = VECTOR;
-    if (stepped)
-        stepper_take(rig.cpu);
+    cr_assert(test_engine_take(rig.cpu, engine));
     seen_count = 0;
 }
 
@@ -81,13 +81,23 @@ static void close_rig(void)
     cpu_rig_teardown(&rig);
 }
 
-/* The same test on both engines. */
-#define ON_BOTH(name)                                                                              \
+/* Engine n, the stepper behind those of the build; NULL behind all. */
+static const struct engine *engine_number(unsigned n)
+{
+    unsigned last = 0;
+
+    while (engine_names[last])
+        last++;
+    return n < last ? engine_by_name(engine_names[n]) : n == last ? &engine_stepper : NULL;
+}
+
+/* The same test on each engine. */
+#define ON_EACH(name)                                                                              \
     static void check_##name(void);                                                                \
     Test(delivery, name)                                                                           \
     {                                                                                              \
-        for (int stepped = 0; stepped < 2; stepped++) {                                            \
-            open_rig(stepped);                                                                     \
+        for (unsigned n = 0; engine_number(n); n++) {                                              \
+            open_rig(engine_number(n));                                                            \
             check_##name();                                                                        \
             close_rig();                                                                           \
         }                                                                                          \
@@ -126,7 +136,7 @@ static u32 returns_to(void)
 /* ---- Counting ---- */
 
 /* The handler of #UD is an undefined instruction itself. */
-ON_BOTH(faults_without_end_take_time)
+ON_EACH(faults_without_end_take_time)
 {
     struct cpu *c = rig.cpu;
 
@@ -137,28 +147,28 @@ ON_BOTH(faults_without_end_take_time)
     cr_assert_eq(c->count, 100);
 }
 
-ON_BOTH(every_instruction_counts_one_and_hlt_too)
+ON_EACH(every_instruction_counts_one_and_hlt_too)
 {
     real_code("90 40 43 90 F4");
     cr_assert_eq(go(1000), ENGINE_HALT);
     cr_assert_eq(rig.cpu->count, 5);
 }
 
-ON_BOTH(a_string_counts_its_rounds_or_one)
+ON_EACH(a_string_counts_its_rounds_or_one)
 {
     real_code("B9 07 00 BF 00 90 F3 AA F4"); /* mov cx, 7; mov di, 9000h; rep stosb */
     go(1000);
     cr_assert_eq(rig.cpu->count, 2 + 7 + 1);
 }
 
-ON_BOTH(a_string_of_no_rounds_counts_one)
+ON_EACH(a_string_of_no_rounds_counts_one)
 {
     real_code("31 C9 F3 AA F4");
     go(1000);
     cr_assert_eq(rig.cpu->count, 1 + 1 + 1);
 }
 
-ON_BOTH(a_string_stops_at_the_count_and_goes_on)
+ON_EACH(a_string_stops_at_the_count_and_goes_on)
 {
     struct cpu *c = rig.cpu;
 
@@ -171,7 +181,7 @@ ON_BOTH(a_string_stops_at_the_count_and_goes_on)
     cr_assert_eq(c->count, 1 + 7 + 1);
 }
 
-ON_BOTH(a_fault_and_its_delivery_count_nothing)
+ON_EACH(a_fault_and_its_delivery_count_nothing)
 {
     real_code("90 0F 0B"); /* the handler is HLT */
     cr_assert_eq(go(1000), ENGINE_HALT);
@@ -179,7 +189,7 @@ ON_BOTH(a_fault_and_its_delivery_count_nothing)
     cr_assert_eq(returns_to(), 1);
 }
 
-ON_BOTH(the_faulting_round_of_a_string_counts_nothing)
+ON_EACH(the_faulting_round_of_a_string_counts_nothing)
 {
     /* Dwords down from 5 in a segment of 64 KiB: the third would reach over FFFFh. */
     real_code("BF 05 00 B9 07 00 FD 66 F3 AB");
@@ -188,7 +198,7 @@ ON_BOTH(the_faulting_round_of_a_string_counts_nothing)
     cr_assert_eq(rig.cpu->count, 3 + 2 + 1, "and the handler's HLT");
 }
 
-ON_BOTH(chips_see_the_exact_count)
+ON_EACH(chips_see_the_exact_count)
 {
     real_code("90 90 BA 02 05 EE 90 90 90 EC 43 EE F4");
     go(1000);
@@ -198,7 +208,7 @@ ON_BOTH(chips_see_the_exact_count)
     cr_assert_eq(seen[2], 9);
 }
 
-ON_BOTH(chips_in_memory_see_the_exact_count)
+ON_EACH(chips_in_memory_see_the_exact_count)
 {
     cpu_rig_protected(&rig, 0);
     cpu_rig_code(&rig, AT_CODE, "90 A1 00 00 3F 00 90 40 A1 00 00 3F 00 F4");
@@ -210,7 +220,7 @@ ON_BOTH(chips_in_memory_see_the_exact_count)
 
 /* ---- Delivery points ---- */
 
-ON_BOTH(an_interrupt_raised_by_out_comes_before_the_next_instruction)
+ON_EACH(an_interrupt_raised_by_out_comes_before_the_next_instruction)
 {
     real_code("90 EE 40 40 40 F4"); /* nop; out dx, al; inc ax ... */
     cr_assert_eq(go(1000), ENGINE_ATTENTION);
@@ -219,7 +229,7 @@ ON_BOTH(an_interrupt_raised_by_out_comes_before_the_next_instruction)
     cr_assert_eq(rig.cpu->gpr[RAX] & 0xFFFF, 0);
 }
 
-ON_BOTH(an_interrupt_raised_by_memory_comes_in_the_middle_of_a_run)
+ON_EACH(an_interrupt_raised_by_memory_comes_in_the_middle_of_a_run)
 {
     cpu_rig_protected(&rig, 0);
     cpu_rig_flags(&rig, EF_IF);
@@ -230,14 +240,14 @@ ON_BOTH(an_interrupt_raised_by_memory_comes_in_the_middle_of_a_run)
     cr_assert_eq(cpu_rig_stack(&rig, 0), AT_CODE + 7);
 }
 
-ON_BOTH(an_interrupt_withdrawn_at_once_never_comes)
+ON_EACH(an_interrupt_withdrawn_at_once_never_comes)
 {
     real_code("FA EE 42 EE FB 90 90 F4"); /* cli; raise; inc dx; lower; sti */
     cr_assert_eq(go(1000), ENGINE_HALT);
     cr_assert_eq(rig.cpu->count, 8);
 }
 
-ON_BOTH(sti_holds_interrupts_back_for_one_instruction)
+ON_EACH(sti_holds_interrupts_back_for_one_instruction)
 {
     real_code("FA EE FB 90 40 F4"); /* cli; raise; sti; nop; inc ax */
     cr_assert_eq(go(1000), ENGINE_ATTENTION);
@@ -245,7 +255,7 @@ ON_BOTH(sti_holds_interrupts_back_for_one_instruction)
     cr_assert_eq(rig.cpu->count, 4);
 }
 
-ON_BOTH(sti_hlt_is_woken)
+ON_EACH(sti_hlt_is_woken)
 {
     real_code("FA EE FB F4 40");
     go(1000);
@@ -254,28 +264,28 @@ ON_BOTH(sti_hlt_is_woken)
     cr_assert_eq(returns_to(), 4);
 }
 
-ON_BOTH(mov_ss_holds_interrupts_back_for_one_instruction)
+ON_EACH(mov_ss_holds_interrupts_back_for_one_instruction)
 {
-    bool stepped = rig.cpu->engine != &engine_interp;
+    const struct engine *engine = rig.cpu->engine;
 
     real_code("8E D0 EE 40 40 F4"); /* mov ss, ax; out: INTR rises behind the shadow */
     cr_assert_eq(go(1000), ENGINE_ATTENTION);
     cr_assert_eq(returns_to(), 3);
     close_rig();
-    open_rig(stepped);
+    open_rig(engine);
     real_code("FA EE FB 8E D0 40 F4"); /* shadow upon shadow: STI, then MOV SS, then INC */
     cr_assert_eq(go(1000), ENGINE_ATTENTION);
     cr_assert_eq(returns_to(), 6);
 }
 
-ON_BOTH(popf_that_sets_if_lets_interrupts_in_at_once)
+ON_EACH(popf_that_sets_if_lets_interrupts_in_at_once)
 {
     real_code("9C FA EE 9D 40 F4"); /* pushf; cli; raise; popf */
     cr_assert_eq(go(1000), ENGINE_ATTENTION);
     cr_assert_eq(returns_to(), 4);
 }
 
-ON_BOTH(an_interrupt_comes_between_the_rounds_of_a_string)
+ON_EACH(an_interrupt_comes_between_the_rounds_of_a_string)
 {
     real_code("B9 05 00 F3 6E F4"); /* rep outsb to the port that raises */
     cr_assert_eq(go(1000), ENGINE_ATTENTION);
@@ -284,7 +294,7 @@ ON_BOTH(an_interrupt_comes_between_the_rounds_of_a_string)
     cr_assert_eq(rig.cpu->count, 2);
 }
 
-ON_BOTH(a_moved_deadline_stops_the_engine_at_the_next_boundary)
+ON_EACH(a_moved_deadline_stops_the_engine_at_the_next_boundary)
 {
     struct cpu *c = rig.cpu;
 
@@ -294,7 +304,7 @@ ON_BOTH(a_moved_deadline_stops_the_engine_at_the_next_boundary)
     cr_assert_eq(c->gpr[RAX] & 0xFFFF, 0);
 }
 
-ON_BOTH(the_engine_stops_at_any_count)
+ON_EACH(the_engine_stops_at_any_count)
 {
     struct cpu *c = rig.cpu;
 
@@ -306,7 +316,7 @@ ON_BOTH(the_engine_stops_at_any_count)
     }
 }
 
-ON_BOTH(a_triple_fault_while_an_interrupt_is_delivered_stops_the_engine)
+ON_EACH(a_triple_fault_while_an_interrupt_is_delivered_stops_the_engine)
 {
     struct cpu *c = rig.cpu;
 
@@ -322,7 +332,7 @@ ON_BOTH(a_triple_fault_while_an_interrupt_is_delivered_stops_the_engine)
 
 /* ---- Code that changes under its own feet ---- */
 
-ON_BOTH(a_patched_instruction_is_executed_as_patched)
+ON_EACH(a_patched_instruction_is_executed_as_patched)
 {
     /* mov byte [cs:next], 43h (inc bx); nop; next: inc ax; hlt */
     real_code("2E C6 06 07 00 43 90 40 F4");
@@ -331,7 +341,7 @@ ON_BOTH(a_patched_instruction_is_executed_as_patched)
     cr_assert_eq(rig.cpu->gpr[RBX] & 0xFFFF, 1);
 }
 
-ON_BOTH(a_patch_through_another_address_counts_too)
+ON_EACH(a_patch_through_another_address_counts_too)
 {
     cpu_rig_protected(&rig, 0);
     cpu_rig_desc(&rig, SEL_FREE, 0x1000, 0xFFFFF, ATTR_DATA | ATTR_FLAT);
@@ -341,7 +351,7 @@ ON_BOTH(a_patch_through_another_address_counts_too)
     cr_assert_eq(rig.cpu->gpr[RBX] - rig.cpu->gpr[RAX], 1);
 }
 
-ON_BOTH(a_string_that_runs_over_its_own_code_goes_on_in_what_it_wrote)
+ON_EACH(a_string_that_runs_over_its_own_code_goes_on_in_what_it_wrote)
 {
     /* mov di, 0Bh; mov cx, 3; mov al, 43h; rep stosb [es=cs]; then three INC AX become INC BX */
     real_code("8C C8 8E C0 BF 0F 00 B9 03 00 B0 43 F3 AA 90 40 40 40 F4");
@@ -349,7 +359,7 @@ ON_BOTH(a_string_that_runs_over_its_own_code_goes_on_in_what_it_wrote)
     cr_assert_eq(rig.cpu->gpr[RBX] & 0xFFFF, 3);
 }
 
-ON_BOTH(the_gate_of_a20_acts_on_the_next_instruction)
+ON_EACH(the_gate_of_a20_acts_on_the_next_instruction)
 {
     /* Code at 1FFFF0h, in the second megabyte; with A20 off the rest comes from 0FFFF0h. */
     cpu_rig_protected(&rig, 0);
@@ -394,7 +404,7 @@ static u64 tlb_hash(void)
     return hash;
 }
 
-ON_BOTH(after_invlpg_of_its_own_page_code_is_looked_up_again)
+ON_EACH(after_invlpg_of_its_own_page_code_is_looked_up_again)
 {
     u32 pte = TABLE + (AT_CODE >> 12) * 4;
 
@@ -406,7 +416,7 @@ ON_BOTH(after_invlpg_of_its_own_page_code_is_looked_up_again)
     cr_assert(cpu_rig_get(&rig, pte, 4) & PTE_A);
 }
 
-ON_BOTH(a_stale_translation_lasts_until_invlpg)
+ON_EACH(a_stale_translation_lasts_until_invlpg)
 {
     /* Read 30000h, remap it to 200000h, read, INVLPG, read. */
     paged("A0 00 00 03 00 C7 05 C0 10 10 00 07 00 20 00 8A 1D 00 00 03 00 "
@@ -437,20 +447,21 @@ static u64 run_over_capacity(u64 *count)
     return tlb_hash();
 }
 
-Test(delivery, the_capacity_of_the_tlb_shows_alike_on_both_engines)
+Test(delivery, the_capacity_of_the_tlb_shows_alike_on_all_engines)
 {
-    u64 hash[2], count[2];
+    u64 hash, first = 0, count;
 
-    for (int stepped = 0; stepped < 2; stepped++) {
-        open_rig(stepped);
-        hash[stepped] = run_over_capacity(&count[stepped]);
-        cr_assert_eq(count[stepped], FAR_PAGES * 3 + 1);
+    for (unsigned n = 0; engine_number(n); n++) {
+        open_rig(engine_number(n));
+        hash = run_over_capacity(&count);
+        cr_assert_eq(count, FAR_PAGES * 3 + 1);
         close_rig();
+        first = n ? first : hash;
+        cr_assert_eq(hash, first, "engine %u", n);
     }
-    cr_assert_eq(hash[0], hash[1]);
 }
 
-ON_BOTH(a_page_boundary_inside_an_instruction_faults_on_the_second_page)
+ON_EACH(a_page_boundary_inside_an_instruction_faults_on_the_second_page)
 {
     /* mov eax, imm32 with its last two bytes on a page that is not there. */
     paged("90");
@@ -464,7 +475,7 @@ ON_BOTH(a_page_boundary_inside_an_instruction_faults_on_the_second_page)
 }
 
 /* Paging off and back on in the middle of what could be one run. */
-ON_BOTH(a_fault_in_the_middle_of_a_run_leaves_the_rest_undone)
+ON_EACH(a_fault_in_the_middle_of_a_run_leaves_the_rest_undone)
 {
     paged("40 40 8A 1D 00 00 03 00 40 40 F4");
     cpu_rig_put(&rig, TABLE + 0x30 * 4, 4, 0);
