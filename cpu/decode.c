@@ -323,8 +323,11 @@ static unsigned find_row(struct decoder *d, struct insn *out, unsigned *opcode)
     *opcode = byte;
     if (entry & E_MODRM)
         out->modrm = (u8)get_u8(d);
-    if (!(entry & E_GROUP))
+    if (!(entry & E_GROUP)) {
+        if (unlikely(out->modrm == 0xDB) && entry == (E_MODRM | ROW_1_0x87) && !d->rex)
+            return ROW_MAGIC;
         return entry & E_ROW;
+    }
     if (entry & E_ESCAPE)
         return x87_row(byte, out->modrm);
     return group_row(d, groups, byte, out->modrm);

@@ -41,6 +41,8 @@ struct cpu_hooks {
     void (*task)(void *opaque, u16 from, u16 to);
     /* A triple fault; c->crash says why. */
     void (*shutdown)(void *opaque);
+    /* XCHG BX, BX. */
+    void (*magic)(void *opaque);
 };
 
 static inline void cpu_break(struct cpu *c)

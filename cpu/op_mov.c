@@ -1,6 +1,7 @@
 /*
  * Moves, exchanges, conversions, addresses. SDM Vol. 2, one page per instruction.
  */
+#include "cpu/hooks.h"
 #include "cpu/op.h"
 #include "cpu/segment.h"
 
@@ -60,6 +61,14 @@ bool op_XCHG(struct cpu *c, const struct insn *in)
     if (!read_op(c, in, 0, &a) || !read_op(c, in, 1, &b) || !write_op(c, in, 0, b))
         return false;
     return write_op(c, in, 1, a);
+}
+
+/* BX with itself: the breakpoint that guests put into their own code. */
+bool op_XCHG_MAGIC(struct cpu *c, const struct insn *in)
+{
+    if (unlikely(c->hooks != NULL))
+        c->hooks->magic(c->hooks->opaque);
+    return op_XCHG(c, in);
 }
 
 bool op_LEA(struct cpu *c, const struct insn *in)

@@ -387,6 +387,15 @@ static void on_shutdown(void *opaque)
     offer(d, DEBUG_TRIPLE, 0, 1, 0, &what);
 }
 
+static void on_magic(void *opaque)
+{
+    struct debug *d = opaque;
+    struct debug_stop what = happened(d);
+
+    describe(&what, "xchg bx, bx at %04x:%08llx", what.from_cs, (unsigned long long)what.from_rip);
+    offer(d, DEBUG_MAGIC, 0, 1, 0, &what);
+}
+
 void debug_hooks_init(struct debug *d)
 {
     d->hooks = (struct cpu_hooks){
@@ -400,5 +409,6 @@ void debug_hooks_init(struct debug *d)
         .level = on_level,
         .task = on_task,
         .shutdown = on_shutdown,
+        .magic = on_magic,
     };
 }

@@ -258,6 +258,17 @@ Test(debugger, a_triple_fault_stops_before_the_reset)
     cr_assert_eq(pc_rig_run(&rig), MACHINE_TRIPLE_FAULT);
 }
 
+Test(debugger, the_guests_own_breakpoint_is_off_until_asked_for)
+{
+    start("90 87 DB 40 EB FA"); /* a: nop; xchg bx, bx; inc ax; jmp a */
+    cr_assert(goes_on());
+    debug_break_add(d, DEBUG_LINEAR, 0x1000, 0);
+    cr_assert(goes_on());
+    debug_point_add(d, &(struct debug_point){.kind = DEBUG_MAGIC, .address = UINT64_MAX});
+    cr_assert_eq(stop(), CODE + 3);
+    cr_assert_eq(debug_last_stop(d)->from_la, CODE + 1);
+}
+
 /* ---- Steps ---- */
 
 Test(debugger, a_step_executes_one_instruction)
