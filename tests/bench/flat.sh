@@ -5,10 +5,10 @@ set -u
 cd "$(dirname "$0")/../.." || exit 70
 times=3
 [ "${1-}" = --times ] && { times=$2; shift 2; }
-engines=$(sed -n 's/.*engine_names\[\] = {\(.*\), NULL};/\1/p' devices/board/engines.c | tr -d '",')
+bygone=${BYGONE:-./bygone}
+engines=$("$bygone" --engine . 2>&1 | sed -n 's/.*none of: \([a-z ,]*\).*/\1/p' | tr -d ,)
 # shellcheck disable=SC2086 # several names
 [ $# -gt 0 ] || set -- $engines $(command -v qemu-system-i386 >/dev/null && echo qemu)
-bygone=${BYGONE:-./bygone}
 work=$(mktemp -d "${TMPDIR:-/tmp}/bygone-flat.XXXXXX") || exit 71
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM

@@ -63,6 +63,10 @@ static void disturb(u64 now, u64 next)
     case 2:
     case 3:
     case 4: op.kind = TWIN_FLUSH; break;
+    case 5:
+        op.kind = TWIN_THRESHOLD;
+        op.ns = random_next() % 30;
+        break;
     default: return;
     }
     twin_do(&twin, &op, NULL);

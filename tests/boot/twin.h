@@ -32,8 +32,9 @@ struct twin_op {
         TWIN_TYPE_SERIAL,
         /* To the second machine only; none of it may be seen. */
         TWIN_FLUSH,
-        TWIN_CUT,    /* run up to a moment, and stop there */
-        TWIN_RELOAD, /* save it, and load that again */
+        TWIN_CUT,       /* run up to a moment, and stop there */
+        TWIN_RELOAD,    /* save it, and load that again */
+        TWIN_THRESHOLD, /* of translation: `ns` executions */
     } kind;
     u64 ns; /* of TWIN_RUN and TWIN_CUT: virtual time to run to */
     u16 key;

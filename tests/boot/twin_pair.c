@@ -180,6 +180,7 @@ static void apply_to(struct twin *t, unsigned i, const struct twin_op *op, enum 
     case TWIN_RESET: __real_machine_reset(m); break;
     case TWIN_TYPE_SERIAL: __real_serial_tap_type(t->tap[i], op->text); break;
     case TWIN_FLUSH: flush(m); break;
+    case TWIN_THRESHOLD: test_engine_threshold(machine_cpu(m, 0), (unsigned)op->ns); break;
     case TWIN_CUT: __real_machine_run(m, op->ns); break;
     case TWIN_RELOAD: {
         struct state *s = save(m);

@@ -7,17 +7,20 @@
 #include "tests/boot/twin.h"
 
 #include "cpu/cpu.h"
+#include "tests/support/stepper.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { BEFORE = 12, AFTER = 1, REGISTERS_BYTES = 3000 };
+enum { BEFORE = 12, WAY = 64, REGISTERS_BYTES = 3000 };
 
 struct search {
     struct twin *t;
     FILE *out;
     bool from_start;
     unsigned probes;
+    u32 way[WAY]; /* linear addresses of the last instructions */
+    unsigned way_count;
 };
 
 /* Do again what was done before ops[to], and the run there only up to `ns` (0: not at all). */
@@ -41,23 +44,25 @@ static bool same_at(struct search *s, size_t to, u64 ns)
 
 /* ---- Telling ---- */
 
-static void show_instruction(struct machine *m, FILE *out)
+static void show_instruction(struct search *s, struct machine *m)
 {
     const struct cpu *c = machine_cpu(m, 0);
+    u32 la = (u32)(c->seg[SEG_CS].base + c->rip);
     struct decode_mode mode = {c->mode & MODE_CODE_SIZE, c->mode & MODE_PROTECTED, c->model};
     u8 bytes[INSN_MAX_BYTES] = {0};
     struct insn in;
     char text[100], hex[INSN_MAX_BYTES * 3 + 1] = "";
     unsigned len;
 
-    machine_read_linear(m, (u32)(c->seg[SEG_CS].base + c->rip), bytes, sizeof bytes);
+    s->way[s->way_count++ % WAY] = la;
+    machine_read_linear(m, la, bytes, sizeof bytes);
     len = insn_decode(bytes, sizeof bytes, &mode, &in);
     insn_format(&in, c->rip, mode.code, text, sizeof text);
     for (unsigned i = 0; i < len && i < sizeof bytes; i++)
         sprintf(hex + i * 3, "%02X ", bytes[i]);
-    fprintf(out, "    %llu  %04x:%08llx  %-24s %s%s\n", (unsigned long long)machine_instructions(m),
-            c->seg[SEG_CS].sel, (unsigned long long)c->rip, hex, text,
-            c->halted ? "  (halted)" : "");
+    fprintf(s->out, "    %llu  %04x:%08llx  %-24s %s%s\n",
+            (unsigned long long)machine_instructions(m), c->seg[SEG_CS].sel,
+            (unsigned long long)c->rip, hex, text, c->halted ? "  (halted)" : "");
 }
 
 /* Virtual time an instruction takes, or a little more. */
@@ -89,7 +94,7 @@ static void list_instructions(struct search *s, size_t op, u64 lo, u64 hi)
             t->count = ops;
         }
         if (ns == from || machine_instructions(m) != count)
-            show_instruction(m, s->out);
+            show_instruction(s, m);
     }
 }
 
@@ -113,6 +118,19 @@ static void show_registers(struct search *s)
     }
 }
 
+/* Of the instruction, or of the nearest in front of it with which a translation begins. */
+static void show_translation(struct search *s)
+{
+    u32 la[WAY];
+    unsigned n = s->way_count < WAY ? s->way_count : WAY;
+
+    for (unsigned i = 0; i < n; i++)
+        la[i] = s->way[(s->way_count - 1 - i) % WAY];
+    /* The last one listed comes behind the difference. */
+    if (n > 1)
+        test_engine_show_code(machine_cpu(s->t->m[1], 0), la + 1, n - 1, s->out);
+}
+
 static void tell(struct search *s, size_t op, u64 lo, u64 hi)
 {
     struct twin *t = s->t;
@@ -132,6 +150,7 @@ static void tell(struct search *s, size_t op, u64 lo, u64 hi)
     show_registers(s);
     fprintf(s->out, "what differs (%s, %s):\n", t->engine[0], t->engine[1]);
     twin_tell_difference(t, s->out);
+    show_translation(s);
 }
 
 /* ---- Bisecting ---- */

@@ -112,7 +112,7 @@ bool lab_open(struct lab *l, const char *model, const struct engine *engine)
     bus_map_mmio(l->bus, LAB_CHIP, PAGE_SIZE, &chip, l);
     l->cpu = cpu_new(cpu_model_find(model), engine, l->bus, &pins, NULL, 0);
     if (l->cpu)
-        test_engine_threshold(l->cpu, 0);
+        test_engine_threshold(l->cpu, 1);
     return l->cpu;
 }
 

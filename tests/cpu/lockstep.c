@@ -37,6 +37,8 @@ static struct {
 
 static struct lab lab[2];
 static u8 image[LAB_RAM];
+static u32 way[LISTED]; /* linear addresses of the last instructions listed */
+static unsigned way_count;
 static u64 executed, programs, passed, failed, ended[3], events;
 
 /* ---- Running ---- */
@@ -49,7 +51,7 @@ static bool same(void)
 
 static bool start(struct program *p)
 {
-    static const u8 thresholds[] = {0, 0, 1, 4, 20};
+    static const u8 thresholds[] = {1, 1, 2, 5, 0};
 
     if (!program_image(p, image))
         return false;
@@ -197,19 +199,32 @@ static void show_difference(void)
     state_free(s[1]);
 }
 
-/* The reference's way there, and what comes next, by single instructions. */
+/* The reference's way there by single instructions. */
 static void list_way(struct program *p, u64 from, u64 to)
 {
     u64 a, b;
+
+    way_count = 0;
 
     run_both(p, from, &a, &b);
     while (lab[0].cpu->count < to) {
         u64 before = lab[0].cpu->count;
 
+        way[way_count++ % LISTED] = (u32)(lab[0].cpu->seg[SEG_CS].base + lab[0].cpu->rip);
         show_instruction(&lab[0], " ");
         if (lab_run(&lab[0], before + 1) != LAB_COUNT)
             break;
     }
+}
+
+static void show_translation(void)
+{
+    unsigned n = way_count < LISTED ? way_count : LISTED;
+    u32 la[LISTED];
+
+    for (unsigned i = 0; i < n; i++)
+        la[i] = way[(way_count - 1 - i) % LISTED];
+    test_engine_show_code(lab[1].cpu, la, n, stdout);
 }
 
 static void tell_failure(struct program *p)
@@ -234,6 +249,7 @@ static void tell_failure(struct program *p)
     show_registers(&lab[0], "before");
     run_both(p, at, &(u64){0}, &(u64){0});
     show_difference();
+    show_translation();
     fflush(stdout);
 }
 

@@ -6,11 +6,11 @@
 #include "cpu/fpu.h"
 #include "devices/board/engines.h"
 
-#include <stdio.h>
 #include <string.h>
 
-/* Where there is a translator, this is in it. */
-void jit_set_threshold(struct cpu *c, unsigned times) __attribute__((weak));
+/* Where there is a translator, these are in it. */
+size_t jit_dump(struct cpu *c, u64 la, char *out, size_t out_size) __attribute__((weak));
+void jit_set_threshold(struct cpu *c, u32 n) __attribute__((weak));
 
 static enum engine_stop step_until(struct cpu *c, u64 until)
 {
@@ -86,12 +86,25 @@ bool test_engine_take(struct cpu *c, const struct engine *engine)
     c->engine = engine;
     if (!engine->attach(c))
         return false;
-    test_engine_threshold(c, 0);
+    test_engine_threshold(c, 1);
     return true;
 }
 
-void test_engine_threshold(struct cpu *c, unsigned times)
+void test_engine_threshold(struct cpu *c, unsigned n)
 {
     if (jit_set_threshold && !strcmp(c->engine->name, "jit"))
-        jit_set_threshold(c, times);
+        jit_set_threshold(c, n);
+}
+
+void test_engine_show_code(struct cpu *c, const u32 *la, unsigned count, FILE *out)
+{
+    static char text[1 << 16];
+
+    if (!jit_dump || strcmp(c->engine->name, "jit"))
+        return;
+    for (unsigned i = 0; i < count; i++)
+        if (jit_dump(c, la[i], text, sizeof text)) {
+            fprintf(out, "the translation:\n%s", text);
+            return;
+        }
 }

@@ -5,7 +5,9 @@
 #ifndef TESTS_SUPPORT_STEPPER_H
 #define TESTS_SUPPORT_STEPPER_H
 
-#include <stdbool.h>
+#include "base/types.h"
+
+#include <stdio.h>
 
 struct cpu;
 struct engine;
@@ -27,8 +29,13 @@ int test_engine_missing(const char *name);
  */
 bool test_engine_take(struct cpu *c, const struct engine *engine);
 /*
- * Translate code once it has been executed `times` times; nothing on engines that do not translate.
+ * Translate code at its n-th execution, 0: the default; nothing on engines that do not translate.
  */
-void test_engine_threshold(struct cpu *c, unsigned times);
+void test_engine_threshold(struct cpu *c, unsigned n);
+/*
+ * Show the translation of the first of these linear addresses that begins one; nothing where there
+ * is none.
+ */
+void test_engine_show_code(struct cpu *c, const u32 *la, unsigned count, FILE *out);
 
 #endif
