@@ -69,11 +69,21 @@ void server_drop_client(struct server *s)
     s->drop = true;
 }
 
+/* The client has left, even if what it sent before is not yet read. */
+static bool is_leaving(const struct server *s)
+{
+    struct pollfd fd = {.fd = s->client, .events = POLLRDHUP};
+
+    return s->client >= 0 && poll(&fd, 1, 0) > 0;
+}
+
 static void accept_client(struct server *s)
 {
-    int fd = listener_accept(&s->listener);
-    const char *refusal = s->handler->refusal;
+    int fd;
 
+    if (is_leaving(s))
+        return; /* the next one waits until it is gone */
+    fd = listener_accept(&s->listener);
     if (fd < 0)
         return;
     if (s->client < 0) {
@@ -81,8 +91,6 @@ static void accept_client(struct server *s)
         s->handler->opened(s->opaque);
         return;
     }
-    if (refusal && send(fd, refusal, strlen(refusal), MSG_NOSIGNAL) < 0)
-        errno = 0; /* gone already */
     close(fd);
 }
 

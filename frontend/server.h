@@ -10,9 +10,8 @@
 struct server;
 
 struct server_handler {
-    const char *name;    /* for messages: "gdb" */
-    bool refuse_second;  /* a client beside the first is sent away; else it waits */
-    const char *refusal; /* what it is told before, or NULL */
+    const char *name;   /* for messages: "gdb" */
+    bool refuse_second; /* a client beside the first is sent away; else it waits */
     void (*opened)(void *opaque);
     void (*received)(void *opaque, const u8 *data, size_t len);
     void (*woken)(void *opaque); /* while there is a client: server_wake was called */

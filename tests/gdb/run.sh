@@ -1,5 +1,6 @@
 #!/bin/sh
-# run.sh [NAME...]: dialogues with Debian's gdb. Each NAME.gdb is a list of commands for it;
+# run.sh [NAME...]: dialogues with Debian's gdb, and connections (connections.py), which is about
+# clients that are not as well-behaved. Each NAME.gdb is a list of commands for it;
 #   # guest: NAME OPTIONS  what to build and how bygone runs it
 #   # file: FILE           symbols, may be empty
 #   # needs: TOOLS         without which it is skipped
@@ -99,12 +100,26 @@ run() {
 	pid=
 }
 
+run_connections() {
+	if ! command -v python3 >/dev/null; then
+		skip connections "no python3"
+		return
+	fi
+	python3 "$here/connections.py" "$bygone" >log 2>&1
+	counts=$(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed.*/\1 \2/p' log)
+	counts=${counts:-0 1}
+	grep -v ' passed, ' log
+	passed=$((passed + ${counts% *})) failed=$((failed + ${counts#* }))
+}
+
 if ! command -v gdb >/dev/null; then
 	echo "skipped: gdb: tests/support/setup.sh test installs it"
 	echo "0 passed, 0 failed, 1 skipped"
 	exit 0
 fi
-[ $# = 0 ] && set -- $(cd "$here" && ls ./*.gdb | sed 's,^\./,,; s/\.gdb$//')
-for t; do run "$t"; done
+[ $# = 0 ] && set -- connections $(cd "$here" && ls ./*.gdb | sed 's,^\./,,; s/\.gdb$//')
+for t; do
+	if [ "$t" = connections ]; then run_connections; else run "$t"; fi
+done
 echo "$passed passed, $failed failed, $skipped skipped"
 [ $failed = 0 ]
