@@ -65,8 +65,10 @@ void *firmware_read_file(struct board *b, const char *what, const char *path, si
     if (!e && *len && *len <= max)
         return data;
     why = e ? strerror(e) : *len ? "the file is too large" : "the file is empty";
-    snprintf(err, err_size, "%s: '%s': %s; %s", what, path, why, remedy);
     b->host_at_fault = board_is_hosts_fault(e);
+    if (b->host_at_fault)
+        remedy = "the host is short of files or memory; close other programs";
+    snprintf(err, err_size, "%s: '%s': %s; %s", what, path, why, remedy);
     free(data);
     return NULL;
 }

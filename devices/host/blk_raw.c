@@ -150,6 +150,10 @@ static bool refuse_errno(struct opening *o, int code)
     case ENODEV:
         return refuse_for(o, code,
                           "is a device or socket, not a disk image; copy its contents into a file");
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+        return refuse_for(o, code, "the host is short of files or memory; close other programs");
     default:
         snprintf(reason, sizeof reason, "cannot be opened: %s", strerror(code));
         return refuse_for(o, code, reason);

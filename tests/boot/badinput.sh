@@ -184,7 +184,7 @@ bygone=./starved
 LIMITS="-v 1000000"
 expect "host without memory" 71 "--mem 3072M" "memory: the host has no 3072 MiB" "smaller --mem"
 LIMITS="-n 5"
-expect "host without file descriptors" 71 "" "the host"
+expect "host without file descriptors" 71 "" "the host "
 bygone=$REAL
 
 expect "stream that cannot be opened" 71 "--serial file:nowhere/log" "nowhere/log"
