@@ -7,8 +7,7 @@
 #include "base/bytes.h"
 #include "cpu/cpu.h"
 #include "cpu/fpu.h"
-#include "cpu/op.h"
-#include "cpu/segment.h"
+#include "devices/board/machine.h"
 
 #include <string.h>
 
@@ -19,30 +18,9 @@ static void get_gpr(const struct cpu *c, enum gdb_pc pc, unsigned n, u8 *out)
     put_le32(out, (u32)c->gpr[n]);
 }
 
-static bool set_gpr(struct cpu *c, enum gdb_pc pc, unsigned n, const u8 *in)
-{
-    c->gpr[n] = get_le32(in);
-    return true;
-}
-
 static void get_pc(const struct cpu *c, enum gdb_pc pc, unsigned n, u8 *out)
 {
     put_le32(out, (u32)(c->rip + (pc == GDB_PC_LINEAR ? c->seg[SEG_CS].base : 0)));
-}
-
-/* Who is sent elsewhere waits no longer. */
-static bool set_pc(struct cpu *c, enum gdb_pc pc, unsigned n, const u8 *in)
-{
-    u32 base = pc == GDB_PC_LINEAR ? (u32)c->seg[SEG_CS].base : 0;
-    u32 rip = get_le32(in) - base;
-
-    if (rip == c->rip)
-        return true;
-    if (rip > c->seg[SEG_CS].limit)
-        return false;
-    c->rip = rip;
-    c->halted = false;
-    return true;
 }
 
 static void get_flags(const struct cpu *c, enum gdb_pc pc, unsigned n, u8 *out)
@@ -50,91 +28,29 @@ static void get_flags(const struct cpu *c, enum gdb_pc pc, unsigned n, u8 *out)
     put_le32(out, (u32)cpu_flags(c));
 }
 
-/* VM does not change alone: segment registers mean something else with it. */
-static bool set_flags(struct cpu *c, enum gdb_pc pc, unsigned n, const u8 *in)
-{
-    if ((get_le32(in) ^ cpu_flags(c)) & EF_VM)
-        return false;
-    flags_load(c, get_le32(in), ~(u32)EF_VM);
-    return true;
-}
-
 static void get_selector(const struct cpu *c, enum gdb_pc pc, unsigned n, u8 *out)
 {
     put_le32(out, c->seg[n].sel);
 }
 
-/* As the guest's own MOV would, with its checks; CS in real and virtual-8086 mode only. */
-static bool set_selector(struct cpu *c, enum gdb_pc pc, unsigned n, const u8 *in)
-{
-    u32 sel = get_le32(in);
-    bool good;
-
-    if (sel == c->seg[n].sel)
-        return true;
-    if (sel > 0xFFFF || (n == SEG_CS && cpu_is_protected(c)))
-        return false;
-    if (n == SEG_CS) {
-        seg_load_real(c, n, (u16)sel);
-        return true;
-    }
-    good = seg_load(c, n, (u16)sel);
-    c->fault.pending = false;
-    return good;
-}
-
 /* ---- x87 ---- */
-
-enum { X87_CW, X87_SW, X87_TAGS, X87_FCS, X87_FIP, X87_FDS, X87_FDP, X87_FOP };
 
 static void get_st(const struct cpu *c, enum gdb_pc pc, unsigned i, u8 *out)
 {
     memcpy(out, c->fpu.reg[(c->fpu.top + i) & 7], 10);
 }
 
-static bool set_st(struct cpu *c, enum gdb_pc pc, unsigned i, const u8 *in)
-{
-    memcpy(fpu_st(&c->fpu, i), in, 10);
-    return true;
-}
-
 static void get_x87(const struct cpu *c, enum gdb_pc pc, unsigned which, u8 *out)
 {
     const struct fpu *f = &c->fpu;
     const u32 values[] = {
-        [X87_CW] = f->cw,
-        [X87_SW] = f->sw | (u32)f->top << SW_TOP_SHIFT,
-        [X87_TAGS] = fpu_tag_word(f),
-        [X87_FCS] = f->fcs,
-        [X87_FIP] = (u32)f->fip,
-        [X87_FDS] = f->fds,
-        [X87_FDP] = (u32)f->fdp,
-        [X87_FOP] = f->fop,
+        [X87_CONTROL] = f->cw,           [X87_STATUS] = f->sw | (u32)f->top << SW_TOP_SHIFT,
+        [X87_TAGS] = fpu_tag_word(f),    [X87_CODE_SELECTOR] = f->fcs,
+        [X87_CODE_OFFSET] = (u32)f->fip, [X87_DATA_SELECTOR] = f->fds,
+        [X87_DATA_OFFSET] = (u32)f->fdp, [X87_OPCODE] = f->fop,
     };
 
     put_le32(out, values[which]);
-}
-
-static bool set_x87(struct cpu *c, enum gdb_pc pc, unsigned which, const u8 *in)
-{
-    struct fpu *f = &c->fpu;
-    u32 v = get_le32(in);
-
-    switch (which) {
-    case X87_CW: f->cw = (u16)((v & CW_WRITABLE) | CW_FIXED); break;
-    case X87_SW:
-        f->sw = v & 0xFFFF & ~(u32)SW_TOP;
-        f->top = v >> SW_TOP_SHIFT & 7;
-        break;
-    case X87_TAGS: f->tags = fpu_tags_of_word((u16)v); break;
-    case X87_FCS: f->fcs = (u16)v; break;
-    case X87_FIP: f->fip = v; break;
-    case X87_FDS: f->fds = (u16)v; break;
-    case X87_FDP: f->fdp = v; break;
-    default: f->fop = v & 0x7FF;
-    }
-    fpu_settle(c);
-    return true;
 }
 
 /* ---- System ---- */
@@ -180,23 +96,23 @@ static void get_dr(const struct cpu *c, enum gdb_pc pc, unsigned n, u8 *out)
 
 #define GPR(name, type, n)                                                                         \
     {                                                                                              \
-        name, type, NULL, 32, n, get_gpr, set_gpr                                                  \
+        name, type, NULL, 32, n, REGISTER_GPR, get_gpr                                             \
     }
 #define SELECTOR(name, n)                                                                          \
     {                                                                                              \
-        name, "int32", NULL, 32, n, get_selector, set_selector                                     \
+        name, "int32", NULL, 32, n, REGISTER_SELECTOR, get_selector                                \
     }
 #define ST(name, n)                                                                                \
     {                                                                                              \
-        name, "i387_ext", "float", 80, n, get_st, set_st                                           \
+        name, "i387_ext", "float", 80, n, REGISTER_ST, get_st                                      \
     }
 #define X87(name, n)                                                                               \
     {                                                                                              \
-        name, "int", "float", 32, n, get_x87, set_x87                                              \
+        name, "int", "float", 32, n, REGISTER_X87, get_x87                                         \
     }
 #define SYSTEM(name, type, n, get)                                                                 \
     {                                                                                              \
-        name, type, "system", 32, n, get, NULL                                                     \
+        name, type, "system", 32, n, REGISTER_READ_ONLY, get                                       \
     }
 
 static const struct gdb_register core[] = {
@@ -208,8 +124,8 @@ static const struct gdb_register core[] = {
     GPR("ebp", "data_ptr", RBP),
     GPR("esi", "int32", RSI),
     GPR("edi", "int32", RDI),
-    {"eip", "code_ptr", NULL, 32, 0, get_pc, set_pc},
-    {"eflags", "i386_eflags", NULL, 32, 0, get_flags, set_flags},
+    {"eip", "code_ptr", NULL, 32, 0, REGISTER_RIP, get_pc},
+    {"eflags", "i386_eflags", NULL, 32, 0, REGISTER_FLAGS, get_flags},
     SELECTOR("cs", SEG_CS),
     SELECTOR("ss", SEG_SS),
     SELECTOR("ds", SEG_DS),
@@ -224,14 +140,14 @@ static const struct gdb_register core[] = {
     ST("st5", 5),
     ST("st6", 6),
     ST("st7", 7),
-    X87("fctrl", X87_CW),
-    X87("fstat", X87_SW),
+    X87("fctrl", X87_CONTROL),
+    X87("fstat", X87_STATUS),
     X87("ftag", X87_TAGS),
-    X87("fiseg", X87_FCS),
-    X87("fioff", X87_FIP),
-    X87("foseg", X87_FDS),
-    X87("fooff", X87_FDP),
-    X87("fop", X87_FOP),
+    X87("fiseg", X87_CODE_SELECTOR),
+    X87("fioff", X87_CODE_OFFSET),
+    X87("foseg", X87_DATA_SELECTOR),
+    X87("fooff", X87_DATA_OFFSET),
+    X87("fop", X87_OPCODE),
 };
 
 static const struct gdb_register system_registers[] = {
@@ -298,14 +214,25 @@ const struct gdb_register *gdb_register_at(const struct gdb_registers *set, unsi
     return NULL;
 }
 
-/* Registers without a `set` are left alone when gdb calls functions of the guest. */
+bool gdb_register_set(const struct gdb_register *r, struct machine *m, enum gdb_pc pc,
+                      const u8 *value)
+{
+    u8 bytes[REGISTER_BYTES] = {0};
+
+    memcpy(bytes, value, gdb_register_bytes(r));
+    if (r->kind == REGISTER_RIP && pc == GDB_PC_LINEAR)
+        put_le32(bytes, get_le32(bytes) - (u32)machine_cpu(m, 0)->seg[SEG_CS].base);
+    return r->kind && machine_write_register(m, (enum register_kind)r->kind, r->arg, bytes);
+}
+
+/* Registers that cannot be set are left alone when gdb calls functions of the guest. */
 static void describe_register(const struct gdb_register *r, unsigned number, struct text *out)
 {
     text_addf(out, "<reg name=\"%s\" bitsize=\"%u\" type=\"%s\" regnum=\"%u\"", r->name, r->bits,
               r->type, number);
     if (r->group)
         text_addf(out, " group=\"%s\"", r->group);
-    text_add(out, r->set ? "/>\n" : " save-restore=\"no\"/>\n");
+    text_add(out, r->kind ? "/>\n" : " save-restore=\"no\"/>\n");
 }
 
 void gdb_registers_describe(const struct gdb_registers *set, const char *architecture,

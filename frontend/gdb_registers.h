@@ -6,6 +6,7 @@
 #define FRONTEND_GDB_REGISTERS_H
 
 #include "base/types.h"
+#include "devices/board/registers.h"
 #include "frontend/text.h"
 
 struct cpu;
@@ -16,18 +17,15 @@ enum gdb_pc {
     GDB_PC_OFFSET, /* EIP, as the guest has it */
 };
 
-enum { GDB_REGISTER_BYTES = 10 };
-
 /* A register of the processor at this moment. */
 struct gdb_register {
     const char *name;
     const char *type;  /* of the XML */
     const char *group; /* NULL: general */
     u8 bits;
-    u8 arg; /* for get and set: which of its kind */
+    u8 arg;  /* which of its kind */
+    u8 kind; /* enum register_kind, for writing */
     void (*get)(const struct cpu *c, enum gdb_pc pc, unsigned arg, u8 *out);
-    /* False if it cannot be set, or not to this. NULL: never. */
-    bool (*set)(struct cpu *c, enum gdb_pc pc, unsigned arg, const u8 *in);
 };
 
 /* A target: its features' registers one behind the other. */
@@ -51,6 +49,9 @@ static inline unsigned gdb_register_bytes(const struct gdb_register *r)
 {
     return r->bits / 8;
 }
+/* Set one from the bytes that gdb sent; false if it cannot be, or not to this. */
+bool gdb_register_set(const struct gdb_register *r, struct machine *m, enum gdb_pc pc,
+                      const u8 *value);
 /* The XML, with an architecture's name as gdb knows it. */
 void gdb_registers_describe(const struct gdb_registers *set, const char *architecture,
                             struct text *out);

@@ -136,7 +136,7 @@ static bool stopped_by_debugger(struct gdb_session *s)
 static void add_register(struct gdb_session *s, unsigned number)
 {
     const struct gdb_register *r = gdb_register_at(&gdb_registers_i386, number);
-    u8 value[GDB_REGISTER_BYTES];
+    u8 value[REGISTER_BYTES];
 
     r->get(session_cpu(s), s->pc, r->arg, value);
     gdb_reply_textf(&s->reply, "%02x:", number);
@@ -240,7 +240,7 @@ static bool set_pc(struct gdb_session *s, u64 address)
     const struct gdb_register *r = gdb_register_at(&gdb_registers_i386, EIP_NUMBER);
     u8 value[4] = {(u8)address, (u8)(address >> 8), (u8)(address >> 16), (u8)(address >> 24)};
 
-    return r->set(session_cpu(s), s->pc, r->arg, value);
+    return gdb_register_set(r, s->host.machine, s->pc, value);
 }
 
 /* c, s, C and S: [signal][;]address. Signals mean nothing to a processor. */
@@ -279,7 +279,7 @@ static void run_vcont(struct gdb_session *s, const char *at)
 static void read_all(struct gdb_session *s)
 {
     const struct gdb_register *r;
-    u8 value[GDB_REGISTER_BYTES];
+    u8 value[REGISTER_BYTES];
     unsigned n;
 
     for (n = 0; (r = gdb_register_at(&gdb_registers_i386, n)); n++) {
@@ -291,18 +291,18 @@ static void read_all(struct gdb_session *s)
 /* False if it cannot be set and is something else now. */
 static bool set_register(struct gdb_session *s, const struct gdb_register *r, const u8 *value)
 {
-    u8 now[GDB_REGISTER_BYTES];
+    u8 now[REGISTER_BYTES];
 
     r->get(session_cpu(s), s->pc, r->arg, now);
     if (!memcmp(now, value, gdb_register_bytes(r)))
         return true;
-    return r->set && r->set(session_cpu(s), s->pc, r->arg, value);
+    return gdb_register_set(r, s->host.machine, s->pc, value);
 }
 
 static void write_all(struct gdb_session *s, const char *at)
 {
     const struct gdb_register *r;
-    u8 value[GDB_REGISTER_BYTES];
+    u8 value[REGISTER_BYTES];
     bool good = true;
     unsigned n;
 
@@ -319,7 +319,7 @@ static void write_all(struct gdb_session *s, const char *at)
 static void read_one(struct gdb_session *s, const char *at)
 {
     const struct gdb_register *r;
-    u8 value[GDB_REGISTER_BYTES];
+    u8 value[REGISTER_BYTES];
     u64 number;
 
     if (!gdb_take_number(&at, &number) || number > UINT16_MAX ||
@@ -334,7 +334,7 @@ static void read_one(struct gdb_session *s, const char *at)
 static void write_one(struct gdb_session *s, const char *at)
 {
     const struct gdb_register *r;
-    u8 value[GDB_REGISTER_BYTES];
+    u8 value[REGISTER_BYTES];
     u64 number;
     bool good = gdb_take_number(&at, &number) && number <= UINT16_MAX && gdb_take_char(&at, '=') &&
                 (r = gdb_register_at(&gdb_registers_i386, (unsigned)number)) &&

@@ -34,6 +34,7 @@ static const struct {
     [INPUT_EJECT] = {1, false},
     [INPUT_MEMORY] = {8, true},
     [INPUT_CHECK] = {0, true},
+    [INPUT_REGISTER] = {2, true},
 };
 
 int input_time_compare(const struct input_time *a, const struct input_time *b)
@@ -98,6 +99,10 @@ static void put_fields(u8 *p, const struct input_record *r)
         break;
     case INPUT_EJECT: p[0] = r->medium.drive; break;
     case INPUT_MEMORY: put_le64(p, r->gpa); break;
+    case INPUT_REGISTER:
+        p[0] = r->reg.kind;
+        p[1] = r->reg.n;
+        break;
     }
 }
 
@@ -124,6 +129,10 @@ static void get_fields(const u8 *p, struct input_record *r)
         break;
     case INPUT_EJECT: r->medium.drive = p[0]; break;
     case INPUT_MEMORY: r->gpa = get_le64(p); break;
+    case INPUT_REGISTER:
+        r->reg.kind = p[0];
+        r->reg.n = p[1];
+        break;
     }
 }
 

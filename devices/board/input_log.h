@@ -25,6 +25,7 @@ enum input_source {
     INPUT_POWER,  /* the power button */
     INPUT_MEMORY, /* a debugger's write to memory */
     INPUT_CHECK,  /* nothing came in: what the state was at this moment, for a replay to compare */
+    INPUT_REGISTER, /* a debugger's write to a register */
     INPUT_SOURCES
 };
 
@@ -59,6 +60,9 @@ struct input_record {
             u8 hash[MEDIUM_HASH_BYTES]; /* see medium.h */
         } medium;                       /* the path is data, without a final zero */
         u64 gpa;                        /* INPUT_MEMORY: the bytes are data */
+        struct {
+            u8 kind, n; /* see registers.h; the value is data */
+        } reg;
     };
     u32 len;
     const u8 *data; /* of `len` bytes; a log's own, valid until it changes */

@@ -4,6 +4,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "devices/board/medium.h"
+#include "devices/board/registers.h"
 #include "devices/chipset/piix4pm.h"
 #include "devices/host/chr.h"
 
@@ -152,6 +153,11 @@ static int apply(struct machine *m, struct input_record *r, char *err, size_t er
         break;
     case INPUT_POWER: press_power(m); break;
     case INPUT_MEMORY: physmap_debug_write(b->pm, r->gpa, r->data, r->len); break;
+    case INPUT_REGISTER:
+        happened =
+            r->len == REGISTER_BYTES && register_write(b->cpu, r->reg.kind, r->reg.n, r->data);
+        e = happened ? 0 : -EINVAL;
+        break;
     }
     if (happened)
         tell_applied(m, r);
@@ -181,7 +187,7 @@ int machine_submit(struct machine *m, struct input_record *r, char *err, size_t 
                    ? board_eject(&m->board, (enum drive_id)r->medium.drive, err, err_size)
                    : submit_later(m, r);
     /* A debugger's view must not change under its hands. */
-    if (r->source != INPUT_MEMORY)
+    if (r->source != INPUT_MEMORY && r->source != INPUT_REGISTER)
         machine_settle(m);
     r->at = machine_moment(m);
     r->check = machine_register_check(m);
@@ -344,4 +350,16 @@ size_t machine_write_physical(struct machine *m, u64 gpa, const void *data, size
             put += n;
     }
     return put;
+}
+
+bool machine_write_register(struct machine *m, enum register_kind kind, unsigned n,
+                            const u8 value[REGISTER_BYTES])
+{
+    struct input_record r = {.source = INPUT_REGISTER,
+                             .reg = {.kind = (u8)kind, .n = (u8)n},
+                             .len = REGISTER_BYTES,
+                             .data = value};
+    char err[300];
+
+    return !machine_submit(m, &r, err, sizeof err);
 }

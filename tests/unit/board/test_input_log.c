@@ -2,6 +2,7 @@
 #include "devices/board/input_log.h"
 
 #include "devices/board/machine_private.h"
+#include "devices/board/registers.h"
 #include "tests/fuzz/bare_machine.h"
 
 #include <criterion/criterion.h>
@@ -178,6 +179,11 @@ static u64 original(void)
             machine_mouse(m, (s32)i, -2, 0, 1);
         if (i == 12)
             machine_write_physical(m, 0x3FFE, "abcd", 4);
+        if (i == 13) {
+            cr_assert(machine_write_register(m, REGISTER_GPR, RBX, (const u8[10]){0x45, 0x06}));
+            cr_assert(machine_write_register(m, REGISTER_ST, 2, (const u8[10]){1, 2, 3}));
+            cr_assert_not(machine_write_register(m, REGISTER_GPR, 8, (const u8[10]){0}));
+        }
         if (i == 7)
             machine_powerdown(m);
     }
