@@ -96,18 +96,19 @@ bool lab_open(struct lab *l, const char *model, const struct engine *engine)
 {
     struct cpu_pins pins = {
         .opaque = l, .interrupt_acknowledge = inta, .ferr = ferr, .now_ns = now_ns};
-    frame_id first;
 
     memset(l, 0, sizeof *l);
     l->pm = physmap_new();
-    first = physmap_new_frames(l->pm, "ram", LAB_RAM, 0);
+    l->first = physmap_new_frames(l->pm, "ram", LAB_RAM, 0);
     l->rom = physmap_new_frames(l->pm, "rom", PAGE_SIZE, FRAME_ROM);
     l->bus = bus_new(l->pm);
-    if (!first || !l->rom || !l->bus || !cpu_model_find(model))
+    if (!l->first || !l->rom || !l->bus || !cpu_model_find(model))
         return false;
-    physmap_map_frames(l->pm, 0, LAB_RAM, first, true);
-    l->ram = frame_host(physmap_frame(l->pm, first));
-    memset(frame_host(physmap_frame(l->pm, l->rom)), 0x40, PAGE_SIZE); /* INC EAX */
+    physmap_map_frames(l->pm, 0, LAB_RAM, l->first, true);
+    physmap_track(l->pm, DIRTY_CHECK, true);
+    l->ram = frame_host(physmap_frame(l->pm, l->first));
+    memset(frame_host(physmap_frame(l->pm, l->rom)), 0x40, PAGE_SIZE - 1); /* INC EAX ... */
+    frame_host(physmap_frame(l->pm, l->rom))[PAGE_SIZE - 1] = 0xC3;        /* RET */
     bus_map_ports(l->bus, LAB_RAISE, 8, &ports, l);
     bus_map_mmio(l->bus, LAB_CHIP, PAGE_SIZE, &chip, l);
     l->cpu = cpu_new(cpu_model_find(model), engine, l->bus, &pins, NULL, 0);
@@ -160,6 +161,12 @@ enum lab_end lab_run(struct lab *l, u64 until)
                                   : min_u64(until, l->alarm ? l->alarm : UINT64_MAX));
     }
     return LAB_SHUTDOWN;
+}
+
+void lab_take_dirty(struct lab *l, u64 bits[LAB_RAM / PAGE_SIZE / 64])
+{
+    memset(bits, 0, LAB_RAM / PAGE_SIZE / 8);
+    physmap_take_dirty(l->pm, DIRTY_CHECK, l->first, LAB_RAM / PAGE_SIZE, bits);
 }
 
 u64 lab_hash(struct lab *l)

@@ -39,7 +39,7 @@ struct lab {
     struct bus *bus;
     struct cpu *cpu;
     u8 *ram;
-    frame_id rom;
+    frame_id first, rom; /* frames of RAM; the one of ROM */
     bool rom_shown;
     u64 alarm;  /* the count at which INTR rises; 0: none */
     u64 notes;  /* a hash of what was noted, and when */
@@ -59,6 +59,12 @@ enum lab_end { LAB_COUNT, LAB_HALTED, LAB_SHUTDOWN };
  * woken by INTR at once; with interrupts disabled it is LAB_HALTED.
  */
 enum lab_end lab_run(struct lab *l, u64 until);
+
+/*
+ * Pages of RAM written since the last call: bit i%64 of word i/64. Their write entries are gone
+ * then, as at the end of each of rewind's epochs.
+ */
+void lab_take_dirty(struct lab *l, u64 bits[LAB_RAM / PAGE_SIZE / 64]);
 
 /* A hash over processor, TLB record and chips; RAM is compared by its bytes. */
 u64 lab_hash(struct lab *l);

@@ -22,7 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STRETCH_MAX = 300, FAILURES_MAX = 3, HOT = 16, LISTED = 60, FLUSH_PERCENT = 3 };
+enum { STRETCH_MAX = 300, FAILURES_MAX = 3, HOT = 16, LISTED = 60, DISTURB_PERCENT = 3 };
 
 static struct {
     const char *engine[2], *cpu;
@@ -36,7 +36,7 @@ static struct {
          .mode = PROGRAM_MODES};
 
 static struct lab lab[2];
-static u8 image[LAB_RAM];
+static u8 image[LAB_RAM], taken[2][LAB_RAM];
 static u32 way[LISTED]; /* linear addresses of the last instructions listed */
 static unsigned way_count;
 static u64 executed, programs, passed, failed, ended[3], events;
@@ -49,6 +49,26 @@ static bool same(void)
            !memcmp(lab[0].ram, lab[1].ram, LAB_RAM);
 }
 
+/* Each page that is not as it was when this was last asked must be marked as written. */
+static bool take_dirty(unsigned i)
+{
+    u64 bits[LAB_RAM / PAGE_SIZE / 64];
+    bool marked = true;
+
+    lab_take_dirty(&lab[i], bits);
+    for (unsigned page = 0; page < LAB_RAM / PAGE_SIZE; page++) {
+        u8 *was = taken[i] + page * PAGE_SIZE, *is = lab[i].ram + page * PAGE_SIZE;
+
+        if (bits[page / 64] >> page % 64 & 1)
+            memcpy(was, is, PAGE_SIZE);
+        else if (memcmp(was, is, PAGE_SIZE))
+            marked = false;
+    }
+    if (!marked)
+        printf("%s wrote to a page that is not marked as written\n", opt.engine[i]);
+    return marked;
+}
+
 static bool start(struct program *p)
 {
     static const u8 thresholds[] = {1, 1, 2, 5, 0};
@@ -57,10 +77,26 @@ static bool start(struct program *p)
         return false;
     for (unsigned i = 0; i < 2; i++) {
         lab_reset(&lab[i], image);
+        take_dirty(i);
         program_start(p, lab[i].cpu);
         test_engine_threshold(lab[i].cpu, thresholds[p->seed % ARRAY_LEN(thresholds)]);
     }
     return true;
+}
+
+/* What nobody may notice: translations, entries of T and write entries are dropped. */
+static bool disturb(struct silicon_rng *r)
+{
+    bool good = true;
+
+    if (rng_percent(r, DISTURB_PERCENT))
+        lab[1].cpu->engine->flush(lab[1].cpu);
+    if (rng_percent(r, DISTURB_PERCENT))
+        mmu_drop_entries(&lab[1].cpu->mmu);
+    for (unsigned i = 0; i < 2; i++)
+        if (rng_percent(r, DISTURB_PERCENT))
+            good &= take_dirty(i);
+    return good;
 }
 
 /*
@@ -80,11 +116,10 @@ static bool run_both(struct program *p, u64 limit, u64 *from, u64 *to)
         *from = lab[0].cpu->count;
         *to = *from + 1 + rng_below(&r, rng_percent(&r, 30) ? 20 : STRETCH_MAX);
         *to = min_u64(*to, limit);
-        if (rng_percent(&r, FLUSH_PERCENT))
-            lab[1].cpu->engine->flush(lab[1].cpu);
+        alike = disturb(&r);
         for (unsigned i = 0; i < 2; i++)
             why[i] = lab_run(&lab[i], *to);
-        alike = why[0] == why[1] && same();
+        alike = alike && why[0] == why[1] && same();
     } while (alike && why[0] == LAB_COUNT && *to < limit);
     ended[why[0]]++;
     return alike;

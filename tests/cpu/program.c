@@ -163,16 +163,14 @@ static void rows(struct program_gen *g, unsigned n)
     }
 }
 
-static void pointers(struct program_gen *g)
+static void pointers(struct program_gen *g, bool all)
 {
     static const u8 reg[] = {RBX, RSI, RDI, RBP};
-    unsigned n = 1 + some(g, 4);
+    unsigned which = all ? 15 : some(g, 16);
 
-    for (unsigned i = 0; i < n; i++) {
-        unsigned r = reg[some(g, 4)], seg = r == RBP ? SEG_SS : SEG_DS;
-
-        load(g, r, gen_target(g) - g->p->base[seg]);
-    }
+    for (unsigned i = 0; i < 4; i++)
+        if (which >> i & 1)
+            load(g, reg[i], gen_target(g) - g->p->base[reg[i] == RBP ? SEG_SS : SEG_DS]);
     next(g);
 }
 
@@ -302,6 +300,59 @@ static void call(struct program_gen *g)
     if (returns[kind] == 0xC2)
         gen_le(g, some(g, 3) * 4, 2);
     next(g);
+}
+
+/* Far: to our own segment and back, by a pointer in the code or in memory. */
+static void far_call(struct program_gen *g)
+{
+    bool call = percent(g, 60), memory = percent(g, 40);
+    unsigned body = now(g) + 2;
+
+    if (memory) {
+        flat_prefix(g, false);
+        gen_byte(g, 0xC7); /* mov [counters], offset, by operand size */
+        flat_operand(g, 0, P_COUNTERS + 0xB0);
+        fix(g, FIX_OFF, body, 0);
+        flat_prefix(g, false);
+        if (!g->p->code16)
+            gen_byte(g, 0x66);
+        gen_byte(g, 0xC7); /* mov word behind it, selector */
+        flat_operand(g, 0, P_COUNTERS + 0xB0 + (g->p->code16 ? 2 : 4));
+        gen_le(g, g->p->sel[SEG_CS], 2);
+        flat_prefix(g, false);
+        gen_byte(g, 0xFF);
+        flat_operand(g, call ? 3 : 5, P_COUNTERS + 0xB0);
+    } else {
+        gen_byte(g, call ? 0x9A : 0xEA);
+        fix(g, FIX_OFF, body, 0);
+        gen_le(g, g->p->sel[SEG_CS], 2);
+    }
+    next(g);
+    gen_byte(g, 0xE9);
+    fix(g, FIX_REL, body + 2, 0);
+    next(g);
+    rows(g, 1);
+    gen_byte(g, call ? 0xCB : 0x90);
+    next(g);
+}
+
+/* The end of the page that RAM and ROM take turns at. */
+static void call_swapped(struct program_gen *g)
+{
+    if (!real_style(g) && !segmented(g)) {
+        u32 view = g->p->paged && percent(g, 30) ? P_VIEW : 0;
+
+        load(g, RAX, LAB_SWAP + PAGE_SIZE - 1 - some(g, 40) + view);
+        BYTES(g, "\xFF\xD0"); /* call eax */
+        next(g);
+    }
+    if (percent(g, 50)) {
+        gen_byte(g, 0xB0);
+        gen_byte(g, (u8)some(g, 2));
+        gen_byte(g, 0xE6);
+        gen_byte(g, LAB_REMAP);
+        next(g);
+    }
 }
 
 /* A table of two places and an indirect jump to one of them. */
@@ -496,7 +547,7 @@ static void flags_and_traps(struct program_gen *g)
 }
 
 /* Entries of page tables: rights, A and D, another frame; sometimes told to the processor. */
-static void pages(struct program_gen *g)
+static void change_page(struct program_gen *g)
 {
     static const u8 victims[] = {0x21, 0x22, 0x23, 0x12, 0x13, 0x3F};
     u32 page = victims[some(g, ARRAY_LEN(victims))];
@@ -543,6 +594,15 @@ static void pages(struct program_gen *g)
         gen_byte(g, (u8)(CALL_CR3 + some(g, CALL_LAST - CALL_CR3 + 1)));
     }
     next(g);
+}
+
+static void pages(struct program_gen *g)
+{
+    if (!g->p->paged) {
+        pointers(g, false);
+        return;
+    }
+    change_page(g);
 }
 
 static void segment_load(struct program_gen *g)
@@ -603,7 +663,6 @@ static void wild(struct program_gen *g)
 
 static void piece(struct program_gen *g)
 {
-    bool paging = g->p->paged;
     u32 kind = some(g, g->calm ? 66 : 100);
 
     if (kind < 30)
@@ -612,10 +671,14 @@ static void piece(struct program_gen *g)
         loop(g);
     else if (kind < 48)
         branch(g);
-    else if (kind < 54)
+    else if (kind < 52)
         call(g);
-    else if (kind < 56)
+    else if (kind < 53)
+        far_call(g);
+    else if (kind < 55)
         table_jump(g);
+    else if (kind < 56)
+        call_swapped(g);
     else if (kind < 61)
         stack(g);
     else if (kind < 66)
@@ -631,7 +694,7 @@ static void piece(struct program_gen *g)
     else if (kind < 84)
         flags_and_traps(g);
     else if (kind < 89)
-        (paging ? pages : pointers)(g);
+        pages(g);
     else if (kind < 92)
         segment_load(g);
     else if (kind < 95)
@@ -641,18 +704,18 @@ static void piece(struct program_gen *g)
     else if (kind < 98)
         wild(g);
     else
-        pointers(g);
+        pointers(g, false);
 }
 
 /* A paragraph: what faults in it goes on behind it. */
 static void paragraph(struct program_gen *g)
 {
-    unsigned n = 2 + some(g, 8), resume = now(g) + (percent(g, 50) ? 1 : 0);
+    unsigned n = 1 + some(g, g->calm ? 8 : 5), resume = now(g) + (percent(g, 50) ? 1 : 0);
 
     if (resume != now(g))
         restore_segments(g);
     set_resume(g, 0);
-    pointers(g);
+    pointers(g, true);
     while (n-- && now(g) + 30 < PIECES_MAX)
         piece(g);
     /* Only now is it known where the next one starts. */
@@ -698,7 +761,7 @@ void program_make(struct program *p, u64 seed, const struct cpu_model *model,
     for (unsigned n = 0; n < 8; n++)
         p->gpr[n] = percent(&g, 50) ? some(&g, 256) : (u32)rng_next(&g.r);
     program_segments(p);
-    paragraphs = 1 + some(&g, 8);
+    paragraphs = 2 + some(&g, 16);
     while (paragraphs-- && p->count + 50 < PIECES_MAX)
         paragraph(&g);
     gen_byte(&g, 0xE9); /* all over again */

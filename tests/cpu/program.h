@@ -26,7 +26,7 @@ enum program_mode {
 
 extern const char *const program_mode_names[PROGRAM_MODES];
 
-enum { PIECES_MAX = 160, PIECE_BYTES = 64, FIXUPS_MAX = 4 };
+enum { PIECES_MAX = 240, PIECE_BYTES = 64, FIXUPS_MAX = 4 };
 
 /* Memory. Linear and physical are the same, but for the two views that paging adds. */
 enum program_memory {
@@ -63,7 +63,10 @@ enum program_call {
     CALL_UNMAP,      /* change P of a page of data */
     CALL_REMAP,      /* swap two pages of data */
     CALL_TS,         /* change CR0.TS */
-    CALL_LAST = CALL_TS,
+    CALL_WATCH,      /* a data breakpoint */
+    CALL_BREAK,      /* an instruction breakpoint where it is called from */
+    CALL_NO_BREAK,   /* none of either */
+    CALL_LAST = CALL_NO_BREAK,
 };
 
 enum fixup_kind {

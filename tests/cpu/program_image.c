@@ -184,7 +184,7 @@ static u8 *put_interrupt(u8 *to)
     return to;
 }
 
-static u8 *put_call(u8 *to, enum program_call what)
+static u8 *put_call(const struct program *p, u8 *to, enum program_call what)
 {
     PUT(to, "\x50");
     switch (what) {
@@ -202,6 +202,15 @@ static u8 *put_call(u8 *to, enum program_call what)
         PUT(to, "\x36\x80\x35\x85\x50\x00\x00\x10\x36\x80\x35\x89\x50\x00\x00\x30");
         PUT(to, "\x0F\x20\xD8\x0F\x22\xD8");
         break;
+    case CALL_WATCH: /* mov dr0, P_DATA + 800h; mov dr7: break on writes there */
+        PUT(to, "\xB8\x00\x08\x02\x00\x0F\x23\xC0\xB8\x03\x07\x0D\x00\x0F\x23\xF8");
+        break;
+    case CALL_BREAK: /* mov dr1, CS:[esp + 4]: where it is called from, next time */
+        PUT(to, "\x8B\x44\x24\x04\x05\x00\x00\x00\x00");
+        put_le32(to - 4, p->base[SEG_CS]);
+        PUT(to, "\x0F\x23\xC8\xB8\x0C\x07\x00\x00\x0F\x23\xF8");
+        break;
+    case CALL_NO_BREAK: PUT(to, "\x31\xC0\x0F\x23\xF8"); break; /* xor eax, eax; mov dr7, eax */
     case CALL_TS: PUT(to, "\x0F\x20\xC0\x34\x08\x0F\x22\xC0"); break;
     }
     PUT(to, "\x58\xCF");
@@ -239,7 +248,7 @@ static void put_handlers(const struct program *p, u8 *image)
         else if (v == LAB_VECTOR)
             to = put_interrupt(to);
         else if (v >= CALL_CR3)
-            to = put_call(to, (enum program_call)v);
+            to = put_call(p, to, (enum program_call)v);
         else if (v == VEC_DB)
             to = put_debug(to);
         else if (v == VEC_NM)
@@ -383,6 +392,8 @@ bool program_image(struct program *p, u8 *image)
     memset(image, 0, LAB_RAM);
     for (u32 i = 0; i < P_DATA_BYTES; i += 8)
         put_le64(image + P_DATA + i, rng_percent(&r, 50) ? rng_next(&r) : rng_below(&r, 100));
+    memset(image + LAB_SWAP, 0x43, PAGE_SIZE - 1); /* INC EBX ... RET, where ROM has INC EAX */
+    image[LAB_SWAP + PAGE_SIZE - 1] = 0xC3;
     if (p->mode == PROGRAM_REAL) {
         put_real_handlers(image);
     } else {
