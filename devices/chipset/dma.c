@@ -19,6 +19,7 @@
 #include "devices/device.h"
 #include "mmu/bus.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum {
@@ -376,6 +377,33 @@ static void dma_page_write(void *opaque, u16 port, u32 value)
 }
 
 /* --- device -----------------------------------------------------------------------------------*/
+
+void dma_describe(const struct device *dev, char *out, size_t out_size)
+{
+    static const char *const ways[] = {"verifies", "to memory", "from memory", "undefined"};
+    static const char *const kinds[] = {"demand", "single", "block", "cascade"};
+    const struct dma *d = (const struct dma *)dev;
+    size_t n = 0;
+
+    for (unsigned i = 0; i < 8 && n < out_size; i++) {
+        const struct dma_chip *chip = &d->chip[i >> 2];
+        const struct dma_channel *c = &chip->channel[i & 3];
+        bool masked = chip->mask >> (i & 3) & 1;
+
+        n += (size_t)snprintf(out + n, out_size - n,
+                              "channel %u: %s, %s, %s, at %06llx, %u %s left%s%s%s\n", i,
+                              masked ? "masked" : "open", kinds[c->mode >> 6],
+                              ways[c->mode >> 2 & 3], (unsigned long long)dma_gpa(d, i, c->address),
+                              c->count + 1u, dma_unit(i) == 1 ? "bytes" : "words",
+                              c->mode & MODE_AUTOINIT ? ", again and again" : "",
+                              c->mode & MODE_DECREMENT ? ", downwards" : "",
+                              chip->terminal >> (i & 3) & 1 ? ", has ended" : "");
+    }
+    if (n < out_size)
+        snprintf(out + n, out_size - n, "controllers: %s, %s\n",
+                 d->chip[0].command & COMMAND_DISABLE ? "off" : "on",
+                 d->chip[1].command & COMMAND_DISABLE ? "off" : "on");
+}
 
 static void dma_reset(struct device *dev)
 {

@@ -10,6 +10,9 @@ struct device;
 
 struct device *dma_create(struct bus *bus);
 
+/* A line for each channel in words, for people. */
+void dma_describe(const struct device *dev, char *out, size_t out_size);
+
 /* Channel 0..3 (bytes) or 5..7 (words) for a chip that asks for DMA; see mmu/dma.h. */
 struct dma_port dma_port(struct device *dma, unsigned channel);
 

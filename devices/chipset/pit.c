@@ -17,6 +17,8 @@
 #include "devices/device.h"
 #include "mmu/bus.h"
 
+#include <stdio.h>
+
 enum {
     PIT_PORT = 0x40,
     SELECT_READ_BACK = 3, /* SC1, SC0 of the control word */
@@ -529,6 +531,35 @@ void pit_catch_up(void *pit)
 }
 
 /* --- device -----------------------------------------------------------------------------------*/
+
+void pit_describe(const struct device *dev, char *out, size_t out_size)
+{
+    static const char *const modes[] = {"one interrupt at the end",
+                                        "one-shot, started by its gate",
+                                        "rate generator",
+                                        "square wave",
+                                        "strobe, started by the count",
+                                        "strobe, started by its gate"};
+    const struct pit *p = (const struct pit *)dev;
+    size_t n = 0;
+
+    for (unsigned i = 0; i < PIT_CHANNELS && n < out_size; i++) {
+        const struct pit_channel *c = &p->channel[i];
+        u32 count = c->period ? c->period : COUNT_MAX;
+
+        n += (size_t)snprintf(out + n, out_size - n, "channel %u: mode %u (%s), ", i, c->mode,
+                              modes[c->mode % ARRAY_LEN(modes)]);
+        if (n < out_size && c->loaded)
+            n += (size_t)snprintf(out + n, out_size - n, "counts from %u (%.3f Hz)", count,
+                                  (double)PIT_HZ / count);
+        else if (n < out_size)
+            n += (size_t)snprintf(out + n, out_size - n, "not loaded");
+        if (n < out_size)
+            n += (size_t)snprintf(out + n, out_size - n, "%s, gate %s, out %s\n",
+                                  c->control & CONTROL_BCD ? ", BCD" : "", c->gate ? "high" : "low",
+                                  c->out ? "high" : "low");
+    }
+}
 
 static void pit_reset(struct device *dev)
 {

@@ -14,6 +14,9 @@ enum { PIT_HZ = 1193182, PIT_CHANNELS = 3 };
 /* out0: channel 0's output, IRQ 0. The gates of channels 0 and 1 are tied high. */
 struct device *pit_create(struct bus *bus, struct clock *clock, struct irq_line out0);
 
+/* A line for each channel in words, for people. Changes nothing. */
+void pit_describe(const struct device *dev, char *out, size_t out_size);
+
 /* The level of a channel's OUT pin now. */
 bool pit_out(struct device *dev, unsigned channel);
 /* Drive channel 2's GATE pin (bit 0 of port 61h). */

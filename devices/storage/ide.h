@@ -29,6 +29,9 @@ struct device *ide_create(struct bus *bus, struct clock *clock, struct pci_bus *
 void ide_attach_disk(struct device *dev, unsigned n, struct blk *blk);
 void ide_attach_cdrom(struct device *dev, unsigned n, struct blk *blk_or_null);
 
+/* A line for each drive in words, for people. */
+void ide_describe(const struct device *dev, char *out, size_t out_size);
+
 /*
  * Put a disc into a CD-ROM drive and close its tray, or take it out (NULL). A guest that has
  * locked the tray keeps the disc: -EBUSY, and the guest is told that the user pressed the button,

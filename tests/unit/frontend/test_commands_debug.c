@@ -154,3 +154,64 @@ Test(commands_debug, symbols_name_addresses)
     report();
     cr_assert(strstr(out.data, "\nf:\n0000:7c05"));
 }
+
+/* ---- Views ---- */
+
+Test(commands_debug, descriptor_tables_are_told_in_words)
+{
+    rig.cpu->gdtr = (struct table_reg){.base = 0x3000, .limit = 0x27};
+    pc_rig_put(&rig, 0x3008, "FF FF 00 00 00 9A CF 00"); /* flat 32-bit code */
+    pc_rig_put(&rig, 0x3010, "FF 0F 00 00 01 F2 40 00"); /* 4 KiB of data at 10000h for users */
+    pc_rig_put(&rig, 0x3018, "34 12 08 00 00 EC 00 00"); /* a call gate to 0008:1234 */
+    pc_rig_put(&rig, 0x3020, "67 00 00 50 00 89 00 00"); /* a TSS at 5000h */
+    cr_assert_str_eq(says("info gdt"), "GDT at 00003000, limit 0027\n"
+                                       "  0008  00000000-ffffffff  32-bit code, readable, DPL 0\n"
+                                       "  0010  00010000-00010fff  32-bit data, writable, DPL 3\n"
+                                       "  0018  32-bit call gate, DPL 3, to 0008:00001234\n"
+                                       "  0020  00005000-00005067  32-bit TSS, DPL 0\n");
+    cr_assert_str_eq(says("info ldt"), "there is no LDT\n");
+}
+
+Test(commands_debug, a_page_walk_shows_each_level)
+{
+    cr_assert_str_eq(says("page 12345h"), "paging is off: physical 00012345\n");
+    rig.cpu->cr0 |= CR0_PE | CR0_PG;
+    rig.cpu->cr3 = 0x10000;
+    cpu_update_mode(rig.cpu);
+    pc_rig_put(&rig, 0x10000, "07 10 01 00"); /* first 4 MiB: the table at 11000h, for users */
+    pc_rig_put(&rig, 0x11014, "61 00 0A 00"); /* page 5: at A0000h, accessed and dirty */
+    cr_assert_str_eq(says("page 5678h"),
+                     "linear 00005678, cr3 00010000\n"
+                     "directory entry at 00010000: 00011007  to 00011000, writable, user\n"
+                     "table entry     at 00011014: 000a0061  to 000a0000, read-only, supervisor, "
+                     "accessed, dirty\n"
+                     "physical 000a0678\n");
+    cr_assert_str_eq(says("page 401000h"), "linear 00401000, cr3 00010000\n"
+                                           "directory entry at 00010004: 00000000  not present\n");
+}
+
+Test(commands_debug, the_stack_is_shown_with_names)
+{
+    says("until 7c06h");
+    report();
+    cr_assert_str_eq(says("stack 2"), "0000:7bfc  0000\n0000:7bfe  7c03\n");
+}
+
+Test(commands_debug, dos_memory_blocks_are_found)
+{
+    cr_assert_str_eq(says("info dos"), "no chain of DOS memory blocks was found\n");
+    pc_rig_put(&rig, 0x2000, "4D 08 00 10 00"); /* 0200: DOS, 256 bytes */
+    pc_rig_put(&rig, 0x2110, "4D 12 02 FF 00 00 00 00 45 44 49 54 00 00 00 00"); /* 0211: EDIT */
+    pc_rig_put(&rig, 0x3110, "5A 00 00 00 10");                                  /* 0311: free */
+    cr_assert_str_eq(says("info dos"), "block  bytes   owner\n"
+                                       "0200      256  0008  DOS\n"
+                                       "0211     4080  0212  program of EDIT\n"
+                                       "0311    65536  0000  free\n");
+}
+
+Test(commands_debug, chips_say_how_they_are_programmed)
+{
+    cr_assert(strstr(says("info pit"), "channel 2: mode 0"));
+    cr_assert(strstr(says("info dma"), "channel 4: "));
+    cr_assert(strstr(says("info ide"), "channel 1: drive 0 is selected"));
+}
