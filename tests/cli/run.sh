@@ -28,6 +28,14 @@ judge() {
 	fi
 }
 
+# Wait until TEXT is in FILE, as long as a busy host may need.
+wait_for() {
+	for tenth in $(seq 600); do
+		grep -q "$1" "$2" 2>/dev/null && break
+		sleep 0.1
+	done
+}
+
 # A boot sector from octal bytes, as a floppy of 160K.
 boot_sector() {
 	printf "$2" >"$1" && truncate -s 510 "$1" && printf '\125\252' >>"$1" && truncate -s 160K "$1"
@@ -92,8 +100,8 @@ check 'a BIOS of odd size' 65 "bios: 'odd.bin'" $B --bios odd.bin idle.img
 head -c 700 write.img >short.img
 check 'a truncated image' 99 '' sh -c "$B --debug-exit --fda short.img --stop-after 20; exit 99"
 cp idle.img busy.img
-$bygone --display none --fda busy.img >busy.log 2>&1 & pid=$!
-sleep 1
+$bygone --display none --fda busy.img --debugcon file:busy.bios >busy.log 2>&1 & pid=$!
+wait_for SeaBIOS busy.bios
 check 'an image in use' 65 "'busy.img'" $bygone --display none --fda busy.img --stop-after 1
 check 'an image in use, with --discard' 0 '' $bygone --display none --fda busy.img --discard \
 	--stop-after 1
@@ -111,7 +119,7 @@ cmp one two >out 2>&1
 judge 'a kept write' $? 0 ''
 check 'a write far out' 1 '' $B --debug-exit --keep-writes far.img --hda hd.img --stop-after 60
 # The host refuses to let files grow past 40 MB, as a full disk does; the guest is told, and we are.
-(ulimit -f 80000; timeout 60 $B --debug-exit --keep-writes --mem 1M far.img --hda hd.img \
+(ulimit -f 80000; timeout 120 $B --debug-exit --keep-writes --mem 1M far.img --hda hd.img \
 	--stop-after 60; echo "exit code $?") 2>&1 | cat >out
 judge 'a full host disk' 0 0 'exit code 255'
 judge 'a full host disk is told' 0 0 "'hd.img': writing failed"
@@ -123,8 +131,11 @@ judge 'a screenshot is a PNG' 0 0 'PNG'
 check 'a screenshot nowhere' 71 '/nonexistent/s.png' $B idle.img --stop-after 1 \
 	--screenshot /nonexistent/s.png
 printf 'print-screen\ninfo pic\nx/2i 0x7c00\nquit\n' >commands
-timeout 60 sh -c "(sleep 2; cat commands) | $bygone --display none --discard idle.img --monitor stdio" \
-	>out 2>&1
+rm -f idle.bios
+{
+	wait_for 'Booting from 0000:7c00' idle.bios
+	cat commands
+} | timeout 120 $bygone --display none --discard idle.img --monitor stdio --debugcon file:idle.bios >out 2>&1
 judge 'the monitor' $? 0 'mov ax, 0xe41'
 check 'a monitor nowhere' 71 '/nonexistent/m' $bygone --display none idle.img \
 	--monitor unix:/nonexistent/m --discard

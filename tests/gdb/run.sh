@@ -73,7 +73,7 @@ run() {
 	"$bygone" --display none --deterministic --speed 50 --gdb unix:gdb.sock --gdb-wait ${guest#* } \
 		>bygone.log 2>&1 &
 	pid=$!
-	for i in 1 2 3 4 5 6 7 8 9 10; do [ -S gdb.sock ] && break; sleep 0.2; done
+	for i in $(seq 300); do [ -S gdb.sock ] && break; sleep 0.2; done
 	{
 		echo 'set pagination off'
 		echo 'set confirm off'
@@ -84,7 +84,7 @@ run() {
 		cat "$script"
 	} >commands
 	# From standard input, where an error does not end it: they are part of the dialogue.
-	timeout 120 gdb -nx -q <commands >log 2>&1
+	timeout 300 gdb -nx -q <commands >log 2>&1
 	code=$?
 	text=$(missing_text log)
 	if [ $code = 0 ] && [ -z "$text" ] && kill -0 $pid 2>/dev/null; then

@@ -25,6 +25,7 @@ run:debian-archive-keyring:checks the packages of the default guest
 test:libcriterion-dev:unit tests
 test:libzydis-dev:a decoder to compare ours with
 test:gdb:a debugger to talk to
+test:python3:a program that controls the machine
 test:python3:a client of the JSON socket
 test:mtools:FAT images of the boot tests
 test:xorriso:CD images of the boot tests
