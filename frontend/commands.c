@@ -164,6 +164,20 @@ static bool run_quit(struct command_context *c, const struct command_line *line,
     return true;
 }
 
+static bool run_record(struct command_context *c, const struct command_line *line, struct text *out)
+{
+    char told[700];
+    bool start = !strcmp(line->word[1], "start"), good;
+
+    if (start ? line->count != 3 : strcmp(line->word[1], "stop") || line->count != 2)
+        return say_fail(out, "usage: record start FILE, or record stop");
+    good = start ? machine_record_start(c->machine, line->word[2], told, sizeof told)
+                 : machine_record_stop(c->machine, told, sizeof told);
+    if (!start || !good)
+        text_addf(out, "%s\n", told);
+    return good;
+}
+
 static bool run_state_hash(struct command_context *c, const struct command_line *line,
                            struct text *out)
 {
@@ -216,6 +230,7 @@ const struct command commands[] = {
     {"stack", "[COUNT]", "what lies on the stack, with names", 0, 1, command_stack},
     {"symbols", "load FILE [BASE]", "names from an ELF, PE or map file", 0, 3, command_symbols},
     {"state-hash", "", "a hash over all of the machine's state", 0, 0, run_state_hash},
+    {"record", "start FILE|stop", "record everything for --replay, from now on", 1, 2, run_record},
     {"help", "[COMMAND]", "this list", 0, 1, run_help},
 };
 

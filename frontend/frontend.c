@@ -16,6 +16,7 @@
 #include "frontend/frontend.h"
 
 #include "base/log.h"
+#include "devices/board/replay.h"
 #include "devices/host/chr.h"
 #include "frontend/commands.h"
 #include "frontend/config.h"
@@ -47,6 +48,7 @@ struct frontend {
     struct sound_sink *sound;
     struct serial_tap *serial;
     void *display_data;
+    struct replay *replay;   /* --replay */
     struct machine *machine; /* NULL before and after its life; changes under the lock */
     struct machine_listener listener;
     struct command_context commands;
@@ -359,6 +361,11 @@ static int run_free(struct frontend *f)
                            stop_after ? stop_after : machine_now_ns(f->machine) + NS_PER_SECOND);
         if (stop == MACHINE_DEBUG)
             stand_still(f);
+        if (stop == MACHINE_REPLAYED && f->setup.display) {
+            log_warn(f->setup.log, "replay", "%s; from here on the machine is yours",
+                     machine_error(f->machine));
+            continue;
+        }
         if (stop != MACHINE_TIME && stop != MACHINE_INTERRUPTED && stop != MACHINE_DEBUG)
             return outcome_report(f->machine, stop);
     }
@@ -423,6 +430,8 @@ static int free_machine(struct frontend *f, int code)
     pthread_mutex_lock(&f->lock);
     f->machine = NULL;
     pthread_mutex_unlock(&f->lock);
+    replay_free(f->replay);
+    f->replay = NULL;
     e = machine_free(m);
     if (!e)
         return code;
@@ -448,6 +457,28 @@ static void hear(void *opaque, enum machine_event e)
     notify(f);
 }
 
+/* --replay, --record: before the first instruction. */
+static bool begin_recordings(struct frontend *f, char *err, size_t err_size)
+{
+    const struct options *o = f->setup.options;
+
+    return (!f->replay || replay_start(f->replay, f->machine, err, err_size)) &&
+           (!o->record || machine_record_start(f->machine, o->record, err, err_size));
+}
+
+static void end_recordings(struct frontend *f)
+{
+    char told[700];
+    bool good;
+
+    if (!machine_is_recording(f->machine))
+        return;
+    good = machine_record_stop(f->machine, told, sizeof told);
+    fprintf(stderr, "%s\n", told);
+    if (!good && !f->exit_code)
+        f->exit_code = EXIT_HOST_FAILED;
+}
+
 static void *machine_thread(void *opaque)
 {
     struct frontend *f = opaque;
@@ -469,11 +500,18 @@ static void *machine_thread(void *opaque)
         notify(f);
         return NULL;
     }
+    if (!begin_recordings(f, err, sizeof err)) {
+        fprintf(stderr, "%s\n", err);
+        close_others(f);
+        f->exit_code = free_machine(f, EXIT_BAD_INPUT);
+        return NULL;
+    }
     if (f->setup.options->gdb_wait || f->setup.options->stopped)
         machine_set_paused(m, true);
     f->listener = (struct machine_listener){.event = hear, .opaque = f};
     machine_listen(m, &f->listener);
     f->exit_code = save_screenshot(f, run_machine(f));
+    end_recordings(f);
     close_others(f);
     f->exit_code = free_machine(f, f->exit_code);
     return NULL;
@@ -618,10 +656,31 @@ static int run_with_streams(struct frontend *f)
     return e && !code ? EXIT_HOST_FAILED : code;
 }
 
+/* The machine of --replay, whose firmware may lie elsewhere here, instead of the options'. */
+static bool config_of_replay(struct frontend *f, char *err, size_t err_size)
+{
+    const struct options *o = f->setup.options;
+    struct machine_config mine = f->config;
+
+    if (!o->replay)
+        return true;
+    f->replay = replay_open(o->replay, f->setup.log, err, err_size);
+    if (!f->replay)
+        return false;
+    f->config = *replay_config(f->replay);
+    f->config.engine = mine.engine;
+    f->config.log = mine.log;
+    f->config.wait_for_room = mine.wait_for_room;
+    f->config.bios = mine.bios ? mine.bios : f->config.bios;
+    f->config.vgabios = mine.vgabios ? mine.vgabios : f->config.vgabios;
+    f->config.free_run = f->setup.display == NULL;
+    return true;
+}
+
 int frontend_run(const struct frontend_setup *setup)
 {
     struct frontend *f = calloc(1, sizeof *f);
-    char boot[4], err[512];
+    char boot[4], err[512] = "";
     int code;
 
     if (!f) {
@@ -637,7 +696,10 @@ int frontend_run(const struct frontend_setup *setup)
     f->config.log = setup->log;
     f->config.wait_for_room = !setup->script && (setup->display || setup->options->monitor);
     block_signals(true); /* also in threads that a display's libraries start */
-    if (setup->display && !setup->display->start(f, err, sizeof err)) {
+    if (!config_of_replay(f, err, sizeof err)) {
+        fprintf(stderr, "%s\n", err);
+        code = EXIT_BAD_INPUT;
+    } else if (setup->display && !setup->display->start(f, err, sizeof err)) {
         fprintf(stderr, "%s\n", err);
         code = EXIT_HOST_FAILED;
     } else {
@@ -646,6 +708,7 @@ int frontend_run(const struct frontend_setup *setup)
             setup->display->stop(f);
     }
     block_signals(false);
+    replay_free(f->replay);
     display_frame_free(&f->back);
     display_frame_free(&f->view.frame);
     pthread_cond_destroy(&f->changed);

@@ -15,6 +15,7 @@
 enum exit_code {
     EXIT_POWERED_OFF = 0,
     EXIT_SCRIPT_FAILED = 2,
+    EXIT_DIVERGED = 3,      /* a replay is not as it was recorded */
     EXIT_GUEST_CRASHED = 4, /* a triple fault stopped the machine */
     EXIT_USAGE = 64,
     EXIT_BAD_INPUT = 65,
@@ -51,6 +52,7 @@ struct options {
     const char *parallel, *debugcon, *wav;
     const char *display, *monitor, *gdb, *qmp;
     const char *script, *screenshot;
+    const char *record, *replay;
     bool discard, deterministic, keep_writes, reset_on_triple_fault, gdb_wait, stopped;
     struct speed speed;
     s64 rtc_epoch; /* INT64_MIN: the host's time, or a fixed date if deterministic */

@@ -19,6 +19,14 @@ static unsigned stdio_users(const struct options *o)
     return n;
 }
 
+static bool has_medium(const struct options *o)
+{
+    for (unsigned i = 0; i < DRIVE_COUNT; i++)
+        if (o->drive[i])
+            return true;
+    return o->cdrom;
+}
+
 int options_check(const struct options *o, char *err, size_t err_size)
 {
     const char *problem = NULL;
@@ -39,6 +47,8 @@ int options_check(const struct options *o, char *err, size_t err_size)
     else if (o->cdrom && o->drive[DRIVE_HDA] && o->drive[DRIVE_HDB] && o->drive[DRIVE_HDC] &&
              o->drive[DRIVE_HDD])
         problem = "--cdrom: no place is left beside four hard disks";
+    else if (o->replay && (has_medium(o) || o->kernel))
+        problem = "--replay builds the machine that was recorded; leave out its disks and kernel";
     if (!problem)
         return 0;
     snprintf(err, err_size, "%s", problem);

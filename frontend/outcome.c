@@ -13,6 +13,8 @@ int outcome_report(struct machine *m, enum machine_stop stop)
                 "(--reset-on-triple-fault goes on)\n%s",
                 machine_crash_report(m));
         return EXIT_GUEST_CRASHED;
+    case MACHINE_REPLAYED: fprintf(stderr, "%s\n", machine_error(m)); return EXIT_POWERED_OFF;
+    case MACHINE_DIVERGED: fprintf(stderr, "%s\n", machine_error(m)); return EXIT_DIVERGED;
     case MACHINE_HOST_ERROR: fprintf(stderr, "%s\n", machine_error(m)); return EXIT_HOST_FAILED;
     case MACHINE_TIME:
     case MACHINE_POWERED_OFF:

@@ -407,6 +407,21 @@ static enum step_result do_state_hash(struct script_runner *r, const struct scri
     return STEP_DONE;
 }
 
+static enum step_result do_record(struct script_runner *r, const struct script_step *s)
+{
+    char told[600];
+
+    return machine_record_start(r->machine, s->file, told, sizeof told) ? STEP_DONE
+                                                                        : fail(r, "%s", told);
+}
+
+static enum step_result do_record_stop(struct script_runner *r, const struct script_step *s)
+{
+    char told[600];
+
+    return machine_record_stop(r->machine, told, sizeof told) ? STEP_DONE : fail(r, "%s", told);
+}
+
 static enum step_result do_echo(struct script_runner *r, const struct script_step *s)
 {
     puts(s->text);
@@ -453,6 +468,8 @@ const struct script_action script_actions[] = {
     {"expect-picture", "Fp", "FILE.png [TOLERANCE]", do_picture, false},
     {"screenshot", "F", "FILE.png", do_screenshot, false},
     {"state-hash", "", "", do_state_hash, false},
+    {"record", "F", "FILE", do_record, false},
+    {"record-stop", "", "", do_record_stop, false},
     {"echo", "T", "\"TEXT\"", do_echo, false},
     {"powerdown", "", "", do_powerdown, false},
     {"reset", "", "", do_reset, false},

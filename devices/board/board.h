@@ -129,6 +129,14 @@ void *firmware_read_file(struct board *b, const char *what, const char *path, si
 /* media.c: images in drives. */
 bool media_open_all(struct board *b, char *err, size_t err_size);
 void media_attach(struct board *b);
+/* Open an image as for a drive of the machine; NULL and a sentence in err. */
+struct blk *media_open(struct board *b, enum drive_id drive, const char *path, char *err,
+                       size_t err_size);
+/*
+ * Put `blk` (or nothing) where a removable disk was, without asking the guest: it is about to get
+ * another state. Returns what was there, the caller's now.
+ */
+struct blk *media_swap(struct board *b, enum drive_id drive, struct blk *blk);
 int board_insert(struct board *b, enum drive_id drive, const char *path, char *err,
                  size_t err_size);
 /* Close what guests have put out; true if anything. */

@@ -168,7 +168,7 @@ static void init_pace(struct machine *m)
                 : nominal       ? nominal
                                 : DEFAULT_KIPS,
         .steered = !cfg->deterministic && !cfg->speed_mips && (!nominal || cfg->speed_max),
-        .free_run = cfg->deterministic && cfg->speed_max,
+        .free_run = cfg->free_run || (cfg->deterministic && cfg->speed_max),
     };
     struct pace_host host = {
         .now_ns = host_now_ns,
@@ -230,11 +230,14 @@ struct machine *machine_new_blame(const struct machine_config *config, bool *hos
 
 int machine_free(struct machine *m)
 {
+    char told[700];
     int e;
 
     if (!m)
         return 0;
     machine_run_posted(m);
+    if (m->recording && !machine_record_stop(m, told, sizeof told))
+        log_warn(m->config.log, "record", "%s", told);
     debug_free(m->debug);
     e = board_destroy(&m->board);
     if (m->wake_fd >= 0)
@@ -363,6 +366,12 @@ static void do_resets(struct machine *m)
     b->reset_machine = b->reset_cpu = false;
 }
 
+void machine_ask_to_stop(struct machine *m, enum machine_stop why)
+{
+    m->stop_asked = true;
+    m->stop_why = why;
+}
+
 /* What the outside and the chips ask for between slices; true if machine_run must return. */
 static bool attend(struct machine *m, enum machine_stop *why)
 {
@@ -379,6 +388,11 @@ static bool attend(struct machine *m, enum machine_stop *why)
     if (m->interrupted) {
         m->interrupted = false;
         *why = MACHINE_INTERRUPTED;
+        return true;
+    }
+    if (m->stop_asked) {
+        m->stop_asked = false;
+        *why = m->stop_why;
         return true;
     }
     if (m->host_failed) {
@@ -689,6 +703,7 @@ void machine_state(struct machine *m, struct state *s)
     board_state(&m->board, s);
     if (!state_is_loading(s))
         return;
+    machine_jumped(m);
     /* Virtual time has jumped: what the host's time was compared with is void. */
     pace_restart(&m->pace, m->board.cpu->count);
     m->next_chr_poll_ns = 0;

@@ -12,6 +12,7 @@
 #include "devices/host/display.h"
 #include "devices/host/sound.h"
 
+struct blk;
 struct chr;
 struct cpu;
 struct debug;
@@ -40,6 +41,7 @@ struct machine_config {
     bool discard;             /* all images: keep writes in memory */
     bool deterministic;       /* fixed rate, fixed clock, no host time anywhere */
     bool speed_max;           /* steered for all models; deterministic: never wait for the host */
+    bool free_run;            /* never wait for the host's clock: nobody watches */
     u32 speed_mips;           /* fixed nominal rate; 0: the model's, or steered to the wall clock */
     s64 rtc_epoch; /* seconds since 1970 that the RTC shows at start; INT64_MIN: host time */
     u64 seed;
@@ -50,6 +52,10 @@ struct machine_config {
     bool reset_on_triple_fault; /* else the machine stops and explains */
     bool wait_for_room;         /* when the host's disk is full: wait, rather than stop */
     struct log *log;            /* the caller's; outlives the machine */
+    /* NULL or: an image was opened for a drive, and nobody has seen it yet. False refuses it. */
+    bool (*medium_opened)(void *opaque, unsigned drive, struct blk *blk, char *err,
+                          size_t err_size);
+    void *medium_opaque;
 };
 
 /* Build and reset a machine. On failure NULL and one sentence in err: part, reason, remedy. */
@@ -68,6 +74,8 @@ enum machine_stop {
     MACHINE_INTERRUPTED,  /* machine_interrupt was called */
     MACHINE_DEBUG,        /* a point or step of the debugger: debug_last_stop */
     MACHINE_HOST_ERROR,   /* the host's disk is full; machine_error. The guest does not know. */
+    MACHINE_REPLAYED,     /* a replay has come to its end; running again goes on from there */
+    MACHINE_DIVERGED,     /* a replay is not as it was recorded; machine_error explains */
 };
 
 /*
@@ -139,6 +147,14 @@ struct machine_drive {
     u64 sectors; /* of 512 bytes */
 };
 void machine_get_drive(const struct machine *m, enum drive_id drive, struct machine_drive *out);
+
+/*
+ * Record everything into a file from now on (docs/replay-format.md), and end that, which also
+ * machine_free does. False and a sentence in `told`; machine_record_stop always puts one there.
+ */
+bool machine_record_start(struct machine *m, const char *path, char *told, size_t told_size);
+bool machine_record_stop(struct machine *m, char *told, size_t told_size);
+bool machine_is_recording(const struct machine *m);
 
 /* Bring a frame up to date with the screen; true if it changed. */
 bool machine_render(struct machine *m, struct display_frame *f, bool force);

@@ -70,6 +70,15 @@ static void tell_applied(struct machine *m, const struct input_record *r)
     }
 }
 
+void machine_jumped(struct machine *m)
+{
+    for (struct input_listener *l = m->input_listeners, *next; l; l = next) {
+        next = l->next;
+        if (l->jumped)
+            l->jumped(l->opaque);
+    }
+}
+
 void machine_input_points(struct machine *m)
 {
     u64 now = clock_now(m->board.clock);

@@ -17,6 +17,7 @@
 #include <pthread.h>
 
 struct posted;
+struct recording;
 
 /* Who keeps what came in: a recording, the rewind ring. The caller's; linked while in use. */
 struct input_listener {
@@ -24,6 +25,8 @@ struct input_listener {
     void *opaque;
     /* `r` has been applied at r->at. */
     void (*applied)(void *opaque, const struct input_record *r);
+    /* NULL or: the machine got another state; what came before leads no longer to the present. */
+    void (*jumped)(void *opaque);
     /* NULL or: at the first settled point at or after virtual time point_ns, which it moves on. */
     void (*point)(void *opaque);
     u64 point_ns;
@@ -55,7 +58,7 @@ struct machine {
     bool paused;
     bool host_failed; /* `error` says why */
     char crash[2048];
-    char error[256];
+    char error[700];
     unsigned crashes_told;
     struct machine_listener *listeners;
 
@@ -65,13 +68,19 @@ struct machine {
     struct input_log *later; /* came in while a write waited for the host; or NULL */
     struct input_listener *input_listeners;
     struct input_player *player; /* NULL: inputs come from outside */
+    struct recording *recording; /* NULL: nobody records */
+
+    bool stop_asked; /* `stop_why` is what machine_run is to return */
+    enum machine_stop stop_why;
 
     u64 next_chr_poll_ns;
     bool cut_short; /* the last idle time, by the host */
     u32 slice;      /* instructions between two looks at the outside; the guest cannot see it */
 };
 
-/* machine.c: go on to a settled point, without executing an instruction; see above. */
+/* machine.c: machine_run returns this, once, at the next look at the outside. */
+void machine_ask_to_stop(struct machine *m, enum machine_stop why);
+/* Go on to a settled point, without executing an instruction; see above. */
 void machine_settle(struct machine *m);
 void machine_tell(struct machine *m, enum machine_event e);
 void machine_reset_board(struct machine *m);
@@ -91,6 +100,8 @@ void machine_set_player(struct machine *m, struct input_player *p);
  * err. While a write waits for the host it waits too.
  */
 int machine_submit(struct machine *m, struct input_record *r, char *err, size_t err_size);
+/* Tell the listeners that the machine's state was replaced. */
+void machine_jumped(struct machine *m);
 /* What has waited, and what the player has for this moment. */
 void machine_inputs_due(struct machine *m);
 /* Call the listeners whose time has come. */

@@ -47,12 +47,20 @@ static struct blk *open_image(struct board *b, enum drive_id drive, bool cd, con
         b->host_at_fault = board_is_hosts_fault(errno);
         return NULL;
     }
-    if (!check_size(b, drive, cd, blk, err, err_size)) {
+    if (!check_size(b, drive, cd, blk, err, err_size) ||
+        (b->config->medium_opened &&
+         !b->config->medium_opened(b->config->medium_opaque, drive, blk, err, err_size))) {
         blk_close(blk);
         return NULL;
     }
     blk_on_write_error(blk, b->write_error, b->write_error_opaque);
     return blk;
+}
+
+struct blk *media_open(struct board *b, enum drive_id drive, const char *path, char *err,
+                       size_t err_size)
+{
+    return open_image(b, drive, b->drive[drive].is_cd, path, err, err_size);
 }
 
 bool media_open_all(struct board *b, char *err, size_t err_size)
@@ -70,6 +78,19 @@ bool media_open_all(struct board *b, char *err, size_t err_size)
             return false;
     }
     return true;
+}
+
+struct blk *media_swap(struct board *b, enum drive_id drive, struct blk *blk)
+{
+    struct blk *old = b->drive[drive].blk;
+
+    if (is_floppy(drive))
+        fdc_insert(b->fdc, drive - DRIVE_FDA, blk);
+    else
+        ide_force_insert(b->ide, drive - DRIVE_HDA, blk);
+    b->drive[drive].blk = blk;
+    b->ejected &= (u8) ~(1 << drive);
+    return old;
 }
 
 /* The drive that reads this disk; an empty first drive takes 1.44M disks. */

@@ -23,8 +23,9 @@ struct state_check {
     struct board *board;
     struct hash128 sum;
     struct hash128 *of_frame;
-    u32 frames; /* numbers below this one */
-    u64 *dirty; /* a bit for each frame of the longest block */
+    u32 frames;   /* numbers below this one */
+    u64 *dirty;   /* a bit for each frame of the longest block */
+    bool started; /* all frames are known */
     u8 *out;
     size_t len, capacity;
 };
@@ -93,10 +94,19 @@ static u8 *more(struct state_check *c, size_t len)
 
 /* ---- Memory ---- */
 
+static struct hash128 frame_hash(frame_id id, const u8 *page)
+{
+    static const u8 zeros[PAGE_SIZE];
+
+    if (!memcmp(page, zeros, PAGE_SIZE))
+        return (struct hash128){0, 0};
+    return hash128(id, page, PAGE_SIZE);
+}
+
 /* The frame's new hash into the sum and the list. */
 static bool frame_changed(struct state_check *c, frame_id id, u32 *listed)
 {
-    struct hash128 h = hash128(id, frame_host(physmap_frame(c->board->pm, id)), PAGE_SIZE);
+    struct hash128 h = frame_hash(id, frame_host(physmap_frame(c->board->pm, id)));
     u8 *p;
 
     hash128_subtract(&c->sum, c->of_frame[id]);
@@ -112,13 +122,26 @@ static bool frame_changed(struct state_check *c, frame_id id, u32 *listed)
     return true;
 }
 
-static bool block_changed(struct state_check *c, const struct physmap_block *b, u32 *listed)
+/* At first all frames that the host has given memory to; the others are zero. */
+static void all_touched(struct state_check *c, unsigned index)
+{
+    for (u32 page = 0, count; physmap_next_touched(c->board->pm, index, &page, &count);)
+        for (; count; count--, page++)
+            c->dirty[page / 64] |= 1ull << page % 64;
+}
+
+static bool block_changed(struct state_check *c, unsigned index, const struct physmap_block *b,
+                          u32 *listed)
 {
     u32 words = b->count / 64 + 1;
 
     memset(c->dirty, 0, words * sizeof *c->dirty);
     if (!physmap_take_dirty(c->board->pm, DIRTY_CHECK, b->first, b->count, c->dirty))
         return true;
+    if (!c->started) {
+        memset(c->dirty, 0, words * sizeof *c->dirty);
+        all_touched(c, index);
+    }
     for (u32 w = 0; w < words; w++)
         for (u64 bits = c->dirty[w]; bits; bits &= bits - 1)
             if (!frame_changed(c, b->first + w * 64 + (u32)__builtin_ctzll(bits), listed))
@@ -136,8 +159,9 @@ static bool take_memory(struct state_check *c)
     if (!more(c, 4))
         return false;
     for (unsigned i = 0; physmap_block(c->board->pm, i, &block); i++)
-        if (!(block.flags & FRAME_ROM) && !block_changed(c, &block, &listed))
+        if (!(block.flags & FRAME_ROM) && !block_changed(c, i, &block, &listed))
             return false;
+    c->started = true;
     if (listed > LISTED_MAX)
         c->len = at + 4;
     put_le32(c->out + at, listed > LISTED_MAX ? TOO_MANY : listed);

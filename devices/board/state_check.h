@@ -2,9 +2,10 @@
  * What the state of a machine is, in a few bytes, at little cost: so that a replay can tell where
  * it left the recorded path and what differs.
  *
- * Memory counts as the 128-bit sum of hash128(frame, contents) over all frames, brought up to date
- * for frames written since the last time; everything else by the sections of its state stream. The
- * frames written since the last check are listed with 16 bits of their hash, to name one.
+ * Memory counts as the 128-bit sum of hash128(frame, contents) over all frames that are not zero,
+ * brought up to date for frames written since the last time; everything else by the sections of its
+ * state stream. The frames written since the last check are listed with 16 bits of their hash, to
+ * name one.
  */
 #ifndef DEVICES_BOARD_STATE_CHECK_H
 #define DEVICES_BOARD_STATE_CHECK_H

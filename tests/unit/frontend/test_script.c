@@ -50,6 +50,8 @@ Test(script, every_action_is_taken)
           "expect-picture b.png\n"
           "screenshot c.png\n"
           "state-hash\n"
+          "record a.rec\n"
+          "record-stop\n"
           "echo \"done\"\n"
           "powerdown\n"
           "reset\n"
