@@ -14,6 +14,7 @@
 #include "frontend/gdb_registers.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,7 +39,6 @@ struct stub_point {
 
 struct gdb_session {
     struct gdb_session_host host;
-    struct command_context commands;
     struct machine_listener listener;
     struct stub_point points[POINTS_MAX];
     unsigned point_count;
@@ -52,7 +52,9 @@ struct gdb_session {
     bool no_ack;
     struct debug_stop before; /* the last stop when it began to run */
     struct gdb_reply reply;
-    struct text description; /* the XML that is being read */
+    struct text description;        /* the XML that is being read */
+    char command[COMMAND_LINE_MAX]; /* of the monitor, being run; empty: none */
+    const char *told;               /* the architecture that gdb knows of; NULL: none yet */
 };
 
 static struct cpu *session_cpu(struct gdb_session *s)
@@ -112,6 +114,29 @@ static void answer(struct gdb_session *s, const char *text)
 }
 
 /* ---- Stops ---- */
+
+static const char *architecture_now(struct gdb_session *s)
+{
+    const struct cpu *c = session_cpu(s);
+    bool is_16 = s->architecture == ARCH_I8086 ||
+                 (s->architecture == ARCH_AUTO && (c->mode & MODE_CODE_SIZE) == CODE16);
+
+    return is_16 ? "i8086" : "i386";
+}
+
+/* gdb asks once what the target is, and disassembles the other kind of code wrong. */
+static void tell_architecture(struct gdb_session *s, struct gdb_output *o)
+{
+    const char *now = architecture_now(s);
+    char text[100];
+
+    if (!s->told || !strcmp(s->told, now))
+        return;
+    s->told = now;
+    snprintf(text, sizeof text, "%s-bit code now: set architecture %s\n",
+             strcmp(now, "i386") ? "16" : "32", now);
+    send_console(s, text, strlen(text), o);
+}
 
 static const struct stub_point *point_by_id(const struct gdb_session *s, int id)
 {
@@ -204,6 +229,7 @@ void gdb_session_news(struct gdb_session *s, struct gdb_output *out)
         send_console(s, stop->text, strlen(stop->text), out);
         send_console(s, "\n", 1, out);
     }
+    tell_architecture(s, out);
     if (s->stepping && !stop)
         debug_cancel(session_debug(s));
     answer_stop(s, stop);
@@ -468,15 +494,6 @@ static bool starts_with(const char **at, const char *word)
     return true;
 }
 
-static const char *architecture_now(struct gdb_session *s)
-{
-    const struct cpu *c = session_cpu(s);
-    bool is_16 = s->architecture == ARCH_I8086 ||
-                 (s->architecture == ARCH_AUTO && (c->mode & MODE_CODE_SIZE) == CODE16);
-
-    return is_16 ? "i8086" : "i386";
-}
-
 /* qXfer:features:read:target.xml:offset,length; described anew when it is read from its start. */
 static void query_features(struct gdb_session *s, const char *at)
 {
@@ -492,6 +509,7 @@ static void query_features(struct gdb_session *s, const char *at)
     }
     if (!offset || !s->description.data) {
         text_free(&s->description);
+        s->told = architecture_now(s);
         gdb_registers_describe(&gdb_registers_i386, architecture_now(s), &s->description);
     }
     offset = offset < s->description.len ? offset : s->description.len;
@@ -544,26 +562,41 @@ static bool own_command(struct gdb_session *s, const char *command, struct text 
     return false;
 }
 
-/* qRcmd,HEX: a command of the monitor. */
+/* qRcmd,HEX: a command of the monitor, or one of ours. */
 static void query_command(struct gdb_session *s, const char *at, struct gdb_output *o)
 {
-    char command[COMMAND_LINE_MAX];
     struct text out = {0};
     size_t len = strlen(at) / 2;
 
-    if (len >= sizeof command || strlen(at) % 2 || !gdb_take_hex(&at, command, len)) {
+    if (len >= sizeof s->command || strlen(at) % 2 || !gdb_take_hex(&at, s->command, len)) {
         answer(s, E_INVALID);
         return;
     }
-    command[len] = 0;
-    if (!own_command(s, command, &out))
-        command_run(&s->commands, command, &out);
-    if (!machine_is_paused(s->host.machine) && !s->running)
-        text_add(&out, "the machine runs now, and gdb does not know; continue, and interrupt it\n");
-    send_console(s, out.data ? out.data : "", out.len, o);
+    s->command[len] = 0;
+    if (own_command(s, s->command, &out) || !len) {
+        s->command[0] = 0;
+        gdb_session_printed(s, out.data ? out.data : "", out.len, o);
+    }
     text_free(&out);
+}
+
+void gdb_session_printed(struct gdb_session *s, const char *text, size_t len, struct gdb_output *o)
+{
+    static const char runs[] =
+        "the machine runs now, and gdb does not know; continue, and interrupt it\n";
+    static const char own[] =
+        "gdb-pc linear|offset         what $pc is: CS base + EIP, or EIP\n"
+        "gdb-arch auto|i8086|i386     what the target says it is, from the next connection on\n";
+
+    send_console(s, text, len, o);
+    if (!strcmp(s->command, "help"))
+        send_console(s, own, sizeof own - 1, o);
+    if (!machine_is_paused(s->host.machine) && !s->running)
+        send_console(s, runs, sizeof runs - 1, o);
+    s->command[0] = 0;
     gdb_reply_clear(&s->reply);
     answer(s, "OK");
+    send_reply(s, o);
 }
 
 static void query(struct gdb_session *s, const char *at, struct gdb_output *o)
@@ -661,14 +694,21 @@ static void packet(struct gdb_session *s, const char *data, size_t len, struct g
     }
 }
 
-void gdb_session_packet(struct gdb_session *s, const char *data, size_t len, struct gdb_output *out)
+const char *gdb_session_packet(struct gdb_session *s, const char *data, size_t len,
+                               struct gdb_output *out)
 {
+    size_t before = out->len;
+
     if (data[0] != 'D')
         attach(s);
+    s->command[0] = 0;
     gdb_reply_clear(&s->reply);
     packet(s, data, len, out);
-    if (!s->running && data[0] != 'k')
+    if (s->command[0])
+        return s->command;
+    if (!s->running && data[0] != 'k' && out->len == before)
         send_reply(s, out);
+    return NULL;
 }
 
 bool gdb_session_no_ack(const struct gdb_session *s)
@@ -684,6 +724,7 @@ void gdb_session_close(struct gdb_session *s)
     s->no_ack = s->interrupted = false;
     s->pc = GDB_PC_LINEAR;
     s->architecture = ARCH_AUTO;
+    s->told = NULL;
 }
 
 struct gdb_session *gdb_session_new(const struct gdb_session_host *host)
@@ -693,8 +734,6 @@ struct gdb_session *gdb_session_new(const struct gdb_session_host *host)
     if (!s)
         return NULL;
     s->host = *host;
-    s->commands = (struct command_context){
-        .machine = host->machine, .quit = host->quit, .opaque = host->opaque};
     s->listener = (struct machine_listener){.event = hear, .opaque = s};
     machine_listen(host->machine, &s->listener);
     return s;

@@ -34,9 +34,15 @@ void gdb_output_free(struct gdb_output *o);
 struct gdb_session *gdb_session_new(const struct gdb_session_host *host);
 void gdb_session_free(struct gdb_session *s);
 
-/* A packet's contents, which end in a zero byte; what is answered at once is added to `out`. */
-void gdb_session_packet(struct gdb_session *s, const char *data, size_t len,
-                        struct gdb_output *out);
+/*
+ * A packet's contents, which end in a zero byte; what is answered at once is added to `out`. If it
+ * asks for a command of the monitor, the line is returned, valid until the next call: run it, and
+ * pass on what it prints.
+ */
+const char *gdb_session_packet(struct gdb_session *s, const char *data, size_t len,
+                               struct gdb_output *out);
+void gdb_session_printed(struct gdb_session *s, const char *text, size_t len,
+                         struct gdb_output *out);
 /* Ctrl-C: the stop is told as news. */
 void gdb_session_interrupt(struct gdb_session *s);
 /* What has happened since: if gdb waits for it, it is added to `out`. */

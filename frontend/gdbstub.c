@@ -19,6 +19,8 @@ struct gdbstub {
     struct gdb_session *session; /* of this connection; NULL between two, or out of memory */
     struct gdb_input input;
     struct gdb_output output; /* kept until the next, in case it gets lost */
+    const char *command;      /* of the monitor, that a packet asks for */
+    struct text printed;      /* what it printed */
 };
 
 /* ---- On the machine thread ---- */
@@ -60,7 +62,15 @@ static void on_packet(struct machine *m, void *opaque)
     struct gdbstub *g = opaque;
 
     g->output.len = 0;
-    gdb_session_packet(g->session, g->input.data, g->input.len, &g->output);
+    g->command = gdb_session_packet(g->session, g->input.data, g->input.len, &g->output);
+}
+
+static void on_printed(struct machine *m, void *opaque)
+{
+    struct gdbstub *g = opaque;
+
+    gdb_session_printed(g->session, g->printed.data ? g->printed.data : "", g->printed.len,
+                        &g->output);
 }
 
 static void on_interrupt(struct machine *m, void *opaque)
@@ -103,6 +113,11 @@ static void take_packet(struct gdbstub *g)
     if (!gdb_session_no_ack(g->session))
         server_send(g->server, "+", 1);
     frontend_call(g->frontend, on_packet, g);
+    if (g->command) {
+        frontend_command(g->frontend, g->command, &g->printed);
+        frontend_call(g->frontend, on_printed, g);
+        text_free(&g->printed);
+    }
     server_send(g->server, g->output.data, g->output.len);
 }
 

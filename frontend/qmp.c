@@ -20,7 +20,8 @@ struct qmp {
     struct qmp_session *session; /* of this connection; NULL between two, or out of memory */
     struct qmp_input input;
     enum qmp_event event; /* that the machine thread is to look at */
-    struct text output;
+    const char *line;     /* of the monitor, that a message asks for */
+    struct text printed, output;
     atomic_bool ending;
 };
 
@@ -60,7 +61,14 @@ static void on_message(struct machine *m, void *opaque)
 {
     struct qmp *q = opaque;
 
-    qmp_session_take(q->session, q->event, q->input.data, q->input.len, &q->output);
+    q->line = qmp_session_take(q->session, q->event, q->input.data, q->input.len, &q->output);
+}
+
+static void on_printed(struct machine *m, void *opaque)
+{
+    struct qmp *q = opaque;
+
+    qmp_session_printed(q->session, q->printed.data ? q->printed.data : "", &q->output);
 }
 
 static void on_news(struct machine *m, void *opaque)
@@ -100,6 +108,13 @@ static void closed(void *opaque)
     frontend_call(q->frontend, on_close, q);
 }
 
+static void run_line(struct qmp *q)
+{
+    frontend_command(q->frontend, q->line, &q->printed);
+    frontend_call(q->frontend, on_printed, q);
+    text_free(&q->printed);
+}
+
 static void received(void *opaque, const u8 *data, size_t len)
 {
     struct qmp *q = opaque;
@@ -109,6 +124,8 @@ static void received(void *opaque, const u8 *data, size_t len)
         if (q->event == QMP_NOTHING)
             continue;
         frontend_call(q->frontend, on_message, q);
+        if (q->line)
+            run_line(q);
         send_output(q);
     }
 }

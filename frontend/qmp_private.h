@@ -3,16 +3,19 @@
 #ifndef FRONTEND_QMP_PRIVATE_H
 #define FRONTEND_QMP_PRIVATE_H
 
-#include "frontend/commands.h"
+#include "base/types.h"
 
 #include <jansson.h>
+
+struct machine;
 
 /* One command being run. */
 struct qmp_call {
     struct machine *machine;
-    struct command_context *commands;
     json_t *arguments; /* an object; checked against the row */
     u8 *buttons;       /* of the mouse, as this client holds them */
+    bool quit;         /* set by it: the program is to end */
+    const char *line;  /* set by it: a command of the monitor is to be run; its text returned */
     const char *error; /* class of the error; NULL: none */
     char reason[400];
 };

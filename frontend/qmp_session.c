@@ -17,15 +17,14 @@
 
 struct qmp_session {
     struct qmp_session_host host;
-    struct command_context commands;
     struct machine_listener listener;
     bool negotiated; /* qmp_capabilities came */
     bool in_command; /* what happens now is this client's doing */
     bool ended;      /* SHUTDOWN was told */
-    bool quitting;   /* it said quit */
-    int quit_code;
     u8 buttons;
     struct text events; /* not yet fetched */
+    char *line;         /* a command of the monitor being run; NULL: none */
+    json_t *id;         /* of the message that asked for it, or NULL */
 };
 
 bool qmp_in_build(void)
@@ -246,8 +245,7 @@ static const char *take_apart(struct qmp_call *c, json_t *message)
     return c->error ? NULL : json_string_value(execute);
 }
 
-static void answer(struct qmp_session *s, struct qmp_call *c, json_t *result, json_t *id,
-                   struct text *out)
+static void answer(struct qmp_call *c, json_t *result, json_t *id, struct text *out)
 {
     json_t *reply =
         result ? json_pack("{s:o}", "return", result)
@@ -261,11 +259,40 @@ static void answer(struct qmp_session *s, struct qmp_call *c, json_t *result, js
     say(reply, out);
 }
 
-static void execute(struct qmp_session *s, json_t *message, struct text *out)
+/* A command of the monitor: others run it, and call back with what it printed. */
+static const char *begin_line(struct qmp_session *s, const struct qmp_call *c, json_t *id)
 {
-    struct qmp_call c = {
-        .machine = s->host.machine, .commands = &s->commands, .buttons = &s->buttons};
-    json_t *none = json_object(), *result = NULL;
+    s->line = strdup(c->line);
+    s->id = json_incref(id);
+    s->in_command = s->line;
+    return s->line;
+}
+
+static void end_line(struct qmp_session *s)
+{
+    free(s->line);
+    json_decref(s->id);
+    s->line = NULL;
+    s->id = NULL;
+    s->in_command = false;
+}
+
+void qmp_session_printed(struct qmp_session *s, const char *text, struct text *out)
+{
+    struct qmp_call c = {0};
+    json_t *result = json_string(text);
+
+    if (!result)
+        qmp_fail(&c, "GenericError", "what the command printed is no UTF-8");
+    answer(&c, result, s->id, &s->events);
+    end_line(s);
+    take_events(s, out);
+}
+
+static const char *execute(struct qmp_session *s, json_t *message, struct text *out)
+{
+    struct qmp_call c = {.machine = s->host.machine, .buttons = &s->buttons};
+    json_t *none = json_object(), *result = NULL, *id = json_object_get(message, "id");
     const char *name = take_apart(&c, message);
 
     if (!c.arguments)
@@ -274,13 +301,19 @@ static void execute(struct qmp_session *s, json_t *message, struct text *out)
     if (name)
         result = run(s, &c, name);
     s->in_command = false;
-    answer(s, &c, result, json_object_get(message, "id"), &s->events);
-    if (s->quitting)
+    if (c.line && begin_line(s, &c, id)) {
+        json_decref(result);
+        json_decref(none);
+        return s->line;
+    }
+    answer(&c, result, id, &s->events);
+    if (c.quit)
         say_shutdown(s, false, "host-qmp-quit");
     take_events(s, out);
-    if (s->quitting)
-        s->host.quit(s->host.opaque, s->quit_code);
+    if (c.quit)
+        s->host.quit(s->host.opaque, 0);
     json_decref(none);
+    return NULL;
 }
 
 static void refuse(struct qmp_session *s, const char *reason, struct text *out)
@@ -288,35 +321,29 @@ static void refuse(struct qmp_session *s, const char *reason, struct text *out)
     say(json_pack("{s:{s:s, s:s}}", "error", "class", "GenericError", "desc", reason), out);
 }
 
-void qmp_session_take(struct qmp_session *s, enum qmp_event e, const char *data, size_t len,
-                      struct text *out)
+const char *qmp_session_take(struct qmp_session *s, enum qmp_event e, const char *data, size_t len,
+                             struct text *out)
 {
     json_error_t error;
     json_t *message;
+    const char *line = NULL;
 
     switch (e) {
-    case QMP_NOTHING: return;
-    case QMP_GARBAGE: refuse(s, "Invalid JSON syntax", out); return;
-    case QMP_TOO_LONG: refuse(s, "JSON message is too long or too deep", out); return;
+    case QMP_NOTHING: return NULL;
+    case QMP_GARBAGE: refuse(s, "Invalid JSON syntax", out); return NULL;
+    case QMP_TOO_LONG: refuse(s, "JSON message is too long or too deep", out); return NULL;
     case QMP_MESSAGE: break;
     }
     message = json_loadb(data, len, 0, &error);
     if (message)
-        execute(s, message, out);
+        line = execute(s, message, out);
     else
         refuse(s, "Invalid JSON syntax", out);
     json_decref(message);
+    return line;
 }
 
 /* ---- Life ---- */
-
-static void quit_later(void *opaque, int code)
-{
-    struct qmp_session *s = opaque;
-
-    s->quitting = true;
-    s->quit_code = code;
-}
 
 struct qmp_session *qmp_session_new(const struct qmp_session_host *host, struct text *out)
 {
@@ -325,8 +352,6 @@ struct qmp_session *qmp_session_new(const struct qmp_session_host *host, struct 
     if (!s)
         return NULL;
     s->host = *host;
-    s->commands =
-        (struct command_context){.machine = host->machine, .quit = quit_later, .opaque = s};
     s->listener = (struct machine_listener){.event = hear, .opaque = s};
     machine_listen(host->machine, &s->listener);
     say(json_pack("{s:{s:o, s:[]}}", "QMP", "version", qmp_version(), "capabilities"), out);
@@ -338,6 +363,7 @@ void qmp_session_free(struct qmp_session *s)
     if (!s)
         return;
     machine_unlisten(s->host.machine, &s->listener);
+    end_line(s);
     text_free(&s->events);
     free(s);
 }
@@ -358,8 +384,13 @@ void qmp_session_free(struct qmp_session *s)
 {
 }
 
-void qmp_session_take(struct qmp_session *s, enum qmp_event e, const char *data, size_t len,
-                      struct text *out)
+const char *qmp_session_take(struct qmp_session *s, enum qmp_event e, const char *data, size_t len,
+                             struct text *out)
+{
+    return NULL;
+}
+
+void qmp_session_printed(struct qmp_session *s, const char *text, struct text *out)
 {
 }
 

@@ -1,8 +1,8 @@
 /*
  * What a client of the gdb socket may send: bytes to packets, packets to a machine without
  * firmware, which runs for a moment when told to. A zero byte stands for the frame around the bytes
- * that follow it, so that most packets have a right checksum. Commands of the monitor are left out:
- * they may write files.
+ * that follow it, so that most packets have a right checksum. Commands of the monitor are taken but
+ * not run.
  */
 #include "devices/board/machine.h"
 #include "frontend/gdb_packet.h"
@@ -43,8 +43,8 @@ static void take(struct fuzz *f, const u8 *bytes, size_t len)
     for (; len; bytes++, len--)
         switch (gdb_input_byte(&f->in, *bytes)) {
         case GDB_PACKET:
-            if (strncmp(f->in.data, "qRcmd", 5))
-                gdb_session_packet(f->session, f->in.data, f->in.len, &f->out);
+            if (gdb_session_packet(f->session, f->in.data, f->in.len, &f->out))
+                gdb_session_printed(f->session, "done\n", 5, &f->out);
             break;
         case GDB_INTERRUPT: gdb_session_interrupt(f->session); break;
         default: break;

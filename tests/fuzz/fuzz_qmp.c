@@ -28,7 +28,7 @@ static void nothing_more(void *opaque, int code)
 
 static bool is_harmless(const char *message)
 {
-    static const char *const bad[] = {"save", "dump", "change", "human", "\\u"};
+    static const char *const bad[] = {"save", "dump", "change", "\\u"};
 
     for (unsigned i = 0; i < ARRAY_LEN(bad); i++)
         if (strstr(message, bad[i]))
@@ -54,8 +54,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     qmp_session_take(s, QMP_MESSAGE, "{\"execute\":\"qmp_capabilities\"}", 30, &out);
     for (; size; data++, size--) {
         e = qmp_input_byte(&in, *data);
-        if (e != QMP_MESSAGE || is_harmless(in.data))
-            qmp_session_take(s, e, in.data, in.len, &out);
+        if ((e != QMP_MESSAGE || is_harmless(in.data)) &&
+            qmp_session_take(s, e, in.data, in.len, &out))
+            qmp_session_printed(s, "done\n", &out);
         text_free(&out);
     }
     qmp_session_news(s, true, &out);

@@ -257,6 +257,18 @@ def bygone_does_not_listen(c, work):
         pass
 
 
+def bygone_debugs(c, work):
+    """Commands that let the machine run answer when it stands still again."""
+    c.ask('stop')
+    assert 'cs=' in c.monitor('step')
+    c.wait_event('RESUME')
+    c.ask('system_reset')
+    assert 'once' in c.monitor('tbreak f000:e05b')
+    assert c.monitor('cont') == ''
+    assert 'f000:e05b' in c.monitor('wait 20')
+    c.ask('cont')
+
+
 def bygone_breaks(c, work):
     """Half a message, then gone."""
     c.send(b'{"execute": "stop", "arguments": {"')

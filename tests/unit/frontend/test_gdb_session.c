@@ -78,9 +78,16 @@ static const char *answers(void)
     return text;
 }
 
+static char command[100]; /* of the monitor, that was asked for last */
+
+/* Commands of the monitor print "done". */
 static const char *ask(const char *packet)
 {
-    gdb_session_packet(s, packet, strlen(packet), &out);
+    const char *line = gdb_session_packet(s, packet, strlen(packet), &out);
+
+    snprintf(command, sizeof command, "%s", line ? line : "");
+    if (line)
+        gdb_session_printed(s, "done", 4, &out);
     return answers();
 }
 
@@ -377,13 +384,34 @@ Test(gdb_session, points_without_number_end_with_an_error)
 
 Test(gdb_session, commands_of_the_monitor_answer_as_text)
 {
-    cr_assert_eq(strncmp(ask("qRcmd,68656c70"), "O", 1), 0); /* help */
-    cr_assert(strstr(ask("qRcmd,6e6f6e65"), " OK"));         /* none: a sentence */
+    expect("qRcmd,696e666f20706963", "O646f6e65 OK");
+    cr_assert_str_eq(command, "info pic");
+    cr_assert(strstr(ask("qRcmd,68656c70"), "O6764622d7063")); /* help, and ours: gdb-pc */
     expect("qRcmd,6", "E16");
+    cr_assert_str_eq(command, "");
     expect("qRcmd,", "OK");
     expect("qRcmd,zz", "E16");
-    cr_assert(strstr(ask("qRcmd,636f6e74"), " OK")); /* cont: and that gdb does not know */
-    cr_assert_not(machine_is_paused(m));
+    cr_assert_eq(strncmp(ask("qRcmd,6764622d7063"), "O6764622d706320697320", 20),
+                 0); /* gdb-pc is */
+    cr_assert_str_eq(command, "");
+    machine_set_paused(m, false); /* as "cont" does; gdb does not know */
+    cr_assert(strstr(ask("qRcmd,636f6e74"), " O746865206d616368696e652072756e73"));
+}
+
+Test(gdb_session, the_kind_of_code_is_told_when_it_changes)
+{
+    struct cpu *c = machine_cpu(m, 0);
+
+    put("\x40\x40\xEB\xFC", 4);
+    ask("qXfer:features:read:target.xml:0,3fff");
+    ask("s");
+    run();
+    cr_assert_eq(news()[0], 'T');
+    c->seg[SEG_CS].attr |= DESC_DB;
+    cpu_update_level(c);
+    ask("s");
+    run();
+    cr_assert_eq(strncmp(news(), "O33322d62697420636f6465", 23), 0); /* 32-bit code */
 }
 
 Test(gdb_session, kill_ends_the_program)

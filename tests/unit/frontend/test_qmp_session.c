@@ -113,6 +113,25 @@ Test(qmp_session, quit_is_answered_before_it_is_done)
     cr_assert_eq(quit_code, 0);
 }
 
+Test(qmp_session, a_command_of_the_monitor_is_for_others_to_run)
+{
+    const char message[] = "{\"execute\":\"human-monitor-command\",\"id\":3,"
+                           "\"arguments\":{\"command-line\":\"info pic\"}}";
+
+    negotiate();
+    text_free(&out);
+    cr_assert_str_eq(qmp_session_take(s, QMP_MESSAGE, message, strlen(message), &out), "info pic");
+    cr_assert_null(out.data);
+    machine_set_paused(m, true);
+    qmp_session_printed(s, "a \"word\"\n", &out);
+    cr_assert(strstr(out.data, "STOP"));
+    cr_assert(strstr(out.data, "{\"return\":\"a \\\"word\\\"\\n\",\"id\":3}\r\n"));
+    text_free(&out);
+    qmp_session_take(s, QMP_MESSAGE, message, strlen(message), &out);
+    qmp_session_printed(s, "\xE4", &out);
+    cr_assert(strstr(out.data, "\"class\":\"GenericError\""));
+}
+
 Test(qmp_session, an_array_or_a_number_is_no_message)
 {
     cr_assert(strstr(ask("[]"), "\"class\":\"GenericError\""));
