@@ -225,6 +225,7 @@ const struct command commands[] = {
     {"until", "WHERE|if EXPR", "run up to an address, or until something is so", 1, WORDS,
      command_until},
     {"wait", "[SECONDS]", "wait until the machine stops, and say why", 0, 1, command_wait},
+    {"why", "", "why the machine hangs, waits or was reset, in a sentence", 0, 0, command_why},
     {"page", "ADDRESS", "how a linear address is translated, level by level", 1, WORDS,
      command_page},
     {"stack", "[COUNT]", "what lies on the stack, with names", 0, 1, command_stack},

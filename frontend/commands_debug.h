@@ -14,7 +14,8 @@ command_run_fn command_break, command_tbreak, command_delete, command_list, comm
 /* commands_step.c */
 command_run_fn command_step, command_next, command_finish, command_until, command_wait;
 /* commands_show.c */
-command_run_fn command_where, command_print, command_symbols, command_page, command_stack;
+command_run_fn command_where, command_print, command_symbols, command_page, command_stack,
+    command_why;
 
 /* Words first.. of a line with blanks between; `out` holds COMMAND_LINE_MAX bytes. */
 const char *command_rest(const struct command_line *line, unsigned first, char *out);

@@ -1,5 +1,5 @@
 /*
- * Values, names, the stack and page tables: print, symbols, stack, page. Source of the latter: SDM
+ * Values, names, the stack and page tables: print, symbols, stack, page, why. Source of page: SDM
  * Vol. 3A, "32-Bit Paging".
  */
 #include "frontend/commands_debug.h"
@@ -9,6 +9,7 @@
 #include "devices/board/debug.h"
 #include "devices/board/debug_disasm.h"
 #include "devices/board/debug_symbols.h"
+#include "devices/board/debug_why.h"
 #include "devices/board/machine.h"
 #include "frontend/expression.h"
 
@@ -198,5 +199,14 @@ bool command_stack(struct command_context *c, const struct command_line *line, s
                   (int)item * 2, value);
         add_item(c, cpu, out, value);
     }
+    return true;
+}
+
+bool command_why(struct command_context *c, const struct command_line *line, struct text *out)
+{
+    char text[2048];
+
+    debug_why(c->machine, text, sizeof text);
+    text_add(out, text);
     return true;
 }

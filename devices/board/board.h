@@ -72,6 +72,8 @@ struct board {
 
     /* Requests that chips raise inside an access; the run loop sees to them. */
     bool reset_machine, reset_cpu, powered_off, debug_exited;
+    char reset_note[600]; /* why the last one came, for people; "" if none did */
+    u64 reset_ns;         /* and when */
     int exit_code;
     bool panicked; /* somebody is to be told */
     u8 ejected;    /* a bit for each drive whose CD the guest has put out: to be closed */

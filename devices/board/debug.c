@@ -28,6 +28,7 @@ void debug_free(struct debug *d)
         return;
     while (d->count)
         debug_point_remove(d, d->points[0].pub.id);
+    d->observers = NULL;
     debug_cancel(d);
     symbols_free(d->symbols);
     free(d);
@@ -44,15 +45,23 @@ static bool any_enabled(const struct debug *d, bool of_registers)
     return false;
 }
 
+static bool is_observed(const struct debug *d)
+{
+    for (const struct debug_observer *o = d->observers; o; o = o->next)
+        if (o->instruction)
+            return true;
+    return false;
+}
+
 void debug_arm(struct debug *d)
 {
     struct cpu *c = d->cpu;
-    bool needed = d->plan.kind != PLAN_NONE || any_enabled(d, false);
+    bool needed = d->plan.kind != PLAN_NONE || d->observers || any_enabled(d, false);
 
     if (needed && !c->hooks)
         d->mode = debug_mode_bits(c);
     c->hooks = needed ? &d->hooks : NULL;
-    if (debug_plan_steps(&d->plan) || any_enabled(d, true))
+    if (debug_plan_steps(&d->plan) || is_observed(d) || any_enabled(d, true))
         c->special |= SPECIAL_DEBUGGER;
     else
         c->special &= ~(u32)SPECIAL_DEBUGGER;
@@ -62,6 +71,24 @@ void debug_arm_pages(struct debug *d)
 {
     debug_arm(d);
     mmu_drop_entries(&d->cpu->mmu);
+}
+
+void debug_observe(struct debug *d, struct debug_observer *o)
+{
+    o->next = d->observers;
+    d->observers = o;
+    debug_arm(d);
+}
+
+void debug_unobserve(struct debug *d, struct debug_observer *o)
+{
+    struct debug_observer **p = &d->observers;
+
+    while (*p && *p != o)
+        p = &(*p)->next;
+    if (*p)
+        *p = o->next;
+    debug_arm(d);
 }
 
 /* ---- Points ---- */

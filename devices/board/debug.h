@@ -159,6 +159,24 @@ void debug_set_filter(struct debug *d, bool (*wants)(void *opaque, const struct 
 /* Where log-only points write, one line each; without it nowhere. */
 void debug_set_log(struct debug *d, void (*line)(void *opaque, const char *text), void *opaque);
 
+/*
+ * Who wants to see everything: each instruction before it is executed, port access and event. Then
+ * the processor runs instruction by instruction. The observer is the caller's and stays in place
+ * until it is taken out; functions may be NULL.
+ */
+struct debug_observer {
+    struct debug_observer *next;
+    void *opaque;
+    /* True: stop in front of it, as a step does. */
+    bool (*instruction)(void *opaque, struct cpu *c, u64 la);
+    void (*port)(void *opaque, u16 port, unsigned size, bool write, u32 value);
+    /* `kind`: 0 fault, 1 trap, 2 INT n, 3 from outside. */
+    void (*event)(void *opaque, u8 vector, unsigned kind, bool has_error, u32 error);
+};
+
+void debug_observe(struct debug *d, struct debug_observer *o);
+void debug_unobserve(struct debug *d, struct debug_observer *o);
+
 /* Names for expressions and listings; see debug_symbols.h. NULL when out of memory. */
 struct symbols *debug_symbols(struct debug *d);
 

@@ -191,14 +191,29 @@ static bool passes(struct debug *d, const struct place *here)
     return true;
 }
 
+static bool observed(struct debug *d, u64 la)
+{
+    bool stop = false;
+
+    for (struct debug_observer *o = d->observers, *next; o; o = next) {
+        next = o->next;
+        if (o->instruction)
+            stop |= o->instruction(o->opaque, d->cpu, la);
+    }
+    return stop;
+}
+
 static bool on_boundary(void *opaque)
 {
     struct debug *d = opaque;
     struct place here = debug_here(d->cpu);
     bool changed = (d->cpu->special & SPECIAL_DEBUGGER) && changes(d);
     bool stop = (!passes(d, &here) && breakpoints(d, here.la)) || changed;
+    bool done = debug_plan_done(d);
 
-    if (debug_plan_done(d) && !stop) {
+    if (!stop && !done)
+        done = observed(d, here.la);
+    if (done && !stop) {
         d->next = happened(d);
         d->next.reason = DEBUG_STEPPED;
         stop = true;
@@ -279,6 +294,9 @@ static void on_port(void *opaque, u16 port, unsigned size, bool write, u32 value
     struct debug *d = opaque;
     struct debug_stop what = happened(d);
 
+    for (struct debug_observer *o = d->observers; o; o = o->next)
+        if (o->port)
+            o->port(o->opaque, port, size, write, value);
     what.address = port;
     what.size = (u8)size;
     what.write = write;
@@ -320,6 +338,9 @@ static void on_event(void *opaque, u8 vector, enum event_kind kind, bool has_err
 
     if (kind != EVENT_SOFTWARE && d->passing && d->cpu->count == d->passed_count)
         d->interrupted = true;
+    for (struct debug_observer *o = d->observers; o; o = o->next)
+        if (o->event)
+            o->event(o->opaque, vector, (unsigned)kind, has_error, error);
     debug_plan_event(d, kind);
     what.address = vector;
     what.value = what.old = error;

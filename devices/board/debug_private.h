@@ -53,6 +53,7 @@ struct debug {
     unsigned count;
     int next_id;
 
+    struct debug_observer *observers;
     struct plan plan;
     struct debug_expr *until;
     struct symbols *symbols;

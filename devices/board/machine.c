@@ -481,6 +481,8 @@ static bool shut_down(struct machine *m)
 {
     char *rest;
 
+    snprintf(m->board.reset_note, sizeof m->board.reset_note, "%s", m->board.cpu->crash);
+    m->board.reset_ns = machine_now_ns(m);
     if (m->crashes_told == CRASHES_TOLD && m->config.reset_on_triple_fault) {
         machine_reset_board(m);
         return false;

@@ -152,6 +152,11 @@ static void reset_line(void *opaque, unsigned n, bool level)
     if (!level)
         return;
     *(n == RESET_MACHINE ? &b->reset_machine : &b->reset_cpu) = true;
+    snprintf(b->reset_note, sizeof b->reset_note,
+             "the guest asked a chip for a reset of the %s, at %04x:%08llx",
+             n == RESET_MACHINE ? "machine" : "processor", b->cpu->seg[SEG_CS].sel,
+             (unsigned long long)b->cpu->rip);
+    b->reset_ns = clock_now(b->clock);
     stop_soon(b);
 }
 

@@ -367,6 +367,13 @@ struct irq_line pic_line(struct device *dev, unsigned irq)
     return (struct irq_line){.set = pic_set_line, .opaque = dev, .n = irq};
 }
 
+u16 pic_masked(const struct device *dev)
+{
+    const struct pic *p = (const struct pic *)dev;
+
+    return (u16)(p->chip[0].imr | p->chip[1].imr << 8);
+}
+
 static void chip_describe(const struct pic_chip *c, const char *name, char *out, size_t size)
 {
     snprintf(out, size,

@@ -23,6 +23,9 @@ u8 pic_acknowledge(struct device *dev);
 /* The level of INT now. */
 bool pic_intr(const struct device *dev);
 
+/* Bit n: IRQ n is masked. */
+u16 pic_masked(const struct device *dev);
+
 /* All registers of both chips as text, for the monitor. */
 void pic_describe(struct device *dev, char *out, size_t out_size);
 

@@ -215,3 +215,78 @@ Test(commands_debug, chips_say_how_they_are_programmed)
     cr_assert(strstr(says("info dma"), "channel 4: "));
     cr_assert(strstr(says("info ide"), "channel 1: drive 0 is selected"));
 }
+
+/* ---- why ---- */
+
+static void begin(const char *hex)
+{
+    pc_rig_put(&rig, PC_RIG_CODE, hex);
+    says("until 7c00h");
+    cr_assert_eq(pc_rig_run(&rig), MACHINE_DEBUG);
+}
+
+Test(commands_debug, why_knows_a_halt_that_nothing_ends)
+{
+    begin("FA F4"); /* cli; hlt */
+    cr_assert_eq(pc_rig_run(&rig), MACHINE_TIME);
+    cr_assert_str_eq(says("why"), "The processor has executed HLT with interrupts off, before "
+                                  "00007c02: only an NMI or a reset ends that.\n");
+}
+
+Test(commands_debug, why_knows_a_halt_that_waits_for_masked_lines)
+{
+    begin("FB B0 FF E6 21 E6 A1 F4"); /* sti; mov al, 0FFh; out 21h, al; out 0A1h, al; hlt */
+    cr_assert_eq(pc_rig_run(&rig), MACHINE_TIME);
+    cr_assert(strstr(says("why"), "all lines of the interrupt controllers are masked"), "%s",
+              out.data);
+}
+
+Test(commands_debug, why_knows_a_loop_that_waits_for_a_port)
+{
+    begin("FA E4 64 A8 08 74 FA"); /* cli; a: in al, 64h; test al, 8; jz a */
+    cr_assert(strstr(says("why"), "It goes round in a loop of 3 instructions at 00007c01 to "
+                                  "00007c05 that waits for port 0064, which reads "),
+              "%s", out.data);
+    cr_assert(strstr(out.data, " each time, with interrupts off.\n"), "%s", out.data);
+}
+
+Test(commands_debug, why_knows_an_endless_loop)
+{
+    begin("FA EB FE"); /* cli; jmp $ */
+    cr_assert(strstr(says("why"),
+                     "a loop of 1 instruction at 00007c01, with interrupts off: nothing "
+                     "but an NMI"),
+              "%s", out.data);
+}
+
+Test(commands_debug, why_knows_a_jump_into_nothing)
+{
+    begin("68 00 50 C3"); /* push 5000h; ret */
+    cr_assert(strstr(says("why"), "It runs through memory full of zeros"), "%s", out.data);
+    cr_assert(strstr(out.data, ", into which the instruction at 00007c03 led.\n"), "%s", out.data);
+}
+
+Test(commands_debug, why_knows_a_fault_again_and_again)
+{
+    pc_rig_put(&rig, 6 * 4, "00 7C 00 00"); /* the handler of invalid opcodes is the code itself */
+    begin("0F 0B");                         /* ud2 */
+    cr_assert(strstr(says("why"), "It meets a invalid opcode (exception 6) again and again"), "%s",
+              out.data);
+}
+
+Test(commands_debug, why_knows_a_triple_fault)
+{
+    begin("0F 01 1E 00 10 CD 03"); /* lidt [1000h], which holds zeros; int 3 */
+    cr_assert_eq(pc_rig_run(&rig), MACHINE_TRIPLE_FAULT);
+    cr_assert(strstr(says("why"), "The processor has shut down: triple fault at 0000:00007C05"),
+              "%s", out.data);
+}
+
+Test(commands_debug, why_tells_who_asked_for_a_reset)
+{
+    begin("B0 FE E6 64 EB FE"); /* mov al, 0FEh; out 64h, al */
+    pc_rig_run(&rig);
+    cr_assert(strstr(says("why"), " s ago: the guest asked a chip for a reset of the "), "%s",
+              out.data);
+    cr_assert(strstr(out.data, ", at 0000:00007c02.\n"), "%s", out.data);
+}
