@@ -103,7 +103,6 @@ jobs_of() {
 		$all && [ -e "$SHARED/guests/$g" ] &&
 			echo "boot/roundtrip-$(basename $g) $B/tests/boot/roundtrip --until 20 --points 20 --fda $SHARED/guests/$g"
 	done
-	echo "boot/replay tests/boot/replay.sh"
 	$all && echo "boot/replay-long tests/boot/replay.sh --times 5 freedos middle kolibri linux"
 	echo "boot/soak $B/tests/boot/soak"
 	echo "boot/twin-soak $B/tests/boot/twin --soak 1 --until 4 -- --fda roms/tour.img --mem 8M"
