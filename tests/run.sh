@@ -132,6 +132,10 @@ jobs_of() {
 		[ $e = interp ] && continue
 		echo "cpu/guests-$e $B/tests/cpu/guests --engine $e --against interp --count 400"
 		echo "cpu/lockstep-$e $B/tests/cpu/lockstep --engine $e --against interp"
+		echo "cpu/lockstep-$e-no-avx512 tests/support/no_avx512.sh $B/tests/cpu/lockstep --engine $e --against interp --seed 2000"
+		$all && echo "cpu/lockstep-$e-long $B/tests/cpu/lockstep --engine $e --against interp --seed 300000 --count 10000000"
+		echo "boot/twin-$e $B/tests/boot/twin --engine $e --until 10 -- --fda roms/tour.img --mem 8M"
+		echo "boot/twin-soak-$e $B/tests/boot/twin --engine $e --soak 2 --until 6 -- --fda roms/tour.img --mem 8M"
 		echo "cpu/silicon-$e $B/tests/cpu/silicon --engine $e --count $count"
 	done
 	echo "cli/program tests/cli/run.sh"
