@@ -176,11 +176,13 @@ for r in "$res"/*; do
 	fi
 	rm -f "$r"
 done
+for r in "$res"/*.log; do [ -e "${r%.log}.result" ] || rm -f "$r"; done
 rm -f "$res"/*.left
 [ -n "${STOP_AFTER:-}" ] && STOP_AT=$(($(date +%s) + STOP_AFTER)) && export STOP_AT
 export B JOBS SHARED LIMIT BYGONE_GUESTS="${BYGONE_GUESTS:-$(readlink -m "$SHARED")/guests}"
 
-chosen > "$res/jobs"
+# Once each: two of one name would write one log.
+chosen | awk '!seen[$1]++' > "$res/jobs"
 while read -r name command; do
 	log=$res/$(echo "$name" | tr / _)
 	[ -e "$log.result" ] && continue
