@@ -26,17 +26,22 @@
 #include "frontend/slurp.h"
 #include "tests/support/stepper.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define MS 1000000ull
 
-enum { SCRIPT_MAX_BYTES = 4 << 20, DISTURBANCES = 4 /* one for so many steps, about */ };
+enum {
+    SCRIPT_MAX_BYTES = 4 << 20,
+    DISTURBANCES = 4, /* one for so many steps, about */
+    TIMEOUT = 120,    /* seconds of the host's for one step */
+};
 
 static struct twin twin = {.engine = {"interp", "interp"}};
 static u64 step_ns = 10 * MS, full_ns = 250 * MS, next_full_ns, soak, until_ns = 10000 * MS;
 static u64 compared, disturbed;
-static bool different;
 
 /* ---- Comparison on the way ---- */
 
@@ -72,11 +77,24 @@ static void disturb(u64 now, u64 next)
     twin_do(&twin, &op, NULL);
 }
 
+static void late(int signal)
+{
+    char text[200];
+    int n = snprintf(text, sizeof text,
+                     "a step takes longer than %u s: at %llu and %llu instructions, %llu ns\n",
+                     TIMEOUT, (unsigned long long)machine_instructions(twin.m[0]),
+                     (unsigned long long)machine_instructions(twin.m[1]),
+                     (unsigned long long)machine_now_ns(twin.m[0]));
+
+    if (write(STDOUT_FILENO, text, (size_t)n) > 0)
+        abort();
+}
+
 static void differ(void)
 {
     const struct machine *a = twin.m[0], *b = twin.m[1];
 
-    different = true;
+    alarm(0);
     printf("different at %.9f s (%.9f s), %llu (%llu) instructions\n",
            (double)machine_now_ns(a) / 1e9, (double)machine_now_ns(b) / 1e9,
            (unsigned long long)machine_instructions(a),
@@ -119,6 +137,7 @@ enum machine_stop __wrap_machine_run(struct machine *m, u64 until)
         next = min_u64(until, (now / step_ns + 1) * step_ns);
         if (soak && random_next() % DISTURBANCES == 0)
             disturb(now, next);
+        alarm(TIMEOUT);
         twin_do(&twin, &(struct twin_op){.kind = TWIN_RUN, .ns = next}, why);
         if (why[0] != why[1])
             differ();
@@ -284,6 +303,7 @@ int main(int argc, char **argv)
     for (unsigned n = 0; n < TWINS; n++)
         if (!test_engine(twin.engine[n]))
             return test_engine_missing(twin.engine[n]);
+    signal(SIGALRM, late);
     options_init(&options);
     code = i < argc ? go(&options, argc - i, argv + i) : complain("-- and bygone's options lack");
     options_free(&options);

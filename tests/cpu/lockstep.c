@@ -8,8 +8,9 @@
  *
  * --engine is on trial ("interp"), --against what it is measured with ("stepper"). A failing
  * program is reduced, by leaving out pieces while it still fails, and listed with the instruction
- * that makes the difference. --coverage tells which rows of the opcode table the programs execute.
- * The last line is "N passed, N failed, N skipped".
+ * that makes the difference; one that an engine does not come back from within TIMEOUT seconds of
+ * the host's ends the test by SIGALRM after it was named. --coverage tells which rows of the opcode
+ * table the programs execute. The last line is "N passed, N failed, N skipped".
  */
 #include "base/state.h"
 #include "cpu/optab.h"
@@ -18,11 +19,20 @@
 #include "tests/support/statediff.h"
 #include "tests/support/stepper.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-enum { STRETCH_MAX = 300, FAILURES_MAX = 3, HOT = 16, LISTED = 60, DISTURB_PERCENT = 3 };
+enum {
+    STRETCH_MAX = 300,
+    FAILURES_MAX = 3,
+    HOT = 16,
+    LISTED = 60,
+    DISTURB_PERCENT = 3,
+    TIMEOUT = 30
+};
 
 static struct {
     const char *engine[2], *cpu;
@@ -39,6 +49,7 @@ static struct lab lab[2];
 static u8 image[LAB_RAM], taken[2][LAB_RAM];
 static u32 way[LISTED]; /* linear addresses of the last instructions listed */
 static unsigned way_count;
+static u64 running;
 static u64 executed, programs, passed, failed, ended[3], events;
 
 /* ---- Running ---- */
@@ -269,6 +280,8 @@ static void tell_failure(struct program *p)
     printf("\nFAILED: lockstep --case %llu --mode %s --cpu %s --engine %s --against %s\n",
            (unsigned long long)p->seed, program_mode_names[p->mode], opt.cpu, opt.engine[1],
            opt.engine[0]);
+    fflush(stdout);
+    alarm(0); /* it takes what it takes */
     reduce(p);
     at = first_difference(p, &before);
     printf("mode %s%s, CPL %u, IOPL %u, cr0 %08x, cr4 %08x; differs at %llu, the way there:\n",
@@ -345,11 +358,25 @@ static void tell_coverage(void)
 
 /* ---- All ---- */
 
+static void late(int signal)
+{
+    char text[160];
+    int n = snprintf(text, sizeof text,
+                     "program %llu takes longer than %u s: --case %llu; at %llu and %llu\n",
+                     (unsigned long long)running, TIMEOUT, (unsigned long long)running,
+                     (unsigned long long)lab[0].cpu->count, (unsigned long long)lab[1].cpu->count);
+
+    if (write(STDOUT_FILENO, text, (size_t)n) > 0)
+        abort();
+}
+
 static void run_program(u64 seed)
 {
     static struct program p;
     u64 from, to;
 
+    running = seed;
+    alarm(TIMEOUT);
     program_make(&p, seed, cpu_model_find(opt.cpu), opt.mode);
     programs++;
     if (run_both(&p, p.budget, &from, &to)) {
@@ -417,6 +444,7 @@ int main(int argc, char **argv)
             return 70;
         }
     }
+    signal(SIGALRM, late);
     if (opt.one_case)
         run_program(opt.only_case);
     else
