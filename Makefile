@@ -34,6 +34,7 @@ $(eval $(call optional,INIH,inih))
 $(eval $(call optional,NCURSES,ncursesw))
 $(eval $(call optional,EDIT,libedit))
 $(eval $(call optional,JANSSON,jansson))
+$(eval $(call optional,ZSTD,libzstd))
 
 LIB_SRC := $(filter-out frontend/main.c,$(shell find base mmu cpu jit devices frontend -name '*.c' 2>/dev/null | sort))
 LIB_OBJ := $(LIB_SRC:%.c=$(B)/%.o) $(B)/devices/board/bootrom.o
@@ -98,6 +99,7 @@ $(B)/tests/unit/%: $(B)/tests/unit/%.o $(SUPPORT_OBJ) $(B)/libbygone.a
 $(addprefix $(B)/tests/unit/board/test_,machine wires input_log): $(B)/tests/fuzz/bare_machine.o
 $(addprefix $(B)/tests/unit/frontend/test_,gdb_session qmp_session): $(B)/tests/fuzz/bare_machine.o
 $(addprefix $(B)/tests/unit/board/test_,state_check replay): $(B)/tests/fuzz/bare_machine.o
+$(B)/tests/unit/board/test_snapshot: $(addprefix $(B)/tests/fuzz/,bare_machine.o snapdamage.o)
 
 # One unit test by name: make unit-pit runs tests/unit/**/test_pit.
 unit-%: FORCE

@@ -230,6 +230,8 @@ const struct command commands[] = {
      command_page},
     {"stack", "[COUNT]", "what lies on the stack, with names", 0, 1, command_stack},
     {"symbols", "load FILE [BASE]", "names from an ELF, PE or map file", 0, 3, command_symbols},
+    {"save", "FILE", "save the machine in a snapshot; it goes on meanwhile", 1, 1, command_save},
+    {"load", "FILE", "go back to a snapshot", 1, 1, command_load},
     {"state-hash", "", "a hash over all of the machine's state", 0, 0, run_state_hash},
     {"record", "start FILE|stop", "record everything for --replay, from now on", 1, 2, run_record},
     {"help", "[COMMAND]", "this list", 0, 1, run_help},

@@ -9,6 +9,7 @@
 #include "frontend/text.h"
 
 struct machine;
+struct snapshot_job;
 
 enum { COMMAND_WORDS_MAX = 64, COMMAND_LINE_MAX = 1024 };
 
@@ -29,6 +30,11 @@ struct command_context {
     void *opaque;
     /* Set by a command after which the machine will stop soon: how long to wait for its report. */
     u32 wait_ms;
+    /*
+     * NULL, or where `save` leaves its job: who runs the command waits for its end, with
+     * command_save_wait, on a thread that is not the machine's, and the guest goes on meanwhile.
+     */
+    struct snapshot_job **saving;
     /* Of the last x or xp: where to go on, and how. */
     u64 dump_next;
     char dump_format, dump_size;
@@ -55,6 +61,12 @@ bool command_parse(const char *text, struct command_line *line, struct text *out
 const struct command *command_find(const struct command_line *line, struct text *out);
 /* Run a line, on the machine thread. False if it failed; what is to be told is in `out`. */
 bool command_run(struct command_context *c, const char *text, struct text *out);
+
+/* commands_snapshot.c */
+bool command_save(struct command_context *c, const struct command_line *line, struct text *out);
+bool command_load(struct command_context *c, const struct command_line *line, struct text *out);
+/* True if `job` is NULL. */
+bool command_save_wait(struct snapshot_job *job, struct text *out);
 
 /* commands_memory.c: x/FMT and xp/FMT. */
 struct dump_format {

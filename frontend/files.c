@@ -146,11 +146,17 @@ int files_check(const struct options *o, char *err, size_t err_size)
     const struct {
         const char *option, *file;
     } files[] = {
-        {"fda", o->drive[DRIVE_FDA]}, {"fdb", o->drive[DRIVE_FDB]},
-        {"hda", o->drive[DRIVE_HDA]}, {"hdb", o->drive[DRIVE_HDB]},
-        {"hdc", o->drive[DRIVE_HDC]}, {"hdd", o->drive[DRIVE_HDD]},
-        {"cdrom", o->cdrom},          {"kernel", o->kernel},
-        {"initrd", o->initrd},        {"bios", o->bios},
+        {"fda", o->drive[DRIVE_FDA]},
+        {"fdb", o->drive[DRIVE_FDB]},
+        {"hda", o->drive[DRIVE_HDA]},
+        {"hdb", o->drive[DRIVE_HDB]},
+        {"hdc", o->drive[DRIVE_HDC]},
+        {"hdd", o->drive[DRIVE_HDD]},
+        {"cdrom", o->cdrom},
+        {"kernel", o->kernel},
+        {"load", o->load},
+        {"initrd", o->initrd},
+        {"bios", o->bios},
         {"vgabios", o->vgabios},
     };
     unsigned i;

@@ -17,6 +17,7 @@
 
 #include "base/log.h"
 #include "devices/board/replay.h"
+#include "devices/board/snapshot.h"
 #include "devices/host/chr.h"
 #include "frontend/commands.h"
 #include "frontend/config.h"
@@ -24,6 +25,7 @@
 #include "frontend/monitor.h"
 #include "frontend/outcome.h"
 #include "frontend/picture.h"
+#include "frontend/resume.h"
 #include "frontend/script.h"
 #include "frontend/serial_tap.h"
 #include "frontend/sockets.h"
@@ -65,7 +67,8 @@ struct frontend {
     struct frontend_view view;
     struct display_frame back; /* machine thread only */
 
-    atomic_bool quit;
+    struct snapshot *snapshot; /* --load; closed when the machine has it */
+    atomic_bool quit, suspend;
     atomic_int quit_code;
     int exit_code; /* the machine thread's; valid once it has ended */
 };
@@ -243,6 +246,7 @@ struct command_call {
     struct frontend *f;
     const char *line;
     struct text *out;
+    struct snapshot_job *saving;
     bool good;
     u32 wait_ms;
 };
@@ -252,7 +256,9 @@ static void run_command(struct machine *m, void *opaque)
     struct command_call *call = opaque;
 
     call->f->commands.wait_ms = 0;
+    call->f->commands.saving = &call->saving;
     call->good = command_run(&call->f->commands, call->line, call->out);
+    call->f->commands.saving = NULL;
     call->wait_ms = call->f->commands.wait_ms;
 }
 
@@ -296,7 +302,7 @@ bool frontend_command(struct frontend *f, const char *line, struct text *out)
         wait_for_stop(f, stops, call.wait_ms, out);
     f->waiters--;
     pthread_mutex_unlock(&f->lock);
-    return call.good;
+    return command_save_wait(call.saving, out) && call.good;
 }
 
 static bool monitor_line(void *opaque, const char *line, struct text *out)
@@ -479,12 +485,33 @@ static void end_recordings(struct frontend *f)
         f->exit_code = EXIT_HOST_FAILED;
 }
 
+/* What --load asked for becomes the machine. */
+static struct machine *load_machine(struct frontend *f, struct machine *m, char *err, size_t size)
+{
+    struct snapshot *s = f->snapshot;
+
+    f->snapshot = NULL;
+    if (m && s && !snapshot_load(s, m, err, size)) {
+        machine_free(m);
+        m = NULL;
+    }
+    snapshot_close(s);
+    return m;
+}
+
+static int suspend_if_asked(struct frontend *f, int code)
+{
+    return f->suspend ? resume_suspend(f->setup.options, f->machine) : code;
+}
+
 static void *machine_thread(void *opaque)
 {
     struct frontend *f = opaque;
     char err[512] = "";
     bool host_at_fault;
     struct machine *m = machine_new_blame(&f->config, &host_at_fault, err, sizeof err);
+
+    m = load_machine(f, m, err, sizeof err);
 
     pthread_mutex_lock(&f->lock);
     f->machine = m;
@@ -510,7 +537,7 @@ static void *machine_thread(void *opaque)
         machine_set_paused(m, true);
     f->listener = (struct machine_listener){.event = hear, .opaque = f};
     machine_listen(m, &f->listener);
-    f->exit_code = save_screenshot(f, run_machine(f));
+    f->exit_code = save_screenshot(f, suspend_if_asked(f, run_machine(f)));
     end_recordings(f);
     close_others(f);
     f->exit_code = free_machine(f, f->exit_code);
@@ -536,7 +563,8 @@ static void *signal_thread(void *opaque)
             continue;
         if (again)
             quick_exit(128 + signal); /* a terminal may have to be given back */
-        frontend_quit(f, 128 + signal);
+        f->suspend = signal == SIGTERM && f->setup.options->suspend;
+        frontend_quit(f, f->suspend ? EXIT_SUSPENDED : 128 + signal);
     }
 }
 
@@ -677,6 +705,39 @@ static bool config_of_replay(struct frontend *f, char *err, size_t err_size)
     return true;
 }
 
+static int run_with_display(struct frontend *f)
+{
+    const struct frontend_display *display = f->setup.display;
+    char err[512];
+    int code = EXIT_HOST_FAILED;
+
+    block_signals(true); /* also in threads that a display's libraries start */
+    if (display && !display->start(f, err, sizeof err)) {
+        fprintf(stderr, "%s\n", err);
+    } else {
+        code = run_with_streams(f);
+        if (display)
+            display->stop(f);
+    }
+    block_signals(false);
+    return code;
+}
+
+/* --load: the machine is the snapshot's. */
+static int take_snapshot(struct frontend *f)
+{
+    char err[512];
+
+    if (!f->setup.options->load)
+        return 0;
+    f->snapshot =
+        resume_open(f->setup.options, f->setup.display != NULL, &f->config, err, sizeof err);
+    if (f->snapshot)
+        return 0;
+    fprintf(stderr, "%s\n", err);
+    return EXIT_BAD_INPUT;
+}
+
 int frontend_run(const struct frontend_setup *setup)
 {
     struct frontend *f = calloc(1, sizeof *f);
@@ -695,19 +756,14 @@ int frontend_run(const struct frontend_setup *setup)
     config_from_options(setup->options, setup->display != NULL, boot, &f->config);
     f->config.log = setup->log;
     f->config.wait_for_room = !setup->script && (setup->display || setup->options->monitor);
-    block_signals(true); /* also in threads that a display's libraries start */
-    if (!config_of_replay(f, err, sizeof err)) {
+    code = take_snapshot(f);
+    if (!code && !config_of_replay(f, err, sizeof err)) {
         fprintf(stderr, "%s\n", err);
         code = EXIT_BAD_INPUT;
-    } else if (setup->display && !setup->display->start(f, err, sizeof err)) {
-        fprintf(stderr, "%s\n", err);
-        code = EXIT_HOST_FAILED;
-    } else {
-        code = run_with_streams(f);
-        if (setup->display)
-            setup->display->stop(f);
     }
-    block_signals(false);
+    if (!code)
+        code = run_with_display(f);
+    snapshot_close(f->snapshot);
     replay_free(f->replay);
     display_frame_free(&f->back);
     display_frame_free(&f->view.frame);

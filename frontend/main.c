@@ -37,7 +37,7 @@ static bool is_empty_machine(const struct options *o)
     for (i = 0; i < DRIVE_COUNT; i++)
         if (o->drive[i])
             return false;
-    return !o->cdrom && !o->kernel && !o->bios && !o->script && !o->replay;
+    return !o->cdrom && !o->kernel && !o->bios && !o->script && !o->replay && !o->load;
 }
 
 /* Without anything to boot: the demonstration that comes with us. */

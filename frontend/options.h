@@ -21,6 +21,7 @@ enum exit_code {
     EXIT_BAD_INPUT = 65,
     EXIT_OUR_FAULT = 70,
     EXIT_HOST_FAILED = 71,
+    EXIT_SUSPENDED = 75, /* --suspend: the machine is in the file */
 };
 
 enum { OPTIONS_FILES_MAX = 16 };
@@ -60,7 +61,8 @@ struct options {
     s32 post_card_port, debug_exit_port; /* -1: none */
     u64 stop_after_ns;                   /* 0: never */
     const char *log;
-    const char *config; /* the last one read */
+    const char *load, *suspend; /* snapshots */
+    const char *config;         /* the last one read */
 
     char **owned; /* all strings above */
     size_t owned_count;

@@ -27,10 +27,39 @@ static bool has_medium(const struct options *o)
     return o->cdrom;
 }
 
+/* The first option that says what the machine is, which a snapshot says already. */
+static const char *given_about_machine(const struct options *o)
+{
+    struct options d;
+
+    options_init(&d);
+    return o->mem_bytes != d.mem_bytes               ? "mem"
+           : o->cpu != d.cpu                         ? "cpu"
+           : o->boot                                 ? "boot"
+           : o->kernel                               ? "kernel"
+           : o->bios                                 ? "bios"
+           : o->vgabios                              ? "vgabios"
+           : o->discard                              ? "discard"
+           : o->deterministic                        ? "deterministic"
+           : o->seed                                 ? "seed"
+           : o->speed.kind != SPEED_DEFAULT          ? "speed"
+           : o->rtc_epoch != d.rtc_epoch             ? "rtc"
+           : o->reset_on_triple_fault                ? "reset-on-triple-fault"
+           : o->post_card_port != d.post_card_port   ? "post-card"
+           : o->debug_exit_port != d.debug_exit_port ? "debug-exit"
+                                                     : NULL;
+}
+
 int options_check(const struct options *o, char *err, size_t err_size)
 {
-    const char *problem = NULL;
+    const char *problem = NULL, *given = o->load ? given_about_machine(o) : NULL;
 
+    if (given) {
+        snprintf(err, err_size,
+                 "--%s cannot be combined with --load: the snapshot says what machine it is",
+                 given);
+        return EXIT_USAGE;
+    }
     if (o->keep_writes && !o->deterministic)
         problem = "--keep-writes goes with --deterministic; without it images are written anyway";
     else if (o->keep_writes && o->discard)
@@ -47,6 +76,8 @@ int options_check(const struct options *o, char *err, size_t err_size)
     else if (o->cdrom && o->drive[DRIVE_HDA] && o->drive[DRIVE_HDB] && o->drive[DRIVE_HDC] &&
              o->drive[DRIVE_HDD])
         problem = "--cdrom: no place is left beside four hard disks";
+    else if (o->replay && o->load)
+        problem = "--replay and --load: each brings a machine of its own; leave one out";
     else if (o->replay && (has_medium(o) || o->kernel))
         problem = "--replay builds the machine that was recorded; leave out its disks and kernel";
     if (!problem)

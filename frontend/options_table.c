@@ -89,6 +89,12 @@ const struct option_row option_rows[] = {
      0x501},
     {"stop-after", OPT_SECONDS, AT(stop_after_ns), "SECONDS", "End after this much guest time.",
      NULL, 0},
+    {"load", OPT_FILE, AT(load), "FILE",
+     "Go on from a snapshot, which brings its own machine; --hda and its like tell where an image "
+     "has moved.",
+     NULL, 0},
+    {"suspend", OPT_FILE, AT(suspend), "FILE",
+     "On SIGTERM save the machine there and end with exit code 75.", NULL, 0},
     HEADING("Help"),
     {"config", OPT_CONFIG, AT(config), "FILE",
      "Read options from FILE: lines 'mem = 64M'. The command line goes over it.", NULL, 0},
@@ -99,7 +105,6 @@ const struct option_row option_rows[] = {
     {"sound", OPT_RESERVED, 0, NULL, NULL, NULL, 0},
     {"net", OPT_RESERVED, 0, NULL, NULL, NULL, 0},
     {"share", OPT_RESERVED, 0, NULL, NULL, NULL, 0},
-    {"load", OPT_RESERVED, 0, NULL, NULL, NULL, 0},
     {NULL, OPT_HEADING, 0, NULL, NULL, NULL, 0},
 };
 

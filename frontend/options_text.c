@@ -62,7 +62,8 @@ char *options_help(void)
             text_addf(&t, "--%s ", row->name);
     text_add(&t, "\n\nExit codes: 0 the guest switched itself off (or you did), 2 a script's\n"
                  "expectation failed, 4 the guest crashed, 64 usage, 65 bad input file, 70 our\n"
-                 "fault, 71 the host failed; --debug-exit: the guest's value * 2 + 1.\n"
+                 "fault, 71 the host failed, 75 suspended; --debug-exit: what the guest gave,\n"
+                 "times 2, plus 1.\n"
                  "`man bygone` tells more, and explains scripts and the monitor.\n");
     return text_take(&t);
 }

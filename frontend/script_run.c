@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "devices/board/machine.h"
+#include "devices/board/snapshot.h"
 #include "devices/host/display.h"
 #include "devices/host/input.h"
 #include "frontend/outcome.h"
@@ -422,6 +423,23 @@ static enum step_result do_record_stop(struct script_runner *r, const struct scr
     return machine_record_stop(r->machine, told, sizeof told) ? STEP_DONE : fail(r, "%s", told);
 }
 
+static enum step_result do_save(struct script_runner *r, const struct script_step *s)
+{
+    char err[500];
+
+    return snapshot_save(r->machine, s->file, err, sizeof err) ? STEP_DONE : fail(r, "%s", err);
+}
+
+static enum step_result do_load(struct script_runner *r, const struct script_step *s)
+{
+    char err[500];
+    struct snapshot *snap = snapshot_open(s->file, err, sizeof err);
+    bool good = snap && snapshot_load(snap, r->machine, err, sizeof err);
+
+    snapshot_close(snap);
+    return good ? STEP_DONE : fail(r, "%s", err);
+}
+
 static enum step_result do_echo(struct script_runner *r, const struct script_step *s)
 {
     puts(s->text);
@@ -470,6 +488,8 @@ const struct script_action script_actions[] = {
     {"state-hash", "", "", do_state_hash, false},
     {"record", "F", "FILE", do_record, false},
     {"record-stop", "", "", do_record_stop, false},
+    {"save", "F", "FILE", do_save, false},
+    {"load", "F", "FILE", do_load, false},
     {"echo", "T", "\"TEXT\"", do_echo, false},
     {"powerdown", "", "", do_powerdown, false},
     {"reset", "", "", do_reset, false},

@@ -117,6 +117,7 @@ enum machine_event {
     MACHINE_EVENT_SHUTDOWN,  /* the guest has switched itself off, ended us, or crashed */
     MACHINE_EVENT_EJECTED,   /* the guest has put out a CD; its drive is empty */
     MACHINE_EVENT_PANICKED,  /* the guest's kernel says that it cannot go on (pvpanic) */
+    MACHINE_EVENT_LOADED,    /* the machine is another one, or of another moment: forget the past */
 };
 
 /* Called on the machine thread, between instructions; must not unlisten while it is called. */

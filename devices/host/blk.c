@@ -40,6 +40,7 @@ struct blk {
     bool has_worker, tried_worker, quit;
     /* Under the lock. */
     struct blk_request *head, **tail;
+    bool frozen;
     bool busy; /* a request is being served, or a synchronous call has the image */
     unsigned unreported;
     int first_error; /* of the unreported */
@@ -121,6 +122,8 @@ static int flush_raw(struct blk *b)
 
 static int serve(struct blk *b, const struct blk_request *r)
 {
+    if (b->frozen)
+        return 0;
     if (r->is_flush)
         return flush_raw(b);
     if (r->is_write)
@@ -468,6 +471,58 @@ int blk_restore_sectors(struct blk *b, u64 sector, u32 count, const void *data)
     err = write_checked(b, sector, count, data);
     leave(b);
     return err;
+}
+
+/* --- for snapshots --------------------------------------------------------------------------- */
+
+const struct blk_overlay *blk_private_writes(struct blk *b)
+{
+    enter(b);
+    leave(b);
+    return b->overlay;
+}
+
+struct blk_overlay *blk_swap_private_writes(struct blk *b, struct blk_overlay *o)
+{
+    struct blk_overlay *old;
+
+    enter(b);
+    old = b->overlay;
+    b->overlay = o;
+    leave(b);
+    return old;
+}
+
+int blk_read_file(struct blk *b, u64 sector, u32 count, void *data)
+{
+    struct blk_overlay *overlay;
+    int err;
+
+    enter(b);
+    overlay = b->overlay;
+    b->overlay = NULL;
+    err = read_clipped(b, sector, count, data);
+    b->overlay = overlay;
+    leave(b);
+    return err;
+}
+
+bool blk_file_time(struct blk *b, u64 *size, s64 *mtime_ns)
+{
+    bool known;
+
+    enter(b);
+    known = b->image.driver && b->image.driver->time &&
+            b->image.driver->time(b->image.opaque, size, mtime_ns);
+    leave(b);
+    return known;
+}
+
+void blk_freeze(struct blk *b, bool frozen)
+{
+    enter(b);
+    b->frozen = frozen;
+    leave(b);
 }
 
 void blk_get_stats(const struct blk *b, struct blk_stats *out)

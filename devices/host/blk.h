@@ -100,6 +100,24 @@ int blk_preimage_peek(struct blk *b, u64 sector, u32 count, void *data);
  */
 int blk_restore_sectors(struct blk *b, u64 sector, u32 count, const void *data);
 
+/* ---- For snapshots ---- */
+
+struct blk_overlay;
+
+/*
+ * The writes that are kept in memory (blk_overlay.h), NULL if they go to the file. Ours, and
+ * changing with every write. Waits for what was started.
+ */
+const struct blk_overlay *blk_private_writes(struct blk *b);
+/* Others in their place, made for as many sectors; returns the old ones, the caller's now. */
+struct blk_overlay *blk_swap_private_writes(struct blk *b, struct blk_overlay *o);
+/* What the file holds, without what is kept in memory over it. As blk_read, but not counted. */
+int blk_read_file(struct blk *b, u64 sector, u32 count, void *data);
+/* Size and time of the last change of the file; false if there is none. */
+bool blk_file_time(struct blk *b, u64 *size, s64 *mtime_ns);
+/* While frozen, requests end at once and well, but nothing is read or written. */
+void blk_freeze(struct blk *b, bool frozen);
+
 /* Statistics for LEDs and "info block". */
 struct blk_stats {
     u64 reads, writes, sectors_read, sectors_written;

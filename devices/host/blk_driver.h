@@ -14,6 +14,8 @@ struct blk_driver {
     int (*write)(void *opaque, u64 sector, u32 count, const void *data);
     int (*flush)(void *opaque);
     int (*close)(void *opaque); /* also frees opaque */
+    /* See blk_file_time; may be NULL. */
+    bool (*time)(void *opaque, u64 *size, s64 *mtime_ns);
 };
 
 /* What a format's open function found out. */

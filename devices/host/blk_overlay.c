@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SECTOR = 512, PAGE_SECTORS = 8, GROUP_PAGES = 512 };
+enum { SECTOR = 512, PAGE_SECTORS = 8, GROUP_PAGES = 512, GROUP_SECTORS = 4096, RUN_MAX = 2048 };
 
 struct group {
     u8 *page[GROUP_PAGES];
@@ -94,4 +94,23 @@ void blk_overlay_patch(const struct blk_overlay *o, u64 sector, u32 count, void 
         if (g && g->written[p] >> bit & 1)
             memcpy(to, g->page[p] + bit * SECTOR, SECTOR);
     }
+}
+
+static bool is_written(const struct blk_overlay *o, u64 sector)
+{
+    const struct group *g = o->group[sector / GROUP_SECTORS];
+
+    return g && g->written[sector / PAGE_SECTORS % GROUP_PAGES] >> sector % PAGE_SECTORS & 1;
+}
+
+bool blk_overlay_next(const struct blk_overlay *o, u64 *sector, u32 *count)
+{
+    u64 at = *sector, end = o->groups * GROUP_SECTORS;
+
+    while (at < end && !is_written(o, at))
+        at = o->group[at / GROUP_SECTORS] ? at + 1 : (at / GROUP_SECTORS + 1) * GROUP_SECTORS;
+    *sector = at;
+    for (*count = 0; at < end && *count < RUN_MAX && is_written(o, at); at++)
+        ++*count;
+    return *count;
 }

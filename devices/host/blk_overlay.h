@@ -13,5 +13,10 @@ void blk_overlay_free(struct blk_overlay *o);
 int blk_overlay_write(struct blk_overlay *o, u64 sector, u32 count, const void *data);
 /* Replace those sectors of `data` that were written. */
 void blk_overlay_patch(const struct blk_overlay *o, u64 sector, u32 count, void *data);
+/*
+ * The next sectors at or behind *sector that were written, at most 2048 in one answer; false if
+ * there are none.
+ */
+bool blk_overlay_next(const struct blk_overlay *o, u64 *sector, u32 *count);
 
 #endif

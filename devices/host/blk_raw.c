@@ -100,11 +100,24 @@ static int raw_close(void *opaque)
     return err;
 }
 
+static bool raw_time(void *opaque, u64 *size, s64 *mtime_ns)
+{
+    struct raw *r = opaque;
+    struct stat st;
+
+    if (fstat(r->fd, &st))
+        return false;
+    *size = (u64)st.st_size;
+    *mtime_ns = (s64)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
+    return true;
+}
+
 static const struct blk_driver raw_driver = {
     .read = raw_read,
     .write = raw_write,
     .flush = raw_flush,
     .close = raw_close,
+    .time = raw_time,
 };
 
 /* --- opening --------------------------------------------------------------------------------- */

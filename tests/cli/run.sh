@@ -124,6 +124,41 @@ check 'a write far out' 1 '' $B --debug-exit --keep-writes far.img --hda hd.img 
 judge 'a full host disk' 0 0 'exit code 255'
 judge 'a full host disk is told' 0 0 "'hd.img': writing failed"
 
+# Snapshots: saved in one process, loaded in another.
+printf 'wait-text "A" 20\nsave s.snap\nrun 1\nstate-hash\n' >save.script
+printf 'run 1\nstate-hash\n' >load.script
+check 'a snapshot is saved' 0 '' $B idle.img --script save.script
+hash=$(grep -x '[0-9a-f]*' out)
+check 'a snapshot goes on' 0 "$hash" $bygone --load s.snap --script load.script
+cp idle.img moved.img && mv idle.img gone.img
+check 'a snapshot without its image' 65 "idle.img': there is no such file" $bygone --load s.snap \
+	--display none --stop-after 1
+check 'a snapshot whose image has moved' 0 "$hash" $bygone --load s.snap --fda moved.img \
+	--script load.script
+mv gone.img idle.img
+check 'a snapshot of another machine' 64 '--mem cannot be combined with --load' $bygone \
+	--load s.snap --mem 32M
+check 'a snapshot that is none' 65 'is no snapshot' $bygone --load idle.img
+check 'a snapshot that is not there' 65 'there is no such file' $bygone --load nothing.snap
+check 'a disk that the snapshot lacks' 65 'nothing was in that drive' $bygone --load s.snap --hda hd.img
+head -c 30000 s.snap >cut.snap
+check 'half a snapshot' 65 'cut short' $bygone --load cut.snap
+$bygone --display none --discard idle.img --suspend sleep.snap >out 2>&1 & pid=$!
+sleep 2
+kill -TERM $pid
+wait $pid
+judge 'a suspended machine' $? 75 "--load 'sleep.snap'"
+check 'a machine that wakes up' 0 '' $bygone --load sleep.snap --display none --stop-after 3
+$bygone --display none --discard idle.img --suspend /nonexistent/s >out 2>&1 & pid=$!
+sleep 1
+kill -TERM $pid
+wait $pid
+judge 'a machine suspended to nowhere' $? 71 "'/nonexistent/s'"
+printf 'save m.snap\nload m.snap\nload idle.img\nload none\nquit\n' >commands
+timeout 60 sh -c "(sleep 1; cat commands) | $bygone --display none --discard idle.img --monitor stdio" \
+	>out 2>&1
+judge 'save and load in the monitor' $? 0 'is no snapshot'
+
 # Seen and heard.
 check 'a screenshot' 0 '' $B idle.img --stop-after 2 --screenshot s.png
 head -c 8 s.png | od -An -c | tr -d ' \n' >out

@@ -67,23 +67,17 @@ static const char *vgabios_file(void)
     return memory_file(rom, sizeof rom);
 }
 
-struct machine *bare_machine_new(const char *kernel, char *err, size_t err_size)
-{
-    return bare_machine_new_cpu("pentium3", kernel, err, err_size);
-}
-
-struct machine *bare_machine_new_cpu(const char *cpu, const char *kernel, char *err,
-                                     size_t err_size)
+void bare_machine_config(struct machine_config *out)
 {
     static const char *bios, *vgabios;
     static struct log *log;
-    struct machine_config config = {
+
+    *out = (struct machine_config){
         .mem_bytes = BARE_RAM,
-        .cpu = cpu,
+        .cpu = "pentium3",
         .engine = "interp",
         .drive_is_cd = {[DRIVE_HDC] = true},
         .boot = "a",
-        .kernel = kernel,
         .discard = true,
         .deterministic = true,
         .speed_max = true,
@@ -95,9 +89,24 @@ struct machine *bare_machine_new_cpu(const char *cpu, const char *kernel, char *
         vgabios = vgabios_file();
         log = log_new(quiet, NULL);
     }
-    config.bios = bios;
-    config.vgabios = vgabios;
-    config.log = log;
+    out->bios = bios;
+    out->vgabios = vgabios;
+    out->log = log;
+}
+
+struct machine *bare_machine_new(const char *kernel, char *err, size_t err_size)
+{
+    return bare_machine_new_cpu("pentium3", kernel, err, err_size);
+}
+
+struct machine *bare_machine_new_cpu(const char *cpu, const char *kernel, char *err,
+                                     size_t err_size)
+{
+    struct machine_config config;
+
+    bare_machine_config(&config);
+    config.cpu = cpu;
+    config.kernel = kernel;
     return machine_new(&config, err, err_size);
 }
 

@@ -8,9 +8,12 @@
 #include "base/types.h"
 
 struct machine;
+struct machine_config;
 
 enum { BARE_CODE = 0x1000, BARE_RAM = 1 << 20 };
 
+/* What it is built from, to be changed before machine_new. */
+void bare_machine_config(struct machine_config *out);
 /* `kernel` may be NULL. NULL and a sentence in err on failure. */
 struct machine *bare_machine_new(const char *kernel, char *err, size_t err_size);
 /* With another processor than the Pentium III. */

@@ -11,6 +11,7 @@ run:binutils:assembles firmware and the tour
 run:pkg-config:finds the libraries below
 run:libc6-dev:the C library
 run:zlib1g-dev:compressed images and state
+run:libzstd-dev:smaller and faster snapshots
 run:libsdl2-dev:the window, sound
 run:libpng-dev:screenshots
 run:libcapstone-dev:disassembly in the monitor

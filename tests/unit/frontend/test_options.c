@@ -181,7 +181,6 @@ Test(options, every_mistake_has_its_message)
         {"--sound", NULL, "not in this version"},
         {"--net", "user", "not in this version"},
         {"--share=x", NULL, "not in this version"},
-        {"--load", "x", "not in this version"},
     };
     unsigned i;
 

@@ -52,6 +52,8 @@ Test(script, every_action_is_taken)
           "state-hash\n"
           "record a.rec\n"
           "record-stop\n"
+          "save m.snap\n"
+          "load m.snap\n"
           "echo \"done\"\n"
           "powerdown\n"
           "reset\n"

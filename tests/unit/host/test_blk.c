@@ -5,6 +5,7 @@
 #include "devices/host/blk.h"
 
 #include "base/log.h"
+#include "devices/host/blk_overlay.h"
 #include "tests/support/faultblk.h"
 
 #include <criterion/criterion.h>
@@ -704,4 +705,80 @@ Test(blk, long_write_is_shown_whole_before_it_begins)
     }
     cr_assert_eq(next, LONG);
     blk_close(b);
+}
+
+/* --- for snapshots --------------------------------------------------------------------------- */
+
+Test(blk, private_writes_are_found_and_exchanged)
+{
+    u8 data[SECTOR], file[SECTOR];
+    struct blk_overlay *other = blk_overlay_new(10000);
+    struct blk *b;
+    u64 sector = 0;
+    u32 count;
+
+    make_file(10000 * SECTOR);
+    b = open_image(BLK_DISCARD);
+    memset(data, 0xAA, sizeof data);
+    cr_assert_not(blk_overlay_next(blk_private_writes(b), &sector, &count));
+    blk_write(b, 9000, 1, data);
+    blk_write(b, 4095, 1, data);
+    blk_write(b, 4096, 1, data);
+    sector = 0;
+    cr_assert(blk_overlay_next(blk_private_writes(b), &sector, &count));
+    cr_assert_eq(sector, 4095);
+    cr_assert_eq(count, 2);
+    sector += count;
+    cr_assert(blk_overlay_next(blk_private_writes(b), &sector, &count));
+    cr_assert_eq(sector, 9000);
+    cr_assert_eq(count, 1);
+    sector += count;
+    cr_assert_not(blk_overlay_next(blk_private_writes(b), &sector, &count));
+    cr_assert_eq(blk_read_file(b, 9000, 1, file), 0);
+    cr_assert_eq(file[0], (9001 & 0xFF));
+    other = blk_swap_private_writes(b, other);
+    blk_read(b, 9000, 1, data);
+    cr_assert_eq(data[0], (9001 & 0xFF), "the other ones are empty");
+    blk_overlay_free(blk_swap_private_writes(b, other));
+    blk_read(b, 9000, 1, data);
+    cr_assert_eq(data[0], 0xAA);
+    blk_close(b);
+}
+
+Test(blk, frozen_image_is_left_alone)
+{
+    struct blk_request r = {0};
+    u8 data[SECTOR];
+    struct blk *b;
+
+    make_file(4 * SECTOR);
+    b = open_image(0);
+    blk_freeze(b, true);
+    memset(data, 0xAA, sizeof data);
+    blk_start_write(b, &r, 1, 1, data);
+    cr_assert_eq(blk_finish(&r), 0);
+    blk_freeze(b, false);
+    blk_read(b, 1, 1, data);
+    cr_assert_eq(data[0], 2);
+    blk_close(b);
+}
+
+Test(blk, time_of_the_file_moves_with_writes)
+{
+    u8 data[SECTOR] = {0};
+    struct blk *b, *memory = blk_new_memory(4);
+    u64 size;
+    s64 before, after;
+
+    make_file(4 * SECTOR);
+    b = open_image(0);
+    cr_assert(blk_file_time(b, &size, &before));
+    cr_assert_eq(size, 4 * SECTOR);
+    usleep(20000);
+    blk_write(b, 0, 1, data);
+    cr_assert(blk_file_time(b, &size, &after));
+    cr_assert_gt(after, before);
+    cr_assert_not(blk_file_time(memory, &size, &after));
+    blk_close(b);
+    blk_close(memory);
 }

@@ -1,0 +1,20 @@
+/* --load and --suspend: a run that begins with a snapshot, or ends with one. */
+#ifndef FRONTEND_RESUME_H
+#define FRONTEND_RESUME_H
+
+#include "frontend/options.h"
+
+struct machine;
+struct snapshot;
+
+/*
+ * Open --load's file and take the machine's configuration from it, with images where --hda and its
+ * like say they are now; what is the host's is left as it is in `out`. NULL and one sentence in
+ * err. The result must outlive machine_new.
+ */
+struct snapshot *resume_open(const struct options *o, bool watched, struct machine_config *out,
+                             char *err, size_t err_size);
+/* --suspend: save, and say so on stderr; returns the exit code. */
+int resume_suspend(const struct options *o, struct machine *m);
+
+#endif

@@ -1,0 +1,588 @@
+/* Snapshots: what is saved is loaded, what is damaged is refused and changes nothing. */
+#define _GNU_SOURCE
+#include "devices/board/snapshot.h"
+
+#include "base/bytes.h"
+#include "devices/board/machine.h"
+#include "devices/board/snapfile.h"
+#include "devices/host/blk.h"
+#include "devices/host/compress.h"
+#include "devices/host/newfile.h"
+#include "tests/fuzz/bare_machine.h"
+#include "tests/fuzz/snapdamage.h"
+
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define MS 1000000ull
+
+enum { HEADER = 32, SECTION = 64, IMAGE_BYTES = 64 * 1024 };
+
+static char dir[64], file[128], other[128], image[128], err[600];
+static struct machine_config config;
+
+static void setup(void)
+{
+    strcpy(dir, "/tmp/test_snapshot.XXXXXX");
+    cr_assert_not_null(mkdtemp(dir));
+    snprintf(file, sizeof file, "%s/a.snap", dir);
+    snprintf(other, sizeof other, "%s/b.snap", dir);
+    snprintf(image, sizeof image, "%s/disk.img", dir);
+    bare_machine_config(&config);
+}
+
+static void teardown(void)
+{
+    char command[128];
+
+    snprintf(command, sizeof command, "rm -rf '%s'", dir);
+    cr_assert_eq(system(command), 0);
+}
+
+TestSuite(snapshot, .init = setup, .fini = teardown, .timeout = 300);
+
+/* A guest that counts through memory: every state differs from the one before. */
+static void start_guest(struct machine *m)
+{
+    static const u8 code[] = {
+        0xBF, 0x00, 0x20,       /* mov di, 2000h */
+        0xFF, 0x05,             /* inc word [di] */
+        0x83, 0xC7, 0x02,       /* add di, 2 */
+        0x81, 0xFF, 0x00, 0x60, /* cmp di, 6000h */
+        0x75, 0xF5,             /* jne the inc */
+        0xEB, 0xF0,             /* jmp the mov */
+    };
+
+    machine_write_physical(m, bare_machine_prepare(m), code, sizeof code);
+}
+
+static struct machine *build(void)
+{
+    struct machine *m = machine_new(&config, err, sizeof err);
+
+    cr_assert(m, "%s", err);
+    return m;
+}
+
+static struct machine *running(void)
+{
+    struct machine *m = build();
+
+    start_guest(m);
+    machine_run(m, 3 * MS);
+    return m;
+}
+
+static void save(struct machine *m, const char *path)
+{
+    cr_assert(snapshot_save(m, path, err, sizeof err), "%s", err);
+}
+
+static bool load(struct machine *m, const char *path)
+{
+    struct snapshot *s = snapshot_open(path, err, sizeof err);
+    bool good = s && snapshot_load(s, m, err, sizeof err);
+
+    snapshot_close(s);
+    return good;
+}
+
+static void make_image(size_t bytes)
+{
+    FILE *f = fopen(image, "wb");
+
+    for (size_t i = 0; i < bytes; i++)
+        fputc((int)(i / 512 * 7 + i % 3) & 0xFF, f);
+    fclose(f);
+}
+
+static u8 *slurp_file(const char *path, size_t *len)
+{
+    FILE *f = fopen(path, "rb");
+    struct stat st;
+    u8 *data;
+
+    cr_assert(f && !fstat(fileno(f), &st));
+    *len = (size_t)st.st_size;
+    data = malloc(*len + 1);
+    cr_assert_eq(fread(data, 1, *len, f), *len);
+    fclose(f);
+    return data;
+}
+
+static void write_file(const char *path, const void *data, size_t len)
+{
+    FILE *f = fopen(path, "wb");
+
+    cr_assert(f && fwrite(data, 1, len, f) == len);
+    fclose(f);
+}
+
+/* ---- Saving and loading ---- */
+
+Test(snapshot, another_machine_goes_on_as_the_first_one)
+{
+    struct machine *a = running(), *b = build();
+
+    save(a, file);
+    cr_assert(load(b, file), "%s", err);
+    cr_assert_eq(machine_state_hash(a), machine_state_hash(b));
+    machine_run(a, 5 * MS);
+    machine_run(b, 5 * MS);
+    cr_assert_eq(machine_state_hash(a), machine_state_hash(b));
+    machine_free(a);
+    machine_free(b);
+}
+
+Test(snapshot, machine_is_built_from_the_file_alone)
+{
+    struct machine *a, *b;
+    struct machine_config built;
+    struct snapshot *s;
+
+    config.mem_bytes = 3 << 20;
+    config.cpu = "486";
+    a = running();
+    save(a, file);
+    s = snapshot_open(file, err, sizeof err);
+    cr_assert(s, "%s", err);
+    built = *snapshot_config(s);
+    built.engine = "interp";
+    built.log = config.log;
+    b = machine_new(&built, err, sizeof err);
+    cr_assert(b, "%s", err);
+    cr_assert(snapshot_load(s, b, err, sizeof err), "%s", err);
+    snapshot_close(s);
+    cr_assert_eq(machine_state_hash(a), machine_state_hash(b));
+    machine_free(a);
+    machine_free(b);
+}
+
+Test(snapshot, running_machine_goes_back_in_time)
+{
+    struct machine *m = running();
+    u64 then = machine_state_hash(m), later;
+
+    save(m, file);
+    machine_run(m, 5 * MS);
+    later = machine_state_hash(m);
+    cr_assert_neq(then, later);
+    cr_assert(load(m, file), "%s", err);
+    cr_assert_eq(machine_state_hash(m), then);
+    machine_run(m, 5 * MS);
+    cr_assert_eq(machine_state_hash(m), later);
+    machine_free(m);
+}
+
+Test(snapshot, code_that_was_decoded_does_not_outlive_a_load)
+{
+    struct machine *m = build();
+    u32 at = bare_machine_prepare(m);
+    u8 a[8], b[8];
+
+    machine_write_physical(m, at, "\xC6\x06\x00\x0C\x11\xEB\xF9", 7); /* mov byte [0C00h], 11h */
+    machine_run(m, 1 * MS);
+    save(m, file);
+    machine_write_physical(m, at, "\xC6\x06\x00\x0C\x22\xEB\xF9", 7);
+    machine_run(m, 2 * MS);
+    machine_read_physical(m, 0xC00, a, 1);
+    cr_assert(load(m, file), "%s", err);
+    machine_run(m, 2 * MS);
+    machine_read_physical(m, 0xC00, b, 1);
+    cr_assert_eq(a[0], 0x22);
+    cr_assert_eq(b[0], 0x11);
+    machine_free(m);
+}
+
+Test(snapshot, rom_comes_from_the_snapshot)
+{
+    struct machine *m = running();
+    u8 patched = 0x5A, now = 0;
+
+    machine_write_physical(m, 0xFFFF8, &patched, 1); /* a debugger patches ROM too */
+    save(m, file);
+    machine_free(m);
+    m = build();
+    cr_assert(load(m, file), "%s", err);
+    machine_read_physical(m, 0xFFFF8, &now, 1);
+    cr_assert_eq(now, patched);
+    machine_free(m);
+}
+
+Test(snapshot, guest_waits_only_while_it_is_copied)
+{
+    struct machine *m = running();
+    struct snapshot_job *job = snapshot_start(m, file, err, sizeof err);
+    u64 then = machine_state_hash(m);
+
+    cr_assert(job, "%s", err);
+    machine_run(m, 5 * MS); /* while the worker writes */
+    cr_assert(snapshot_wait(job, err, sizeof err), "%s", err);
+    cr_assert(load(m, file), "%s", err);
+    cr_assert_eq(machine_state_hash(m), then);
+    machine_free(m);
+}
+
+/* ---- Disks ---- */
+
+Test(snapshot, writes_kept_in_memory_are_in_the_snapshot)
+{
+    struct machine *m;
+
+    make_image(IMAGE_BYTES);
+    config.drive[DRIVE_HDA] = image;
+    m = running();
+    save(m, file);
+    cr_assert(load(m, file), "%s", err);
+    machine_free(m);
+}
+
+Test(snapshot, image_changed_by_somebody_else_is_refused)
+{
+    struct machine *m;
+    u64 before;
+    FILE *f;
+
+    make_image(IMAGE_BYTES);
+    config.drive[DRIVE_HDA] = image;
+    m = running();
+    save(m, file);
+    machine_run(m, 5 * MS);
+    before = machine_state_hash(m);
+    f = fopen(image, "r+b");
+    fseek(f, 40000, SEEK_SET);
+    fputc(0xEE, f);
+    fclose(f);
+    cr_assert_not(load(m, file));
+    cr_assert(strstr(err, image) && strstr(err, "other data"), "%s", err);
+    cr_assert_eq(machine_state_hash(m), before);
+    cr_assert_eq(truncate(image, IMAGE_BYTES / 2), 0);
+    cr_assert_not(load(m, file));
+    cr_assert(strstr(err, "another size"), "%s", err);
+    machine_free(m);
+}
+
+Test(snapshot, floppy_of_the_snapshot_is_put_in_again)
+{
+    struct machine *m;
+    u64 then;
+
+    make_image(737280);
+    config.drive[DRIVE_FDA] = image;
+    m = running();
+    save(m, file);
+    then = machine_state_hash(m);
+    cr_assert_eq(machine_eject(m, DRIVE_FDA, err, sizeof err), 0);
+    cr_assert_neq(machine_state_hash(m), then);
+    cr_assert(load(m, file), "%s", err);
+    cr_assert_eq(machine_state_hash(m), then);
+    cr_assert_eq(machine_eject(m, DRIVE_FDA, err, sizeof err), 0);
+    unlink(image);
+    then = machine_state_hash(m);
+    cr_assert_not(load(m, file));
+    cr_assert(strstr(err, image), "%s", err);
+    cr_assert_eq(machine_state_hash(m), then);
+    machine_free(m);
+}
+
+Test(snapshot, image_that_has_moved_is_told_where_it_is)
+{
+    char moved[160];
+    struct machine_config built;
+    struct snapshot *s;
+    struct machine *m;
+
+    make_image(IMAGE_BYTES);
+    snprintf(moved, sizeof moved, "%s/moved.img", dir);
+    config.drive[DRIVE_HDA] = image;
+    m = running();
+    save(m, file);
+    machine_free(m);
+    cr_assert_eq(rename(image, moved), 0);
+    s = snapshot_open(file, err, sizeof err);
+    cr_assert(snapshot_move_image(s, DRIVE_HDA, moved));
+    cr_assert_not(snapshot_move_image(s, DRIVE_HDB, moved));
+    built = *snapshot_config(s);
+    built.engine = "interp";
+    built.log = config.log;
+    m = machine_new(&built, err, sizeof err);
+    cr_assert(m, "%s", err);
+    cr_assert(snapshot_load(s, m, err, sizeof err), "%s", err);
+    snapshot_close(s);
+    machine_free(m);
+}
+
+/* ---- What is refused ---- */
+
+Test(snapshot, machine_of_another_kind_is_refused)
+{
+    struct machine *m = running(), *small;
+    u64 before;
+
+    save(m, file);
+    machine_free(m);
+    config.mem_bytes = 2 << 20;
+    small = running();
+    before = machine_state_hash(small);
+    cr_assert_not(load(small, file));
+    cr_assert(strstr(err, "1 MiB") && strstr(err, "has 2") && strstr(err, "--load"), "%s", err);
+    cr_assert_eq(machine_state_hash(small), before);
+    machine_free(small);
+    config.mem_bytes = BARE_RAM;
+    config.cpu = "486";
+    small = running();
+    cr_assert_not(load(small, file));
+    cr_assert(strstr(err, "pentium3") && strstr(err, "486"), "%s", err);
+    machine_free(small);
+}
+
+Test(snapshot, what_is_no_snapshot_is_refused)
+{
+    struct machine *m = running();
+
+    write_file(file, "", 0);
+    cr_assert_not(load(m, file));
+    cr_assert(strstr(err, "no snapshot"), "%s", err);
+    write_file(file, "GIF89a and so on, for more than thirty-two bytes", 48);
+    cr_assert_not(load(m, file));
+    cr_assert(strstr(err, "no snapshot"), "%s", err);
+    cr_assert_not(load(m, dir));
+    cr_assert(strstr(err, "plain file"), "%s", err);
+    cr_assert_not(load(m, "/nonexistent/x"));
+    cr_assert(strstr(err, "No such file"), "%s", err);
+    machine_free(m);
+}
+
+/* Change bytes of a section's header and make its checksum fit. */
+static void patch_section(const char *name, unsigned at, u8 value)
+{
+    size_t len;
+    u8 *data = slurp_file(file, &len);
+    u64 pos = HEADER;
+
+    while (strcmp((char *)data + pos, name))
+        pos += SECTION + get_le64(data + pos + 40);
+    data[pos + at] = value;
+    put_le32(data + pos + 60, crc32_of(0, data + pos, 60));
+    write_file(file, data, len);
+    free(data);
+}
+
+Test(snapshot, unknown_versions_are_refused_by_name)
+{
+    struct machine *m = running();
+
+    save(m, file);
+    patch_section("disks", 24, 9);
+    cr_assert_not(load(m, file));
+    cr_assert(strstr(err, "'disks' has version 9") && strstr(err, "knows 1"), "%s", err);
+    save(m, file);
+    patch_section("machine", 32, 9);
+    cr_assert_not(load(m, file));
+    cr_assert(strstr(err, "'machine'") && strstr(err, "method 9"), "%s", err);
+    save(m, file);
+    patch_section("memory", 0, 'M');
+    cr_assert_not(load(m, file));
+    cr_assert(strstr(err, "'Memory' is unknown"), "%s", err);
+    save(m, file);
+    patch_section("pages", 48 + 6, 1); /* 2^48 bytes when uncompressed */
+    cr_assert_not(load(m, file));
+    cr_assert(strstr(err, "'pages' is too long"), "%s", err);
+    machine_free(m);
+}
+
+Test(snapshot, later_format_is_refused)
+{
+    struct machine *m = running();
+    size_t len;
+    u8 *data;
+
+    save(m, file);
+    data = slurp_file(file, &len);
+    put_le32(data + 8, 2);
+    put_le32(data + 28, crc32_of(0, data, 28));
+    write_file(file, data, len);
+    cr_assert_not(load(m, file));
+    cr_assert(strstr(err, "format 2"), "%s", err);
+    free(data);
+    machine_free(m);
+}
+
+Test(snapshot, cut_anywhere_is_refused)
+{
+    struct machine *m = running();
+    size_t len;
+    u8 *data;
+    u64 before;
+
+    save(m, file);
+    machine_run(m, 5 * MS);
+    before = machine_state_hash(m);
+    data = slurp_file(file, &len);
+    for (size_t n = 0; n < len; n += n < 2000 ? 1 : 97) {
+        write_file(other, data, n);
+        cr_assert_not(load(m, other), "%zu of %zu bytes", n, len);
+    }
+    data = realloc(data, len + 1);
+    data[len] = 0;
+    write_file(other, data, len + 1);
+    cr_assert_not(load(m, other));
+    cr_assert_eq(machine_state_hash(m), before);
+    free(data);
+    machine_free(m);
+}
+
+static u64 next_random(u64 *x)
+{
+    *x ^= *x << 13;
+    *x ^= *x >> 7;
+    *x ^= *x << 17;
+    return *x;
+}
+
+Test(snapshot, ten_thousand_flipped_bits_are_refused_or_change_nothing)
+{
+    struct machine *m = running();
+    u64 x = 0x9E3779B97F4A7C15ull, then, before;
+    size_t len;
+    u8 *data;
+    int fd;
+
+    save(m, file);
+    then = machine_state_hash(m);
+    machine_run(m, 5 * MS);
+    before = machine_state_hash(m);
+    data = slurp_file(file, &len);
+    fd = open(file, O_RDWR);
+    for (unsigned i = 0; i < 10000; i++) {
+        /* Headers are few bytes of many: every second flip is in one of the first 4 KiB. */
+        size_t at = next_random(&x) % (i & 1 ? len : min_u64(len, 4096));
+        u8 byte = (u8)(data[at] ^ 1 << (next_random(&x) & 7));
+
+        cr_assert_eq(pwrite(fd, &byte, 1, (off_t)at), 1);
+        err[0] = 0;
+        if (load(m, file)) {
+            cr_assert_eq(machine_state_hash(m), then, "byte %zu", at);
+            machine_run(m, 5 * MS);
+        }
+        cr_assert(i % 100 || machine_state_hash(m) == before, "byte %zu", at);
+        cr_assert_eq(pwrite(fd, &data[at], 1, (off_t)at), 1);
+    }
+    close(fd);
+    cr_assert(load(m, file), "%s", err);
+    free(data);
+    machine_free(m);
+}
+
+Test(snapshot, harm_under_right_checksums_is_refused_or_loaded_whole)
+{
+    struct machine *m = running();
+    u64 x = 0xADF85458A2BB4A9Bull;
+    unsigned refused = 0;
+
+    save(m, file);
+    for (unsigned i = 0; i < 1500; i++) {
+        u64 before = machine_state_hash(m);
+        u8 changes[6];
+
+        for (unsigned n = 0; n < sizeof changes; n++)
+            changes[n] = (u8)(next_random(&x) >> 20);
+        snapdamage_rewrite(file, other, changes, sizeof changes);
+        err[0] = 0;
+        if (load(m, other)) {
+            machine_run(m, machine_now_ns(m) + 10000);
+            continue;
+        }
+        refused++;
+        cr_assert_gt(strlen(err), 10);
+        cr_assert_eq(machine_state_hash(m), before, "%s", err);
+    }
+    cr_assert_gt(refused, 300);
+    machine_free(m);
+}
+
+/* ---- Files ---- */
+
+Test(snapshot, place_that_cannot_be_written_is_named)
+{
+    struct machine *m = running();
+
+    cr_assert_not(snapshot_save(m, "/nonexistent/x.snap", err, sizeof err));
+    cr_assert(strstr(err, "/nonexistent/x.snap"), "%s", err);
+    cr_assert_not(snapshot_save(m, "/dev/null", err, sizeof err));
+    cr_assert(strstr(err, "plain file"), "%s", err);
+    machine_free(m);
+}
+
+Test(snapshot, full_disk_leaves_the_old_file)
+{
+    struct machine *m = running();
+    u64 then = machine_state_hash(m);
+    struct stat st;
+    char part[160];
+
+    save(m, file);
+    machine_run(m, 5 * MS);
+    if (!access("/dev/full", W_OK)) {
+        snprintf(part, sizeof part, "%s.part", file);
+        cr_assert_eq(symlink("/dev/full", part), 0);
+        cr_assert_not(snapshot_save(m, file, err, sizeof err), "the link is not followed");
+        unlink(part);
+    }
+    cr_assert(load(m, file), "%s", err);
+    cr_assert_eq(machine_state_hash(m), then);
+    cr_assert_eq(stat(file, &st), 0);
+    cr_assert_eq(st.st_mode & 0777, 0600, "what a machine holds is its user's alone");
+    machine_free(m);
+}
+
+Test(snapshot, two_savers_of_one_file_do_not_mix)
+{
+    struct newfile *a = newfile_create(file, err, sizeof err);
+
+    cr_assert(a, "%s", err);
+    cr_assert_null(newfile_create(file, err, sizeof err));
+    cr_assert(strstr(err, "another program"), "%s", err);
+    newfile_abandon(a);
+}
+
+/* A child saves over and over, state after state, and is killed somewhere. */
+static void save_until_killed(void)
+{
+    struct machine *m = running();
+    char why[400];
+
+    for (;;) {
+        if (!snapshot_save(m, file, why, sizeof why))
+            _exit(1);
+        machine_run(m, machine_now_ns(m) + MS);
+    }
+}
+
+Test(snapshot, saver_killed_at_100_random_moments_leaves_a_whole_file)
+{
+    struct machine *m = running();
+    u64 x = 77;
+
+    save(m, file);
+    for (unsigned i = 0; i < 100; i++) {
+        pid_t pid = fork();
+        int status;
+
+        if (!pid)
+            save_until_killed();
+        usleep((useconds_t)(10000 + next_random(&x) % 40000));
+        kill(pid, SIGKILL);
+        cr_assert_eq(waitpid(pid, &status, 0), pid);
+        cr_assert(WIFSIGNALED(status), "it failed before it was killed");
+        cr_assert(load(m, file), "after %u kills: %s", i, err);
+    }
+    machine_free(m);
+}
