@@ -336,8 +336,9 @@ static void tell_users(void *opaque, const char *line)
 }
 
 /* The debugger has stopped the machine: say why, to who waits for it or to the monitor. */
-static void stand_still(struct frontend *f)
+static void stand_still(void *opaque)
 {
+    struct frontend *f = opaque;
     struct text report = {0};
     bool awaited;
 
@@ -386,6 +387,7 @@ static int run_machine(struct frontend *f)
         .log = f->setup.log,
         .stop_after_ns = f->setup.options->stop_after_ns,
         .wants_quit = wants_quit,
+        .stopped = stand_still,
         .opaque = f,
     };
 
@@ -767,6 +769,7 @@ int frontend_run(const struct frontend_setup *setup)
     replay_free(f->replay);
     display_frame_free(&f->back);
     display_frame_free(&f->view.frame);
+    text_free(&f->stop_report);
     pthread_cond_destroy(&f->changed);
     pthread_mutex_destroy(&f->lock);
     free(f);

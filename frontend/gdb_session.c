@@ -209,10 +209,11 @@ static void hear(void *opaque, enum machine_event e)
         s->host.wake(s->host.opaque);
 }
 
-void gdb_session_news(struct gdb_session *s, struct gdb_output *out)
+void gdb_session_news(struct gdb_session *s, bool ending, struct gdb_output *out)
 {
     const struct debug_stop *stop = NULL;
 
+    s->ended |= ending;
     if (!s->running || !(s->ended || machine_is_paused(s->host.machine)))
         return;
     s->running = false;

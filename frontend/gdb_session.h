@@ -45,8 +45,9 @@ void gdb_session_printed(struct gdb_session *s, const char *text, size_t len,
                          struct gdb_output *out);
 /* Ctrl-C: the stop is told as news. */
 void gdb_session_interrupt(struct gdb_session *s);
-/* What has happened since: if gdb waits for it, it is added to `out`. */
-void gdb_session_news(struct gdb_session *s, struct gdb_output *out);
+/* What has happened since: if gdb waits for it, it is added to `out`. `ending`: the program ends.
+ */
+void gdb_session_news(struct gdb_session *s, bool ending, struct gdb_output *out);
 /* True after QStartNoAckMode. */
 bool gdb_session_no_ack(const struct gdb_session *s);
 /* The connection is over: gdb's points are removed, the machine goes on. */

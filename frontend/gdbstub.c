@@ -10,6 +10,7 @@
 #include "frontend/gdb_session.h"
 #include "frontend/server.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -21,6 +22,7 @@ struct gdbstub {
     struct gdb_output output; /* kept until the next, in case it gets lost */
     const char *command;      /* of the monitor, that a packet asks for */
     struct text printed;      /* what it printed */
+    atomic_bool ending;
 };
 
 /* ---- On the machine thread ---- */
@@ -85,7 +87,7 @@ static void on_news(struct machine *m, void *opaque)
     struct gdbstub *g = opaque;
 
     g->output.len = 0;
-    gdb_session_news(g->session, &g->output);
+    gdb_session_news(g->session, g->ending, &g->output);
 }
 
 /* ---- On the socket's thread ---- */
@@ -176,6 +178,8 @@ struct gdbstub *gdbstub_start(const char *where, struct frontend *f, char *err, 
 
 void gdbstub_ask_to_stop(struct gdbstub *g)
 {
+    g->ending = true;
+    server_wake(g->server);
     server_ask_to_stop(g->server);
 }
 

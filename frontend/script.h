@@ -31,6 +31,8 @@ struct script_host {
     u64 stop_after_ns; /* 0: never */
     /* True if the user wants to end; the code then is *code. */
     bool (*wants_quit)(void *opaque, int *code);
+    /* The debugger has stopped the machine; the script waits meanwhile. NULL: it ends. */
+    void (*stopped)(void *opaque);
     void *opaque;
 };
 

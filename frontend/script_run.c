@@ -60,6 +60,15 @@ static enum step_result end(struct script_runner *r, int code)
     return STEP_ENDED;
 }
 
+/* True if it ran as long as it was to, or runs again when others let it. */
+static bool goes_on(struct script_runner *r, enum machine_stop stop)
+{
+    if (stop != MACHINE_DEBUG || !r->host->stopped)
+        return stop == MACHINE_TIME || stop == MACHINE_INTERRUPTED;
+    r->host->stopped(r->host->opaque);
+    return true;
+}
+
 /* Let virtual time pass. A machine that stops meanwhile fails the script. */
 static enum step_result run_until(struct script_runner *r, u64 until_ns)
 {
@@ -76,7 +85,7 @@ static enum step_result run_until(struct script_runner *r, u64 until_ns)
             return end(r, code);
         if (machine_now_ns(r->machine) >= until_ns && stop == MACHINE_TIME)
             return STEP_DONE;
-        if (stop == MACHINE_TIME || stop == MACHINE_INTERRUPTED)
+        if (goes_on(r, stop))
             continue;
         if (stop == MACHINE_POWERED_OFF)
             return fail(r, "the guest has switched the machine off");
@@ -376,7 +385,7 @@ static enum step_result do_wait_poweroff(struct script_runner *r, const struct s
             return STEP_DONE;
         if (r->host->wants_quit && r->host->wants_quit(r->host->opaque, &code))
             return end(r, code);
-        if (stop != MACHINE_TIME && stop != MACHINE_INTERRUPTED)
+        if (!goes_on(r, stop))
             return end(r, outcome_report(r->machine, stop));
     }
     return fail(r, "the guest did not switch the machine off within %g s", seconds(s->ns[0]));

@@ -56,7 +56,7 @@ static void run(struct fuzz *f)
     if (!machine_is_paused(f->machine) &&
         machine_run(f->machine, machine_now_ns(f->machine) + RUN_NS) == MACHINE_DEBUG)
         machine_set_paused(f->machine, true);
-    gdb_session_news(f->session, &f->out);
+    gdb_session_news(f->session, false, &f->out);
     f->out.len = 0;
 }
 

@@ -64,7 +64,10 @@ class Client:
                 data += c
         self.byte()
         self.byte()
-        self.send(b'+')
+        try:
+            self.send(b'+')
+        except OSError:
+            pass  # it has said goodbye
         return data.decode('latin-1')
 
     def say(self, text):
@@ -204,13 +207,39 @@ def check_it_lives(address, process):
     c.close()
 
 
-def start(program, work, tcp):
+def script_waits(program, work):
+    """A breakpoint holds a script up; the end of the program is told."""
+    script, path = os.path.join(work, 'script'), os.path.join(work, 'gdb.sock')
+    with open(script, 'w') as f:
+        f.write('run 2\necho "over"\n')
+    process = subprocess.Popen([program, '--deterministic', '--speed', '20', '--script', script,
+                                '--fda', disk(work), '--gdb', 'unix:' + path, '--gdb-wait'],
+                               stdout=subprocess.PIPE)
+    c = Client(path)
+    assert c.ask('Z1,7c05,1') == 'OK'
+    c.say('c')
+    assert 'hwbreak' in c.packet()
+    time.sleep(0.5)
+    assert process.poll() is None
+    assert c.ask('z1,7c05,1') == 'OK'
+    c.say('c')
+    assert b'over' in process.communicate(timeout=PATIENCE)[0]
+    assert process.returncode == 0
+    assert c.packet() == 'W00'
+    c.close()
+
+
+def disk(work):
     image = os.path.join(work, 'disk.img')
     with open(image, 'wb') as f:
         f.write(SECTOR)
         f.truncate(1474560)
+    return image
+
+
+def start(program, work, tcp):
     path = os.path.join(work, 'gdb.sock')
-    process = subprocess.Popen([program, '--display', 'none', '--fda', image, '--gdb',
+    process = subprocess.Popen([program, '--display', 'none', '--fda', disk(work), '--gdb',
                                 'tcp:0' if tcp else 'unix:' + path], stderr=subprocess.PIPE)
     if not tcp:
         return process, path
@@ -219,6 +248,13 @@ def start(program, work, tcp):
 
 def main():
     passed = failed = 0
+    with tempfile.TemporaryDirectory() as work:
+        try:
+            script_waits(sys.argv[1], work)
+            passed += 1
+        except Exception as e:  # pylint: disable=broad-except
+            failed += 1
+            print('FAILED connections: script_waits: %s %s' % (type(e).__name__, e))
     for tcp in (False, True):
         with tempfile.TemporaryDirectory() as work:
             process, address = start(sys.argv[1], work, tcp)
@@ -234,7 +270,9 @@ def main():
                         'TCP' if tcp else 'Unix', name, type(e).__name__, e))
             if process.poll() is None:
                 process.kill()
-            process.communicate()
+            error = process.communicate()[1].decode()
+            if failed:
+                print(error)
     print('%d passed, %d failed, 0 skipped' % (passed, failed))
     return failed > 0
 

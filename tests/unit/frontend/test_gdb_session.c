@@ -93,7 +93,7 @@ static const char *ask(const char *packet)
 
 static const char *news(void)
 {
-    gdb_session_news(s, &out);
+    gdb_session_news(s, false, &out);
     return answers();
 }
 
@@ -353,6 +353,16 @@ Test(gdb_session, what_others_stop_is_told_with_a_word_of_explanation)
     debug_break_add(machine_debug(m), DEBUG_LINEAR, 0x1000, 0);
     run();
     cr_assert(strstr(news(), " T05thread:1;"));
+}
+
+Test(gdb_session, the_end_is_told_to_who_waits)
+{
+    put("\xEB\xFE", 2);
+    gdb_session_news(s, true, &out);
+    cr_assert_str_eq(answers(), "");
+    ask("c");
+    gdb_session_news(s, true, &out);
+    cr_assert_str_eq(answers(), "W00");
 }
 
 Test(gdb_session, detaching_removes_gdbs_points_and_no_others)
