@@ -174,5 +174,9 @@ rm -f idle.bios
 judge 'the monitor' $? 0 'mov ax, 0xe41'
 check 'a monitor nowhere' 71 '/nonexistent/m' $bygone --display none idle.img \
 	--monitor unix:/nonexistent/m --discard
+check 'gdb nowhere' 71 '/nonexistent/g' $bygone --display none idle.img --gdb unix:/nonexistent/g \
+	--discard
+check 'programs nowhere' 71 'qmp: ' $bygone --display none idle.img --qmp unix:/nonexistent/q --discard
+check 'to wait for no gdb' 64 '--gdb-wait goes with --gdb' $bygone --gdb-wait idle.img
 echo "$passed passed, $failed failed, $skipped skipped"
 [ $failed = 0 ]
