@@ -21,6 +21,7 @@ struct qmp {
     struct qmp_input input;
     enum qmp_event event; /* that the machine thread is to look at */
     const char *line;     /* of the monitor, that a message asks for */
+    bool good;            /* it succeeded */
     struct text printed, output;
     atomic_bool ending;
 };
@@ -68,7 +69,7 @@ static void on_printed(struct machine *m, void *opaque)
 {
     struct qmp *q = opaque;
 
-    qmp_session_printed(q->session, q->printed.data ? q->printed.data : "", &q->output);
+    qmp_session_printed(q->session, q->good, q->printed.data ? q->printed.data : "", &q->output);
 }
 
 static void on_news(struct machine *m, void *opaque)
@@ -110,7 +111,7 @@ static void closed(void *opaque)
 
 static void run_line(struct qmp *q)
 {
-    frontend_command(q->frontend, q->line, &q->printed);
+    q->good = frontend_command(q->frontend, q->line, &q->printed);
     frontend_call(q->frontend, on_printed, q);
     text_free(&q->printed);
 }

@@ -137,6 +137,30 @@ static json_t *human_monitor_command(struct qmp_call *c)
     return json_object();
 }
 
+/* ---- Snapshots ---- */
+
+static json_t *snapshot(struct qmp_call *c, const char *verb)
+{
+    const char *file = argument(c, "filename");
+
+    if (strpbrk(file, "\"\r\n") || strlen(file) + 10 > sizeof c->buffer)
+        return qmp_fail(c, "GenericError", "no such file name can be given here");
+    snprintf(c->buffer, sizeof c->buffer, "%s \"%s\"", verb, file);
+    c->line = c->buffer;
+    c->strict = true;
+    return json_object();
+}
+
+static json_t *save(struct qmp_call *c)
+{
+    return snapshot(c, "save");
+}
+
+static json_t *load(struct qmp_call *c)
+{
+    return snapshot(c, "load");
+}
+
 /* ---- Drives ---- */
 
 static json_t *describe_drive(const struct machine_drive *d)
@@ -423,6 +447,8 @@ const struct qmp_command qmp_commands[] = {
     {"human-monitor-command",
      {{"command-line", 's', false}, {"cpu-index", 'i', true}},
      human_monitor_command},
+    {"save", {{"filename", 's', false}}, save},
+    {"load", {{"filename", 's', false}}, load},
     {"eject", {DEVICE, {"force", 'b', true}}, eject},
     {"blockdev-change-medium",
      {DEVICE, {"filename", 's', false}, {"format", 's', true}, {"force", 'b', true}},

@@ -24,6 +24,7 @@ struct qmp_session {
     u8 buttons;
     struct text events; /* not yet fetched */
     char *line;         /* a command of the monitor being run; NULL: none */
+    bool strict;        /* what it prints is an error, or nothing */
     json_t *id;         /* of the message that asked for it, or NULL */
 };
 
@@ -263,6 +264,7 @@ static void answer(struct qmp_call *c, json_t *result, json_t *id, struct text *
 static const char *begin_line(struct qmp_session *s, const struct qmp_call *c, json_t *id)
 {
     s->line = strdup(c->line);
+    s->strict = c->strict;
     s->id = json_incref(id);
     s->in_command = s->line;
     return s->line;
@@ -277,12 +279,14 @@ static void end_line(struct qmp_session *s)
     s->in_command = false;
 }
 
-void qmp_session_printed(struct qmp_session *s, const char *text, struct text *out)
+void qmp_session_printed(struct qmp_session *s, bool good, const char *text, struct text *out)
 {
     struct qmp_call c = {0};
-    json_t *result = json_string(text);
+    json_t *result = NULL;
 
-    if (!result)
+    if (s->strict && !good)
+        qmp_fail(&c, "GenericError", "%s", text);
+    else if (!(result = s->strict ? json_object() : json_string(text)))
         qmp_fail(&c, "GenericError", "what the command printed is no UTF-8");
     answer(&c, result, s->id, &s->events);
     end_line(s);
@@ -390,7 +394,7 @@ const char *qmp_session_take(struct qmp_session *s, enum qmp_event e, const char
     return NULL;
 }
 
-void qmp_session_printed(struct qmp_session *s, const char *text, struct text *out)
+void qmp_session_printed(struct qmp_session *s, bool good, const char *text, struct text *out)
 {
 }
 

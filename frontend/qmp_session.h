@@ -31,11 +31,11 @@ void qmp_session_free(struct qmp_session *s);
 /*
  * What the client sent, a message of `len` bytes or something that is none; adds the answer. If it
  * asks for a command of the monitor, the line is returned, valid until the next call: run it, and
- * pass on what it prints.
+ * pass on what it prints and whether it succeeded.
  */
 const char *qmp_session_take(struct qmp_session *s, enum qmp_event e, const char *data, size_t len,
                              struct text *out);
-void qmp_session_printed(struct qmp_session *s, const char *text, struct text *out);
+void qmp_session_printed(struct qmp_session *s, bool good, const char *text, struct text *out);
 /* Adds the events since. `ending`: the program ends, whoever wanted it. */
 void qmp_session_news(struct qmp_session *s, bool ending, struct text *out);
 

@@ -56,7 +56,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         e = qmp_input_byte(&in, *data);
         if ((e != QMP_MESSAGE || is_harmless(in.data)) &&
             qmp_session_take(s, e, in.data, in.len, &out))
-            qmp_session_printed(s, "done\n", &out);
+            qmp_session_printed(s, true, "done\n", &out);
         text_free(&out);
     }
     qmp_session_news(s, true, &out);

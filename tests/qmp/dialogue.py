@@ -269,6 +269,21 @@ def bygone_debugs(c, work):
     c.ask('cont')
 
 
+def bygone_snapshots(c, work):
+    name = os.path.join(work, 'a snapshot')
+    c.ask('stop')
+    was = c.monitor('state-hash')
+    assert c.ask('save', filename=name) == {'return': {}}
+    c.ask('cont')
+    c.ask('system_reset')
+    c.ask('stop')
+    assert c.monitor('state-hash') != was
+    assert c.ask('load', filename=name) == {'return': {}}
+    assert c.monitor('state-hash') == was
+    assert c.error('load', filename='/nonexistent/x') == 'GenericError'
+    c.ask('cont')
+
+
 def bygone_breaks(c, work):
     """Half a message, then gone."""
     c.send(b'{"execute": "stop", "arguments": {"')

@@ -123,13 +123,32 @@ Test(qmp_session, a_command_of_the_monitor_is_for_others_to_run)
     cr_assert_str_eq(qmp_session_take(s, QMP_MESSAGE, message, strlen(message), &out), "info pic");
     cr_assert_null(out.data);
     machine_set_paused(m, true);
-    qmp_session_printed(s, "a \"word\"\n", &out);
+    qmp_session_printed(s, true, "a \"word\"\n", &out);
     cr_assert(strstr(out.data, "STOP"));
     cr_assert(strstr(out.data, "{\"return\":\"a \\\"word\\\"\\n\",\"id\":3}\r\n"));
     text_free(&out);
     qmp_session_take(s, QMP_MESSAGE, message, strlen(message), &out);
-    qmp_session_printed(s, "\xE4", &out);
+    qmp_session_printed(s, true, "\xE4", &out);
     cr_assert(strstr(out.data, "\"class\":\"GenericError\""));
+}
+
+Test(qmp_session, save_returns_nothing_or_an_error)
+{
+    const char message[] = "{\"execute\":\"save\",\"arguments\":{\"filename\":\"a b\"}}";
+
+    negotiate();
+    cr_assert_str_eq(qmp_session_take(s, QMP_MESSAGE, message, strlen(message), &out),
+                     "save \"a b\"");
+    text_free(&out);
+    qmp_session_printed(s, true, "", &out);
+    cr_assert_str_eq(out.data, "{\"return\":{}}\r\n");
+    qmp_session_take(s, QMP_MESSAGE, message, strlen(message), &out);
+    text_free(&out);
+    qmp_session_printed(s, false, "the disk is full\n", &out);
+    cr_assert_str_eq(out.data, "{\"error\":{\"class\":\"GenericError\",\"desc\":\"the disk is "
+                               "full\"}}\r\n");
+    cr_assert(strstr(ask("{\"execute\":\"save\",\"arguments\":{\"filename\":\"a\\\"b\"}}"),
+                     "GenericError"));
 }
 
 Test(qmp_session, an_array_or_a_number_is_no_message)
