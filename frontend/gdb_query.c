@@ -128,7 +128,7 @@ void gdb_query(struct gdb_session *s, const char *at, struct gdb_output *o)
     else if (gdb_take_word(&at, "qsThreadInfo"))
         gdb_answer(s, "l");
     else if (gdb_take_word(&at, "qThreadExtraInfo,"))
-        gdb_reply_hex(&s->reply, gdb_cpu(s)->halted ? "halted " : "running", 7);
+        gdb_reply_hex(&s->reply, gdb_cpu(s)->halted ? "halted" : "active", 6);
     else if (gdb_take_word(&at, "qAttached"))
         gdb_answer(s, "1");
     else if (gdb_take_word(&at, "qSymbol"))

@@ -40,7 +40,43 @@ continue
 #> Old value = 400
 #> New value = 500
 delete
+call deposit(&bank, 1)
+print bank.total
+#> = 501
+call deposit(&bank, -1)
 info registers cr0 cs_base cpl
 #> PE
 #> 0x0
+delete
+tbreak check
+continue
+#> check (b=0x
+#> expected=600)
+print expected + 1
+#> = 601
+set var expected = 7
+print expected
+#> = 7
+disconnect
+target remote ./gdb.sock
+#> _start ()
+info threads
+#> * 1    Thread 1 (halted)
+info registers
+#> fs_base
+#> cr0
+#> [ PE ET ]
+#> dr7
+set $ebx = 0x1234
+print/x $bx
+#> = 0x1234
+set $eflags = 0x97
+print $eflags
+#> [ CF PF AF SF ]
+set $fctrl = 0x27f
+print/x $fctrl
+#> = 0x27f
+set $st2 = 2.5
+print $st2
+#> = 2.5
 detach
