@@ -278,8 +278,8 @@ struct cpu {
     struct log *log;
     const struct engine *engine;
     void *engine_data;
-    struct interp *interp; /* decoded runs and their bodies, see interp.h */
-    u64 engine_word[16];   /* the engine's own, at a fixed distance from the registers */
+    struct interp *interp;         /* decoded runs and their bodies, see interp.h */
+    u64 engine_word[16];           /* the engine's own, at a fixed distance from the registers */
     const struct cpu_hooks *hooks; /* the debugger's, see hooks.h; NULL: none */
 
     /* For crash reports: the last control transfers, and the first fault of a chain in words. */

@@ -306,7 +306,7 @@ bool state_check_compare(struct state_check *c, const u8 *then, u32 len, char *w
 {
     u32 now_len;
     const u8 *taken = state_check_take(c, &now_len);
-    struct reader now = {taken, taken + now_len}, other = {then, then + len};
+    struct reader now, other = {then, then + len};
     const u8 *a, *b;
 
     what[0] = 0;
@@ -314,6 +314,7 @@ bool state_check_compare(struct state_check *c, const u8 *then, u32 len, char *w
         snprintf(what, what_size, "the host has no memory to compare with");
         return false;
     }
+    now = (struct reader){taken, taken + now_len};
     a = take(&now, 16);
     b = take(&other, 16);
     if (!b || !compare_sections(&now, &other, what, what_size)) {
