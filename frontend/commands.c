@@ -226,6 +226,8 @@ const struct command commands[] = {
      command_until},
     {"wait", "[SECONDS]", "wait until the machine stops, and say why", 0, 1, command_wait},
     {"why", "", "why the machine hangs, waits or was reset, in a sentence", 0, 0, command_why},
+    {"trace", "FILE [WHAT]|off", "write what is executed: insn regs io int FROM-TO if EXPR", 0,
+     WORDS, command_trace},
     {"page", "ADDRESS", "how a linear address is translated, level by level", 1, WORDS,
      command_page},
     {"stack", "[COUNT]", "what lies on the stack, with names", 0, 1, command_stack},

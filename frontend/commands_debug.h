@@ -13,6 +13,8 @@ command_run_fn command_break, command_tbreak, command_delete, command_list, comm
     command_awatch, command_catch;
 /* commands_step.c */
 command_run_fn command_step, command_next, command_finish, command_until, command_wait;
+/* commands_trace.c */
+command_run_fn command_trace;
 /* commands_show.c */
 command_run_fn command_where, command_print, command_symbols, command_page, command_stack,
     command_why;

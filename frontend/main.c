@@ -3,6 +3,7 @@
 #include "frontend/files.h"
 #include "frontend/frontend.h"
 #include "frontend/options.h"
+#include "frontend/print_trace.h"
 #include "frontend/script.h"
 #include "frontend/slurp.h"
 
@@ -151,6 +152,9 @@ static int bygone(struct options *o, int argc, char **argv)
         return show(strdup("Bygone " BYGONE_VERSION "\n"));
     if (code)
         return complain(code, err);
+    if (o->print_trace)
+        return print_trace(o->print_trace, stdout, err, sizeof err) ? 0
+                                                                    : complain(EXIT_BAD_INPUT, err);
     code = prepare(o, o->show == SHOW_CONFIG);
     if (code)
         return code;

@@ -52,6 +52,7 @@ struct options {
     unsigned serial_count;
     const char *parallel, *debugcon, *wav;
     const char *display, *monitor, *gdb, *qmp;
+    const char *print_trace;
     const char *script, *screenshot;
     const char *record, *replay;
     bool discard, deterministic, keep_writes, reset_on_triple_fault, gdb_wait, stopped;

@@ -100,6 +100,8 @@ const struct option_row option_rows[] = {
      "Read options from FILE: lines 'mem = 64M'. The command line goes over it.", NULL, 0},
     {"print-config", OPT_SHOW, AT(show), NULL, "Print what was chosen in that form, and end.", NULL,
      SHOW_CONFIG},
+    {"print-trace", OPT_FILE, AT(print_trace), "FILE",
+     "Print what the monitor's 'trace' has written, and end.", NULL, 0},
     {"help", OPT_SHOW, AT(show), NULL, "Print this, and end.", NULL, SHOW_HELP},
     {"version", OPT_SHOW, AT(show), NULL, "Print the version, and end.", NULL, SHOW_VERSION},
     {"sound", OPT_RESERVED, 0, NULL, NULL, NULL, 0},

@@ -5,6 +5,7 @@
 #include "devices/board/debug.h"
 
 #include "devices/board/debug_private.h"
+#include "devices/board/trace.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +29,8 @@ void debug_free(struct debug *d)
         return;
     while (d->count)
         debug_point_remove(d, d->points[0].pub.id);
+    if (d->trace)
+        trace_stop(d->trace);
     d->observers = NULL;
     debug_cancel(d);
     symbols_free(d->symbols);
@@ -89,6 +92,24 @@ void debug_unobserve(struct debug *d, struct debug_observer *o)
     if (*p)
         *p = o->next;
     debug_arm(d);
+}
+
+bool debug_trace(struct debug *d, const char *path, const struct trace_filter *filter, char *err,
+                 size_t err_size)
+{
+    int e = d->trace ? trace_stop(d->trace) : 0;
+
+    d->trace = path ? trace_start(d, path, filter, err, err_size) : NULL;
+    if (path)
+        return d->trace;
+    if (e)
+        snprintf(err, err_size, "trace: not all of it could be written: %s", strerror(-e));
+    return !e;
+}
+
+u64 debug_trace_count(const struct debug *d)
+{
+    return d->trace ? trace_count(d->trace) : UINT64_MAX;
 }
 
 /* ---- Points ---- */

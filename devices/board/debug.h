@@ -177,6 +177,16 @@ struct debug_observer {
 void debug_observe(struct debug *d, struct debug_observer *o);
 void debug_unobserve(struct debug *d, struct debug_observer *o);
 
+/*
+ * One trace at a time (trace.h): replaces the one before, which is closed. NULL path: only that.
+ * False and a sentence in err.
+ */
+struct trace_filter;
+bool debug_trace(struct debug *d, const char *path, const struct trace_filter *filter, char *err,
+                 size_t err_size);
+/* Its records so far; UINT64_MAX if there is none. */
+u64 debug_trace_count(const struct debug *d);
+
 /* Names for expressions and listings; see debug_symbols.h. NULL when out of memory. */
 struct symbols *debug_symbols(struct debug *d);
 

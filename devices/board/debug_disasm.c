@@ -29,7 +29,7 @@ const char *debug_symbol_text(const struct symbols *symbols, u64 la, char *out, 
 
 #ifdef HAVE_CAPSTONE
 
-static unsigned text_of(const struct cpu *c, const struct insn *in, const u8 *bytes, u64 ip,
+static unsigned text_of(unsigned code_size, const struct insn *in, const u8 *bytes, u64 ip,
                         char *out, size_t out_size)
 {
     static const cs_mode modes[] = {
@@ -38,7 +38,7 @@ static unsigned text_of(const struct cpu *c, const struct insn *in, const u8 *by
     cs_insn *insn;
     csh handle;
 
-    if (cs_open(CS_ARCH_X86, modes[(c->mode & MODE_CODE_SIZE) % 3], &handle))
+    if (cs_open(CS_ARCH_X86, modes[code_size % 3], &handle))
         return 0;
     if (cs_disasm(handle, bytes, in->len, ip, 1, &insn)) {
         snprintf(out, out_size, "%s%s%s", insn->mnemonic, insn->op_str[0] ? " " : "", insn->op_str);
@@ -51,10 +51,10 @@ static unsigned text_of(const struct cpu *c, const struct insn *in, const u8 *by
 
 #else
 
-static unsigned text_of(const struct cpu *c, const struct insn *in, const u8 *bytes, u64 ip,
+static unsigned text_of(unsigned code_size, const struct insn *in, const u8 *bytes, u64 ip,
                         char *out, size_t out_size)
 {
-    insn_format(in, ip, c->mode & MODE_CODE_SIZE, out, out_size);
+    insn_format(in, ip, code_size, out, out_size);
     return in->len;
 }
 
@@ -90,7 +90,7 @@ unsigned debug_disassemble(const struct cpu *c, const struct symbols *symbols, c
     u64 target;
 
     if (size)
-        size = text_of(c, &in, bytes, ip, out, out_size);
+        size = text_of(mode.code, &in, bytes, ip, out, out_size);
     if (!size || !names_address(c, &in, ip, la, &target) ||
         !*debug_symbol_text(symbols, target, name, sizeof name))
         return size;

@@ -54,6 +54,7 @@ struct debug {
     int next_id;
 
     struct debug_observer *observers;
+    struct trace *trace; /* or NULL */
     struct plan plan;
     struct debug_expr *until;
     struct symbols *symbols;
