@@ -37,6 +37,13 @@ $(eval $(call optional,JANSSON,jansson))
 $(eval $(call optional,ZSTD,libzstd))
 
 LIB_SRC := $(filter-out frontend/main.c,$(shell find base mmu cpu jit devices frontend -name '*.c' 2>/dev/null | sort))
+# The translator, where there is one for this kind of host.
+ifneq ($(and $(wildcard jit/jit.c),$(findstring x86_64,$(shell $(CC) -dumpmachine))),)
+CFLAGS += -DHAVE_JIT
+else
+LIB_SRC := $(filter-out jit/%,$(LIB_SRC))
+endif
+
 LIB_OBJ := $(LIB_SRC:%.c=$(B)/%.o) $(B)/devices/board/bootrom.o
 UNIT_SRC := $(shell find tests/unit -name 'test_*.c' | sort)
 UNIT := $(UNIT_SRC:%.c=$(B)/%)

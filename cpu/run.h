@@ -31,6 +31,7 @@ struct run {
      * has the cache's `heat`.
      */
     u32 heat;
+    bool put_off; /* heat was given once more, since the page keeps changing */
     void *block;
     struct insn insn[]; /* count of them and an end mark */
 };

@@ -3,12 +3,26 @@
 
 #include "base/types.h"
 #include "cpu/engine.h"
+#ifdef HAVE_JIT
+#include "jit/jit.h"
+#endif
 
 #include <string.h>
 
-const char *const engine_names[] = {"interp", NULL};
+const char *const engine_names[] = {
+    "interp",
+#ifdef HAVE_JIT
+    "jit",
+#endif
+    NULL,
+};
 
-static const struct engine *const engines[] = {&engine_interp};
+static const struct engine *const engines[] = {
+    &engine_interp,
+#ifdef HAVE_JIT
+    &engine_jit,
+#endif
+};
 
 const struct engine *engine_by_name(const char *name)
 {

@@ -1,0 +1,367 @@
+/*
+ * The translator as an engine: what runs when, and what happens when code changes.
+ *
+ *   interpret until a run is hot -> translate it -> enter -> ... blocks jump to blocks ...
+ *        ^                                                     |
+ *        +---- left: unknown target, count used up, helper ----+
+ *
+ * All state is canonical in struct cpu whenever this file's code runs; while a block runs, guest
+ * registers and flags are in the host's, and the count is W_LIMIT - W_LEFT.
+ */
+#include "jit/jit.h"
+
+#include "cpu/engine.h"
+#include "cpu/fault.h"
+#include "cpu/fpu.h"
+#include "jit/private.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+enum {
+    BLOCK_ARENA = 96 << 20,
+    JUMPS_BYTES = JUMP_MODES * JUMP_SLOTS * (int)sizeof(struct jump_slot)
+};
+
+/* Pages whose code was written this often are translated later and later. */
+enum { KILLS_PER_DOUBLING = 16, DOUBLINGS_MAX = 12 };
+
+static struct jit *jit_of(const struct cpu *c)
+{
+    return c->engine_data;
+}
+
+/* ---- Code that changes ---- */
+
+static void killed(void *opaque, struct run *r)
+{
+    struct jit *j = opaque;
+    struct block *b = r->block;
+
+    if (!b)
+        return;
+    j->stat.killed++;
+    x64_retire(j, b);
+    b->run = NULL;
+    r->block = NULL;
+}
+
+static void flushed(void *opaque)
+{
+    struct jit *j = opaque;
+
+    j->stat.flushes++;
+    j->flushed = true;
+    j->code.hot = j->code.reserved;
+    j->code.cold = j->code.hot_end;
+    j->blocks_used = sizeof(struct block); /* links are named by their place: none is at 0 */
+    memset(j->indirect, 0, sizeof j->indirect);
+    madvise(j->jumps, JUMPS_BYTES, MADV_DONTNEED);
+}
+
+/* ---- Life ---- */
+
+static void *sparse(size_t bytes)
+{
+    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                   -1, 0);
+
+    if (p == MAP_FAILED)
+        return NULL;
+    madvise(p, bytes, MADV_DONTDUMP);
+    return p;
+}
+
+static void unmap(void *p, size_t bytes)
+{
+    if (p)
+        munmap(p, bytes);
+}
+
+static void close_all(struct jit *j)
+{
+    code_cache_close(&j->code);
+    unmap(j->jumps, JUMPS_BYTES);
+    unmap(j->blocks, BLOCK_ARENA);
+    free(j);
+}
+
+static bool open_all(struct jit *j)
+{
+    j->jumps = sparse(JUMPS_BYTES);
+    j->blocks = sparse(BLOCK_ARENA);
+    j->blocks_size = BLOCK_ARENA;
+    j->blocks_used = sizeof(struct block);
+    if (!j->jumps || !j->blocks || !code_cache_open(&j->code) || !x64_make_stubs(j))
+        return false;
+    j->code.reserved = j->code.hot;
+    return true;
+}
+
+static void set_heat(struct jit *j, u32 heat)
+{
+    struct run_watcher w = {.opaque = j, .killed = killed, .flushed = flushed, .heat = heat};
+
+    j->heat = heat;
+    run_cache_watch(interp_runs(j->c), &w);
+}
+
+static bool jit_attach(struct cpu *c)
+{
+    struct jit *j = calloc(1, sizeof *j);
+
+    if (!j)
+        return false;
+    j->c = c;
+    if (!interp_open(c)) {
+        free(j);
+        return false;
+    }
+    if (!open_all(j)) {
+        close_all(j);
+        interp_close(c);
+        return false;
+    }
+    c->engine_data = j;
+    c->engine_word[W_JUMPS] = (u64)(uintptr_t)j->jumps;
+    /* What older chips do otherwise only the handlers know. */
+    set_heat(j, model_has(c->model, FEAT_386) ? JIT_HEAT : 0);
+    return true;
+}
+
+static void jit_detach(struct cpu *c)
+{
+    struct jit *j = jit_of(c);
+
+    if (!j)
+        return;
+    run_cache_watch(interp_runs(c), &(struct run_watcher){0});
+    interp_close(c);
+    close_all(j);
+    c->engine_data = NULL;
+}
+
+static void jit_flush(struct cpu *c)
+{
+    run_cache_flush(interp_runs(c));
+}
+
+void jit_set_threshold(struct cpu *c, u32 n)
+{
+    if (model_has(c->model, FEAT_386))
+        set_heat(jit_of(c), n ? n : JIT_HEAT);
+    jit_flush(c);
+}
+
+/* ---- Helpers ---- */
+
+static u64 leave(struct jit *j, enum engine_stop why)
+{
+    j->stopped = true;
+    j->stop = why;
+    return 1;
+}
+
+/* Where the count is, from inside a block that has `rest` of its instructions still to do. */
+static void count_from(struct cpu *c, s32 rest)
+{
+    c->count = c->engine_word[W_LIMIT] - c->engine_word[W_LEFT] - (u64)(s64)rest;
+    c->run_index = 0;
+}
+
+u64 jit_help(struct cpu *c, const struct insn *in, u32 how, u32 base)
+{
+    struct jit *j = jit_of(c);
+    struct run *r = run_of(in);
+    s32 rest = (s16)how;
+    u32 mode = c->mode, segments = run_mode(r) & (MODE_FLAT | MODE_CS_FREE);
+    u64 changes = run_kills(interp_runs(c)) + c->mmu.sweeps;
+
+    c->aflags &= AF_ALL;
+    count_from(c, rest);
+    c->rip = (u32)(base + r->offset + in->offset_in_run);
+    c->next_rip = (u32)(c->rip + in->len);
+    if (how & HELPER_SLOW)
+        j->stat.slow_calls++;
+    else
+        j->stat.helper_calls++, j->helped[in->row]++;
+    if (unlikely(!optab_rows[in->row].handler(c, in)))
+        return leave(j, fault_deliver(c) ? ENGINE_COUNT : ENGINE_SHUTDOWN);
+    c->count += c->run_index + 1;
+    c->run_index = 0;
+    if (likely(!(how & HELPER_LEAVE) && !c->attention && !c->special && !c->halted &&
+               c->next_rip == (u32)(c->rip + in->len) && c->mode == mode &&
+               interp_segment_mode(c) == segments &&
+               changes == run_kills(interp_runs(c)) + c->mmu.sweeps &&
+               (!(in->flags & INSN_ENDS) || c->count < c->engine_word[W_LIMIT]))) {
+        c->engine_word[W_LEFT] = c->engine_word[W_LIMIT] - c->count - (u64)(s64)(rest - 1);
+        return 0;
+    }
+    c->rip = c->next_rip;
+    return leave(j, ENGINE_COUNT);
+}
+
+/* ---- Running ---- */
+
+/* Code on a page that keeps changing must be the hotter to be worth it. */
+static bool put_off(struct jit *j, struct run *r)
+{
+    u32 doublings = run_page_kills(interp_runs(j->c), r) / KILLS_PER_DOUBLING;
+
+    if (!doublings || r->put_off)
+        return false;
+    r->put_off = true;
+    r->heat = j->heat << (doublings < DOUBLINGS_MAX ? doublings : DOUBLINGS_MAX);
+    return true;
+}
+
+/* A block for a run that is hot; NULL to go on interpreting it. */
+static struct block *translate(struct jit *j, struct run *r)
+{
+    u32 mode = run_mode(r);
+    struct block *b;
+
+    if (put_off(j, r))
+        return NULL;
+    if (!j->indirect[mode]) {
+        j->indirect[mode] = x64_make_indirect(j, mode);
+        j->jumps[mode * JUMP_SLOTS].frame = UINT32_MAX; /* an empty slot looks like one for rip 0 */
+    }
+    b = x64_translate(j, r);
+    if (!b) {
+        run_cache_flush(interp_runs(j->c)); /* `r` goes too */
+        return NULL;
+    }
+    j->stat.translated++;
+    j->stat.instructions += r->count;
+    r->block = b;
+    return b;
+}
+
+/* The block at CS:rip, translated if its time has come. NULL: interpret. */
+static struct block *next_block(struct cpu *c, struct jit *j)
+{
+    struct run *r = interp_find_run(c, interp_segment_mode(c));
+    struct block *b;
+
+    if (!r || !r->heat)
+        return NULL;
+    b = r->block;
+    if (!b) {
+        if (r->heat > 1)
+            return NULL;
+        b = translate(j, r);
+        if (!b)
+            return NULL;
+    }
+    if ((c->mode & MODE_CODE_SIZE) == CODE16 && b->base16 != (u32)c->rip - r->offset)
+        return NULL;
+    return b;
+}
+
+static void remember_jump(struct cpu *c, struct jit *j, const struct block *b)
+{
+    struct jump_slot *s = &j->jumps[run_mode(b->run) * JUMP_SLOTS + (c->rip & (JUMP_SLOTS - 1))];
+
+    *s = (struct jump_slot){(u32)c->rip, b->run->frame, b->entry[ENTER_MEMORY]};
+    j->stat.jump_misses++;
+}
+
+/* Run translated code from a block on. Afterwards c->rip and c->count are exact. */
+static void enter(struct cpu *c, struct jit *j, const struct block *b)
+{
+    u64 *w = c->engine_word;
+    u32 la = (u32)(c->seg[SEG_CS].base + c->rip);
+
+    w[W_LEFT] = w[W_LIMIT] - c->count;
+    w[W_BASE] = (u32)c->rip - b->run->offset;
+    w[W_EXEC] = (u64)(uintptr_t)&c->mmu.exec[la >> PAGE_SHIFT];
+    j->stopped = false;
+    j->stat.entered++;
+    j->enter(c, b->entry[ENTER_MEMORY]);
+    c->aflags &= AF_ALL;
+    if (j->stopped)
+        return;
+    c->count = w[W_LIMIT] - w[W_LEFT];
+    c->rip = (u32)w[W_RIP];
+}
+
+/* Too near the end for a whole block. */
+static bool is_near(const struct cpu *c)
+{
+    return (s64)(c->engine_word[W_LIMIT] - c->count) < RUN_MAX;
+}
+
+/* May translated code run now? */
+static bool may_enter(const struct cpu *c)
+{
+    return !c->attention && !c->special && !c->halted && !is_near(c);
+}
+
+/* From block to block, as long as the next one is translated. True: stop, with the reason. */
+static bool run_blocks(struct cpu *c, struct jit *j, enum engine_stop *why)
+{
+    struct block *b, *to;
+    struct link *l;
+
+    if (!may_enter(c))
+        return false;
+    b = next_block(c, j);
+    while (b) {
+        enter(c, j, b);
+        if (j->stopped) {
+            if (j->stop == ENGINE_SHUTDOWN || c->halted) {
+                *why = j->stop == ENGINE_SHUTDOWN ? ENGINE_SHUTDOWN : ENGINE_HALT;
+                return true;
+            }
+            if (!may_enter(c))
+                return false;
+            b = next_block(c, j);
+            continue;
+        }
+        if (!may_enter(c))
+            return false;
+        l = c->engine_word[W_LINK] ? (struct link *)(j->blocks + c->engine_word[W_LINK]) : NULL;
+        j->flushed = false;
+        to = next_block(c, j);
+        if (!to)
+            return false;
+        if (!j->flushed && l && !l->to && l->from->run && to->run->frame2 == 0) {
+            x64_link(j, l, to, to->run->frame);
+            j->stat.links++;
+        } else if (!l) {
+            remember_jump(c, j, to);
+        }
+        b = to;
+    }
+    return false;
+}
+
+static enum engine_stop jit_run(struct cpu *c, u64 until)
+{
+    struct jit *j = jit_of(c);
+    enum engine_stop why = ENGINE_ERROR;
+    struct run *hot;
+
+    if (c->shutdown)
+        return ENGINE_SHUTDOWN;
+    c->until = until;
+    c->engine_word[W_LIMIT] = until - JIT_MARGIN;
+    for (;;) {
+        hot = NULL;
+        why = interp_until(c, until, is_near(c) ? NULL : &hot);
+        if (!hot || run_blocks(c, j, &why))
+            break;
+    }
+    fpu_leave(c);
+    return why;
+}
+
+const struct engine engine_jit = {
+    .name = "jit",
+    .attach = jit_attach,
+    .detach = jit_detach,
+    .run = jit_run,
+    .flush = jit_flush,
+};

@@ -1,0 +1,30 @@
+/*
+ * The translator as an engine: hot decoded runs become host code in which guest registers are host
+ * registers and guest instructions mostly themselves. docs/translator.md tells how it works.
+ */
+#ifndef JIT_JIT_H
+#define JIT_JIT_H
+
+#include "base/types.h"
+
+struct cpu;
+struct engine;
+
+/*
+ * On x86-64 hosts. attach fails where the host refuses executable memory; a processor older than
+ * the 386 is interpreted by it.
+ */
+extern const struct engine engine_jit;
+
+/* For tests: translate a run at its n-th execution (1: at once; 0: the default). */
+void jit_set_threshold(struct cpu *c, u32 n);
+
+/* "info jit": blocks, hits, invalidations, what was left to handlers. Bytes written. */
+size_t jit_describe(const struct cpu *c, char *out, size_t out_size);
+/*
+ * The translation of the code at linear address `la` as guest and host code side by side, if it is
+ * translated. Bytes written; 0 if it is not.
+ */
+size_t jit_dump(struct cpu *c, u64 la, char *out, size_t out_size);
+
+#endif

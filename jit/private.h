@@ -1,0 +1,124 @@
+/*
+ * The translator's own structures; see docs/translator.md.
+ */
+#ifndef JIT_PRIVATE_H
+#define JIT_PRIVATE_H
+
+#include "cpu/cpu.h"
+#include "cpu/interp.h"
+#include "cpu/optab.h"
+
+/*
+ * Words that translated code reaches through its state register (cpu->engine_word).
+ *
+ * LEFT counts down: the processor has completed LIMIT - LEFT instructions, where a block takes off
+ * all of its own at its head. BASE is the offset in CS of the current page's first byte, EXEC the
+ * address of the current page's entry in the exec table.
+ */
+enum jit_word { W_LEFT, W_LIMIT, W_BASE, W_EXEC, W_RIP, W_LINK, W_TEMP, W_JUMPS };
+
+enum {
+    /*
+     * A block looks at the count once, somewhere in it; so it is stopped this many instructions
+     * early, and the interpreter does the rest.
+     */
+    JIT_MARGIN = 2 * RUN_MAX,
+    JIT_HEAT = 12,
+    JIT_CODE_BYTES = 64 << 20,
+    JIT_BLOCK_BYTES_MAX = 64 << 10,
+    /* Jumps whose target is known only at run time: slots for each mode of runs, by target. */
+    JUMP_SLOTS = 4096,
+    JUMP_MODES = 256,
+};
+
+struct block;
+
+/* A jump in host code that goes straight to another block, or to its own exit as long as not. */
+struct link {
+    struct block *from;
+    struct link *next; /* of those that go to the same block */
+    struct block *to;  /* NULL: to its exit */
+    u8 *jump;          /* the 4 bytes of displacement, in the writable view */
+    const u8 *exit;    /* in the executable view */
+    u8 *guard;         /* across pages: the 4 bytes of the expected frame, else NULL */
+    u8 entry;          /* enum link_entry */
+};
+
+/* Where the flags are when a jump is taken. */
+enum link_entry { ENTER_REGISTER, ENTER_MEMORY, ENTER_ANY };
+
+/* The translation of a run. */
+struct block {
+    struct run *run;    /* NULL after it was killed */
+    const u8 *entry[3]; /* by enum link_entry */
+    struct link *incoming;
+    const u8 *code, *end; /* the hot part */
+    const u8 *cold, *cold_end;
+    const u8 *dead; /* what its entry becomes when it is killed */
+    u32 base16;     /* 16-bit code: what W_BASE must be */
+    struct link link[2];
+};
+
+struct jump_slot {
+    u32 rip;
+    frame_id frame;
+    const u8 *code;
+};
+
+/* Two views of the same memory: one to write, one to execute. Hot code in front, cold behind. */
+struct code_cache {
+    u8 *write;
+    const u8 *exec;
+    size_t hot, cold, hot_end, cold_end;
+    size_t reserved; /* what the stubs take of the hot part */
+    int fd;
+};
+
+bool code_cache_open(struct code_cache *cc);
+void code_cache_close(struct code_cache *cc);
+
+static inline const u8 *code_exec(const struct code_cache *cc, const u8 *write)
+{
+    return cc->exec + (write - cc->write);
+}
+
+struct jit {
+    struct cpu *c;
+    struct code_cache code;
+    struct jump_slot *jumps; /* JUMP_MODES * JUMP_SLOTS */
+    u8 *blocks;              /* arena of struct block */
+    size_t blocks_used, blocks_size;
+
+    /* Stubs, in the executable view. */
+    void (*enter)(struct cpu *c, const u8 *code);
+    const u8 *leave_memory, *leave_register; /* r8d: rip, r9: link or 0; flags there */
+    const u8 *helper;                        /* r8: insn, r9d: see HELPER_LEAVE */
+    const u8 *indirect[JUMP_MODES];          /* r8d: target; flags in memory */
+
+    enum engine_stop stop; /* why a helper left */
+    bool stopped;
+    bool flushed; /* blocks went away while translating or linking */
+    u32 heat;
+    struct {
+        u64 translated, instructions, killed, flushes, entered, helper_calls, slow_calls;
+        u64 links, jump_misses;
+    } stat;
+    u64 helped[ROW_COUNT]; /* executions that were left to handlers, by row */
+};
+
+/* In r9d of a helper call: instructions not yet done, as s16, and this if it must leave after. */
+enum { HELPER_LEAVE = 1 << 16, HELPER_SLOW = 1 << 17 };
+
+/* jit.c: called by translated code through the stub. 0: go on in the block. */
+u64 jit_help(struct cpu *c, const struct insn *in, u32 how, u32 base);
+
+/* x64: stubs once, then blocks. NULL if there is no room left in the cache. */
+bool x64_make_stubs(struct jit *j);
+struct block *x64_translate(struct jit *j, struct run *r);
+/* Point a link at a block or back at its exit. */
+void x64_link(struct jit *j, struct link *l, struct block *to, frame_id frame);
+/* Whoever still jumps to the block gets to the dispatcher. */
+void x64_retire(struct jit *j, struct block *b);
+const u8 *x64_make_indirect(struct jit *j, u32 mode);
+
+#endif

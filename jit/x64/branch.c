@@ -1,0 +1,238 @@
+/*
+ * The last instruction of a block: jumps, calls, returns. SDM Vol. 2, one page per instruction.
+ */
+#include "jit/x64/translate.h"
+
+#include "cpu/op.h"
+
+static op_handler *const conditions[16] = {op_JO,  op_JNO,  op_JB,  op_JNB, op_JZ, op_JNZ,
+                                           op_JBE, op_JNBE, op_JS,  op_JNS, op_JP, op_JNP,
+                                           op_JL,  op_JNL,  op_JLE, op_JNLE};
+
+int tr_condition(const struct insn *in)
+{
+    for (int cc = 0; cc < 16; cc++)
+        if (optab_rows[in->row].handler == conditions[cc])
+            return cc;
+    return -1;
+}
+
+/* What a single bit of cpu->aflags decides: its byte and mask, or 0. */
+static u8 flag_mask(unsigned cc)
+{
+    switch (cc & ~1u) {
+    case CC_O: return AF_OF;
+    case CC_B: return AF_CF >> 8;
+    case CC_Z: return AF_ZF >> 8;
+    case CC_BE: return (AF_CF | AF_ZF) >> 8;
+    case CC_S: return AF_SF >> 8;
+    case CC_P: return AF_PF >> 8;
+    default: return 0;
+    }
+}
+
+/* A jump to be patched, taken if the guest's condition holds. */
+static u8 *jump_if(struct tr *t, unsigned cc)
+{
+    struct emit *e = &t->e;
+    u8 mask = flag_mask(cc);
+
+    if (t->flags != FLAGS_MEMORY)
+        return emit_jcc(e, cc);
+    if (!mask) {
+        tr_need(t, FL_ARITH, H_DIFF);
+        return emit_jcc(e, cc);
+    }
+    emit_op(e, 0xF6, 1, 0, RM_AT(offsetof(struct cpu, aflags) + (cc < CC_B ? 0 : 1)));
+    e8(e, mask);
+    return emit_jcc(e, cc & 1 ? CC_Z : CC_NZ);
+}
+
+static void go_to(struct tr *t, unsigned n, u8 *jump, s64 to)
+{
+    t->out[n] = (struct out){.jump = jump, .flags = t->flags, .to = to, .used = true};
+}
+
+/* What code after this one's end must find done. */
+static void settle(struct tr *t)
+{
+    tr_note(t);
+}
+
+void tr_fall_through(struct tr *t)
+{
+    settle(t);
+    go_to(t, 0, emit_jmp(&t->e), t->r->offset + t->r->bytes);
+}
+
+/* Where a relative branch goes, counted from the page's first byte. */
+static s64 target_of(struct tr *t, const struct insn *in)
+{
+    s64 to = (s64)page_offset(t, in) + in->len + (s64)in->imm;
+
+    if (!is_code16(t))
+        return to;
+    /* IP is cut to 16 bits. */
+    return (s64)(u16)(t->base16 + (u32)to) - (s64)(s32)t->base16;
+}
+
+/* Branches in plain code: 32-bit code with 32-bit targets, 16-bit code with 16-bit ones. */
+static bool is_plain(const struct tr *t, const struct insn *in)
+{
+    return (t->mode & MODE_CS_FREE) && in->opsize == (is_code16(t) ? 2 : 4);
+}
+
+static void indirect(struct tr *t)
+{
+    struct jit *j = t->j;
+
+    patch_rel32(emit_jmp(&t->e), j->code.write + (j->indirect[t->mode] - j->code.exec));
+}
+
+/* ---- Loops ---- */
+
+static bool loop(struct tr *t, const struct insn *in, bool counts)
+{
+    struct emit *e = &t->e;
+    u8 *jump;
+
+    tr_begin(t);
+    settle(t);
+    if (counts && in->asize == 4) {
+        emit_lea(e, 4, H_RCX, H_RCX, NO_REG, 0, -1);
+    } else if (counts) {
+        emit_lea(e, 4, H_ADDR, H_RCX, NO_REG, 0, -1);
+        emit_mov(e, 2, H_RCX, H_ADDR);
+    }
+    emit_op(e, 0x85, in->asize, H_RCX, RM_R(H_RCX)); /* test cx, cx */
+    jump = emit_jcc(e, counts ? CC_NZ : CC_Z);
+    go_to(t, 0, jump, target_of(t, in));
+    go_to(t, 1, emit_jmp(e), t->r->offset + t->r->bytes);
+    return true;
+}
+
+/* ---- Calls ---- */
+
+/* The return address at [H_DIFF + H_ADDR]; both are used up. */
+static void store_return(struct tr *t, const struct insn *in)
+{
+    struct emit *e = &t->e;
+    u32 offset = page_offset(t, in) + in->len;
+
+    if (in->opsize == 2) {
+        emit_op(e, 0xC7, 2, 0, RM_HOST);
+        e16(e, t->base16 + offset);
+        return;
+    }
+    emit_alu(e, A_ADD, 8, H_DIFF, RM_R(H_ADDR));
+    emit_lea(e, 4, H_ADDR, H_BASE, NO_REG, 0, (s32)offset);
+    emit_store(e, 4, RM_POINTER, H_ADDR);
+}
+
+static bool call_relative(struct tr *t, const struct insn *in)
+{
+    struct site *s = tr_push_begin(t, in, in->opsize);
+
+    s->leave = true;
+    store_return(t, in);
+    tr_push_end(t, in->opsize);
+    settle(t);
+    go_to(t, 0, emit_jmp(&t->e), target_of(t, in));
+    return true;
+}
+
+/* The target of JMP or CALL r/m in H_ADDR. */
+static void load_target(struct tr *t, const struct insn *in)
+{
+    struct emit *e = &t->e;
+
+    if (in->kind[0] == OPND_MEM) {
+        tr_memory(t, in, in->opsize, false)->leave = true;
+        if (in->opsize == 2)
+            emit_movzx(e, 2, H_ADDR, RM_HOST);
+        else
+            emit_load(e, 4, H_ADDR, RM_HOST);
+    } else if (in->opsize == 2) {
+        emit_movzx(e, 2, H_ADDR, RM_R(host_of(in->reg[0])));
+    } else {
+        emit_mov(e, 4, H_ADDR, host_of(in->reg[0]));
+    }
+}
+
+static bool jump_indirect(struct tr *t, const struct insn *in)
+{
+    tr_begin(t);
+    settle(t);
+    load_target(t, in);
+    indirect(t);
+    return true;
+}
+
+static bool call_indirect(struct tr *t, const struct insn *in)
+{
+    struct emit *e = &t->e;
+
+    tr_begin(t);
+    settle(t);
+    load_target(t, in);
+    emit_store(e, 8, WORD(W_TEMP), H_ADDR);
+    tr_push_begin(t, in, in->opsize)->leave = true;
+    store_return(t, in);
+    tr_push_end(t, in->opsize);
+    emit_load(e, 4, H_ADDR, WORD(W_TEMP));
+    indirect(t);
+    return true;
+}
+
+static bool call_or_jump(struct tr *t, const struct insn *in, bool call)
+{
+    if (in->kind[0] != OPND_REL)
+        return call ? call_indirect(t, in) : jump_indirect(t, in);
+    if (call)
+        return call_relative(t, in);
+    settle(t);
+    go_to(t, 0, emit_jmp(&t->e), target_of(t, in));
+    return true;
+}
+
+static bool ret(struct tr *t, const struct insn *in)
+{
+    unsigned n = in->opsize, more = in->kind[0] == OPND_IMM ? in->imm & 0xFFFF : 0;
+    struct emit *e = &t->e;
+
+    tr_begin(t);
+    settle(t);
+    tr_pop_begin(t, in, n)->leave = true;
+    if (n == 2)
+        emit_movzx(e, 2, H_DIFF, RM_HOST);
+    else
+        emit_load(e, 4, H_DIFF, RM_HOST);
+    tr_pop_end(t, n + more);
+    emit_mov(e, 4, H_ADDR, H_DIFF);
+    indirect(t);
+    return true;
+}
+
+bool tr_branch(struct tr *t, const struct insn *in)
+{
+    op_handler *h = optab_rows[in->row].handler;
+    int cc = tr_condition(in);
+    u8 *jump;
+
+    if (!is_plain(t, in))
+        return false;
+    if (cc >= 0) {
+        settle(t);
+        jump = jump_if(t, (unsigned)cc);
+        go_to(t, 0, jump, target_of(t, in));
+        go_to(t, 1, emit_jmp(&t->e), t->r->offset + t->r->bytes);
+        return true;
+    }
+    if (h == op_LOOP || h == op_JCXZ)
+        return loop(t, in, h == op_LOOP);
+    if (h == op_CALL || h == op_JMP)
+        return call_or_jump(t, in, h == op_CALL);
+    if (h == op_RET)
+        return ret(t, in);
+    return false;
+}

@@ -1,0 +1,153 @@
+/*
+ * Guest memory from translated code: segment, page, host address. The table form of
+ * docs/translator.md: what is not in the table, or not within one page, goes to the instruction's
+ * handler.
+ */
+#include "jit/x64/translate.h"
+
+bool tr_flat(const struct tr *t, unsigned seg)
+{
+    return (t->mode & MODE_FLAT) && (seg == SEG_DS || seg == SEG_ES || seg == SEG_SS);
+}
+
+/* The operand's offset in its segment. */
+void tr_address(struct tr *t, const struct insn *in)
+{
+    unsigned base = in->base == GPR_COUNT ? NO_REG : host_of(in->base);
+    unsigned index = in->index == GPR_COUNT ? NO_REG : host_of(in->index);
+    struct emit *e = &t->e;
+
+    if (base == NO_REG && index == NO_REG) {
+        emit_mov_imm32(e, H_ADDR, in->asize == 2 ? (u16)in->disp : (u32)in->disp);
+        return;
+    }
+    if (index == NO_REG && !in->disp && in->asize == 4) {
+        emit_mov(e, 4, H_ADDR, base);
+        return;
+    }
+    if (index == NO_REG && !in->disp) {
+        emit_movzx(e, 2, H_ADDR, RM_R(base));
+        return;
+    }
+    if (base == NO_REG && !in->scale) {
+        base = index;
+        index = NO_REG;
+    }
+    emit_lea(e, 4, H_ADDR, base, index, in->scale, in->disp);
+    if (in->asize == 2)
+        emit_movzx(e, 2, H_ADDR, RM_R(H_ADDR));
+}
+
+/* From an offset in H_ADDR to a linear address. */
+void tr_segment(struct tr *t, struct site *s, unsigned seg, bool write)
+{
+    struct emit *e = &t->e;
+    size_t at = offsetof(struct cpu, seg) + seg * sizeof(struct segment);
+
+    if (tr_flat(t, seg))
+        return;
+    emit_alu(e, A_CMP, 4, H_ADDR,
+             RM_AT(at + (write ? offsetof(struct segment, write_end)
+                               : offsetof(struct segment, read_end))));
+    tr_slow(s, emit_jcc(e, CC_NB));
+    emit_alu(e, A_ADD, 4, H_ADDR, RM_AT(at + offsetof(struct segment, base)));
+}
+
+/* From a linear address in H_ADDR to [H_DIFF + H_ADDR]. */
+void tr_table(struct tr *t, struct site *s, unsigned size, bool write)
+{
+    struct emit *e = &t->e;
+
+    if (size > 8) {
+        emit_mov(e, 4, H_DIFF, H_ADDR);
+        emit_alu_imm(e, A_AND, 4, RM_R(H_DIFF), PAGE_MASK);
+        emit_alu_imm(e, A_CMP, 4, RM_R(H_DIFF), PAGE_SIZE - size);
+        tr_slow(s, emit_jcc(e, CC_NBE));
+    }
+    emit_mov(e, 4, H_DIFF, H_ADDR);
+    emit_shift_imm(e, S_SHR, 4, H_DIFF, PAGE_SHIFT);
+    if (size > 1 && size <= 8) {
+        emit_op(e, 0xF6, 1, 0, RM_R(H_ADDR)); /* test r8b, size - 1 */
+        e8(e, size - 1);
+        s->misaligned = emit_jcc(e, CC_NZ);
+        s->aligned = e->p;
+        s->size = (u8)size;
+    }
+    /* mov r9, [r13 + r9 * 8 + table] */
+    e8(e, 0x4F), e8(e, 0x8B);
+    if (write) {
+        e8(e, 0x8C), e8(e, 3 << 6 | (H_DIFF & 7) << 3 | (H_TABLE & 7)), e32(e, MMU_WRITE_AT);
+    } else {
+        e8(e, 0x4C), e8(e, 3 << 6 | (H_DIFF & 7) << 3 | (H_TABLE & 7)), e8(e, 0);
+    }
+    emit_op(e, 0x85, 8, H_DIFF, RM_R(H_DIFF));
+    tr_slow(s, emit_jcc(e, CC_Z));
+}
+
+struct site *tr_memory(struct tr *t, const struct insn *in, unsigned size, bool write)
+{
+    struct site *s;
+
+    tr_begin(t);
+    s = tr_site(t, in);
+    tr_address(t, in);
+    tr_segment(t, s, in->seg, write);
+    tr_table(t, s, size, write);
+    return s;
+}
+
+/* ---- The stack ---- */
+
+struct site *tr_push_begin(struct tr *t, const struct insn *in, unsigned n)
+{
+    struct emit *e = &t->e;
+    struct site *s;
+
+    tr_begin(t);
+    s = tr_site(t, in);
+    emit_lea(e, 4, H_ADDR, H_ESP, NO_REG, 0, -(s32)n);
+    if (!(t->mode & MODE_STACK32))
+        emit_movzx(e, 2, H_ADDR, RM_R(H_ADDR));
+    tr_segment(t, s, SEG_SS, true);
+    tr_table(t, s, n, true);
+    return s;
+}
+
+static void move_esp(struct tr *t, s32 by)
+{
+    struct emit *e = &t->e;
+
+    if (t->mode & MODE_STACK32) {
+        emit_lea(e, 4, H_ESP, H_ESP, NO_REG, 0, by);
+    } else {
+        emit_lea(e, 4, H_ADDR, H_ESP, NO_REG, 0, by);
+        emit_mov(e, 2, H_ESP, H_ADDR);
+    }
+}
+
+/* After the store: H_ADDR is free. */
+void tr_push_end(struct tr *t, unsigned n)
+{
+    move_esp(t, -(s32)n);
+}
+
+struct site *tr_pop_begin(struct tr *t, const struct insn *in, unsigned n)
+{
+    struct emit *e = &t->e;
+    struct site *s;
+
+    tr_begin(t);
+    s = tr_site(t, in);
+    if (t->mode & MODE_STACK32)
+        emit_mov(e, 4, H_ADDR, H_ESP);
+    else
+        emit_movzx(e, 2, H_ADDR, RM_R(H_ESP));
+    tr_segment(t, s, SEG_SS, false);
+    tr_table(t, s, n, false);
+    return s;
+}
+
+void tr_pop_end(struct tr *t, unsigned n)
+{
+    move_esp(t, (s32)n);
+}

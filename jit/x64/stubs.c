@@ -1,0 +1,194 @@
+/*
+ * Code that is made once: into translated code, out of it, to helpers, and through the table of
+ * jumps whose target is known only at run time. Calling convention: System V AMD64 psABI.
+ */
+#include "jit/private.h"
+#include "jit/x64/emit.h"
+
+enum { SAVED = 6 };
+
+static const u8 saved[SAVED] = {H_RBX, H_RBP, H_ESP, H_TABLE, H_CPU, H_LEFT};
+
+static void push(struct emit *e, unsigned reg)
+{
+    if (reg & 8)
+        e8(e, 0x41);
+    e8(e, 0x50 | (reg & 7));
+}
+
+static void pop(struct emit *e, unsigned reg)
+{
+    if (reg & 8)
+        e8(e, 0x41);
+    e8(e, 0x58 | (reg & 7));
+}
+
+static unsigned host_of(unsigned guest)
+{
+    return guest == RSP ? H_ESP : guest;
+}
+
+static void store_registers(struct emit *e)
+{
+    for (unsigned g = 0; g < 8; g++)
+        emit_store(e, 8, RM_AT(offsetof(struct cpu, gpr) + 8 * g), host_of(g));
+}
+
+static void load_registers(struct emit *e)
+{
+    for (unsigned g = 0; g < 8; g++)
+        emit_load(e, 4, host_of(g), RM_AT(offsetof(struct cpu, gpr) + 8 * g));
+}
+
+static void move_rsp(struct emit *e, int by)
+{
+    emit_op(e, 0x83, 8, A_ADD, RM_R(H_RSP));
+    e8(e, (u8)by);
+}
+
+/* Keep the flags; clobbers RAX, which is not kept: for ways out after the registers were stored. */
+static void store_flags(struct emit *e)
+{
+    e8(e, 0x9F); /* lahf */
+    emit_op(e, 0x0F90, 1, 0, RM_R(H_RAX));
+    emit_store(e, 2, CPU(aflags), H_RAX);
+}
+
+static const u8 *here(struct jit *j, struct emit *e)
+{
+    return code_exec(&j->code, e->p);
+}
+
+/* void enter(struct cpu *c, const u8 *code) */
+static void make_enter(struct jit *j, struct emit *e)
+{
+    j->enter = (void (*)(struct cpu *, const u8 *))(uintptr_t)here(j, e);
+    for (unsigned i = 0; i < SAVED; i++)
+        push(e, saved[i]);
+    move_rsp(e, -8);
+    emit_mov(e, 8, H_CPU, H_RDI);
+    emit_mov(e, 8, H_DIFF, H_RSI);
+    emit_load(e, 8, H_TABLE, CPU(mmu.read));
+    emit_load(e, 8, H_LEFT, WORD(W_LEFT));
+    emit_load(e, 8, H_EXEC, WORD(W_EXEC));
+    emit_load(e, 4, H_BASE, WORD(W_BASE));
+    load_registers(e);
+    emit_op(e, 0xFF, 4, 4, RM_R(H_DIFF)); /* jmp r9 */
+}
+
+static void make_return(struct emit *e)
+{
+    move_rsp(e, 8);
+    for (unsigned i = SAVED; i-- > 0;)
+        pop(e, saved[i]);
+    e8(e, 0xC3);
+}
+
+static void make_leave(struct jit *j, struct emit *e)
+{
+    u8 *to_common;
+
+    j->leave_register = here(j, e);
+    store_registers(e);
+    store_flags(e);
+    to_common = emit_jmp(e);
+    j->leave_memory = here(j, e);
+    store_registers(e);
+    patch_rel32(to_common, e->p);
+    emit_store(e, 8, WORD(W_LEFT), H_LEFT);
+    emit_store(e, 8, WORD(W_BASE), H_BASE);
+    emit_store(e, 8, WORD(W_RIP), H_ADDR);
+    emit_store(e, 8, WORD(W_LINK), H_DIFF);
+    make_return(e);
+}
+
+static void make_helper(struct jit *j, struct emit *e)
+{
+    u8 *leaves;
+
+    j->helper = here(j, e);
+    store_registers(e);
+    emit_store(e, 8, WORD(W_LEFT), H_LEFT);
+    emit_store(e, 8, WORD(W_EXEC), H_EXEC);
+    emit_store(e, 8, WORD(W_BASE), H_BASE);
+    move_rsp(e, -8);
+    emit_mov(e, 8, H_RDI, H_CPU);
+    emit_mov(e, 8, H_RSI, H_ADDR);
+    emit_mov(e, 4, H_RDX, H_DIFF);
+    emit_mov(e, 4, H_RCX, H_BASE);
+    emit_mov_imm64(e, H_RAX, (u64)(uintptr_t)jit_help);
+    emit_op(e, 0xFF, 4, 2, RM_R(H_RAX)); /* call rax */
+    emit_op(e, 0x85, 8, H_RAX, RM_R(H_RAX));
+    leaves = emit_jcc(e, CC_NZ);
+    emit_load(e, 8, H_LEFT, WORD(W_LEFT));
+    emit_load(e, 8, H_EXEC, WORD(W_EXEC));
+    emit_load(e, 4, H_BASE, WORD(W_BASE));
+    load_registers(e);
+    move_rsp(e, 8);
+    e8(e, 0xC3);
+    patch_rel32(leaves, e->p);
+    move_rsp(e, 16); /* the return address too */
+    make_return(e);
+}
+
+/*
+ * To the offset in H_ADDR of code of `mode`: find it in the table, check that its page is still the
+ * frame it was, go. The flags are in memory.
+ */
+const u8 *x64_make_indirect(struct jit *j, u32 mode)
+{
+    bool base = !(mode & MODE_CS_FREE) || (mode & MODE_CODE_SIZE) == CODE16;
+    struct emit emit = {j->code.write + j->code.hot}, *e = &emit;
+    u32 at = mode * JUMP_SLOTS * (u32)sizeof(struct jump_slot);
+    const u8 *start = here(j, e);
+    u8 *miss[2];
+
+    emit_mov(e, 4, H_DIFF, H_ADDR);
+    emit_alu_imm(e, A_AND, 4, RM_R(H_DIFF), JUMP_SLOTS - 1);
+    emit_shift_imm(e, S_SHL, 4, H_DIFF, 4);
+    emit_alu(e, A_ADD, 8, H_DIFF, WORD(W_JUMPS));
+    if (base) {
+        emit_load(e, 4, H_EXEC, CPU(seg[SEG_CS].base));
+        emit_alu(e, A_ADD, 4, H_EXEC, RM_R(H_ADDR));
+    } else {
+        emit_mov(e, 4, H_EXEC, H_ADDR);
+    }
+    emit_mov(e, 4, H_BASE, H_EXEC);
+    emit_alu_imm(e, A_AND, 4, RM_R(H_BASE), PAGE_MASK);
+    /* cmp [r9 + at], r8d */
+    e8(e, 0x45), e8(e, 0x39), e8(e, 0x80 | (H_ADDR & 7) << 3 | (H_DIFF & 7)), e32(e, at);
+    miss[0] = emit_jcc(e, CC_NZ);
+    emit_shift_imm(e, S_SHR, 4, H_EXEC, PAGE_SHIFT);
+    /* lea r10, [r13 + r10 * 4 + EXEC] */
+    emit_lea(e, 8, H_EXEC, H_TABLE, H_EXEC, 2, MMU_EXEC_AT);
+    /* rip - offset in page */
+    emit_op(e, 0xF7, 4, 3, RM_R(H_BASE)); /* neg */
+    emit_alu(e, A_ADD, 4, H_BASE, RM_R(H_ADDR));
+    /* mov eax.. no register is free: compare through r8, which is rebuilt on a miss from memory */
+    emit_store(e, 8, WORD(W_RIP), H_ADDR);
+    e8(e, 0x45), e8(e, 0x8B), e8(e, 0x80 | (H_ADDR & 7) << 3 | (H_DIFF & 7)), e32(e, at + 4);
+    e8(e, 0x45), e8(e, 0x39), e8(e, (H_ADDR & 7) << 3 | (H_EXEC & 7)); /* cmp [r10], r8d */
+    miss[1] = emit_jcc(e, CC_NZ);
+    e8(e, 0x41), e8(e, 0xFF), e8(e, 0x80 | 4 << 3 | (H_DIFF & 7)),
+        e32(e, at + 8); /* jmp [r9+at+8] */
+    patch_rel32(miss[1], e->p);
+    emit_load(e, 4, H_ADDR, WORD(W_RIP));
+    patch_rel32(miss[0], e->p);
+    emit_mov_imm32(e, H_DIFF, 0);
+    patch_rel32(emit_jmp(e), j->code.write + (j->leave_memory - j->code.exec));
+    j->code.hot = (size_t)(e->p - j->code.write);
+    return start;
+}
+
+bool x64_make_stubs(struct jit *j)
+{
+    struct emit e = {j->code.write + j->code.hot};
+
+    make_enter(j, &e);
+    make_leave(j, &e);
+    make_helper(j, &e);
+    j->code.hot = (size_t)(e.p - j->code.write + 63) & ~(size_t)63;
+    for (u32 mode = 0; mode < JUMP_MODES; mode++)
+        j->indirect[mode] = NULL;
+    return true;
+}

@@ -1,0 +1,533 @@
+/*
+ * From a run to a block: the frame around the instructions. Flags, the count, ways out, and the
+ * code behind for what is rare.
+ */
+#include "jit/x64/translate.h"
+
+#include "cpu/fpu_inline.h"
+#include "cpu/op.h"
+
+/* ---- Flags ---- */
+
+struct flag_use tr_flag_use(const struct insn *in)
+{
+    const struct optab_row *row = &optab_rows[in->row];
+    op_handler *h = row->handler;
+    struct flag_use u = {row->flags_read & FL_ARITH, row->flags_written & FL_ARITH};
+
+    /* What the host's chip makes of flags that the manual leaves open may depend on the old ones.
+     */
+    if (h == op_SHL || h == op_SHR || h == op_SAR) {
+        if (in->kind[1] != OPND_IMM)
+            u.reads = FL_ARITH;
+        else
+            u.reads = 0;
+    } else if (row->flags_undefined && h != op_AND && h != op_OR && h != op_XOR && h != op_TEST) {
+        u.reads = FL_ARITH;
+    } else if (u.writes && u.writes != FL_ARITH) {
+        u.reads |= FL_ARITH & ~u.writes;
+    }
+    if (h == op_ROL || h == op_ROR || h == op_RCL || h == op_RCR)
+        u.reads = FL_ARITH;
+    return u;
+}
+
+static bool registers_only(const struct insn *in)
+{
+    for (unsigned i = 0; i < 3; i++)
+        if (in->kind[i] != OPND_NONE && in->kind[i] != OPND_GPR && in->kind[i] != OPND_IMM)
+            return false;
+    return true;
+}
+
+bool tr_is_maker(const struct insn *in)
+{
+    static op_handler *const makers[] = {op_ADD, op_OR,  op_AND,  op_SUB,
+                                         op_XOR, op_CMP, op_TEST, op_NEG};
+    op_handler *h = optab_rows[in->row].handler;
+
+    if (!registers_only(in) || (in->flags & INSN_LOCK))
+        return false;
+    for (unsigned i = 0; i < ARRAY_LEN(makers); i++)
+        if (h == makers[i])
+            return true;
+    return (h == op_SHL || h == op_SHR || h == op_SAR) && in->kind[1] == OPND_IMM && (in->imm & 31);
+}
+
+/* Touches neither flags nor memory and cannot fault. */
+static bool is_neutral(const struct insn *in)
+{
+    static op_handler *const neutral[] = {op_MOV,   op_MOVZX, op_MOVSX, op_NOT,
+                                          op_BSWAP, op_CBW,   op_CWD,   op_NOP};
+    op_handler *h = optab_rows[in->row].handler;
+
+    if (h == op_LEA)
+        return in->kind[1] == OPND_MEM;
+    if (!registers_only(in))
+        return false;
+    for (unsigned i = 0; i < ARRAY_LEN(neutral); i++)
+        if (h == neutral[i])
+            return true;
+    return h == op_XCHG;
+}
+
+/* Where a block wants the flags when it begins. */
+static enum flags_at wanted_flags(const struct run *r)
+{
+    for (unsigned i = 0; i < r->count; i++) {
+        const struct insn *in = &r->insn[i];
+
+        if (is_neutral(in))
+            continue;
+        if (tr_is_maker(in))
+            return FLAGS_UNKNOWN;
+        if (registers_only(in) && tr_flag_use(in).reads && !(in->flags & INSN_ENDS))
+            return FLAGS_REGISTER;
+        return FLAGS_MEMORY;
+    }
+    return FLAGS_MEMORY;
+}
+
+void tr_save(struct tr *t, unsigned temp)
+{
+    struct emit *e = &t->e;
+
+    emit_mov(e, 8, temp, H_RAX);
+    e8(e, 0x9F);                           /* lahf */
+    emit_op(e, 0x0F90, 1, 0, RM_R(H_RAX)); /* seto al */
+    emit_store(e, 2, CPU(aflags), H_RAX);
+    emit_mov(e, 8, H_RAX, temp);
+}
+
+/* Before anything of ours that destroys the host's flags. */
+void tr_clobber(struct tr *t)
+{
+    if (t->flags == FLAGS_REGISTER)
+        tr_save(t, H_DIFF);
+    t->flags = FLAGS_MEMORY;
+}
+
+/* `temp` NO_REG: H_ADDR and H_DIFF are both in use. */
+static void restore(struct tr *t, unsigned temp, bool overflow)
+{
+    struct emit *e = &t->e;
+
+    if (temp == NO_REG)
+        emit_store(e, 8, WORD(W_TEMP), H_RAX);
+    else
+        emit_mov(e, 8, temp, H_RAX);
+    emit_movzx(e, 2, H_RAX, CPU(aflags));
+    if (overflow) {
+        e8(e, 0x04), e8(e, 127); /* add al, 127 */
+    }
+    e8(e, 0x9E); /* sahf */
+    if (temp == NO_REG)
+        emit_load(e, 8, H_RAX, WORD(W_TEMP));
+    else
+        emit_mov(e, 8, H_RAX, temp);
+}
+
+/* The flags of an instruction's `reads` into the host's, if they are not there. */
+void tr_need(struct tr *t, u8 flags, unsigned temp)
+{
+    struct emit *e = &t->e;
+
+    if (!flags || t->flags != FLAGS_MEMORY)
+        return;
+    if (flags == FL_CF) {
+        /* bt word [aflags], 8; what else it changes, its reader overwrites. */
+        emit_op(e, 0x0FBA, 2, 4, CPU(aflags));
+        e8(e, 8);
+        return; /* the host's other flags are not the guest's */
+    }
+    restore(t, temp, flags & FL_OF);
+    t->flags = flags & FL_OF ? FLAGS_BOTH : FLAGS_MEMORY;
+}
+
+/* The host's flags are the guest's new ones. */
+void tr_made(struct tr *t)
+{
+    t->flags = FLAGS_REGISTER;
+}
+
+/* ---- The count ---- */
+
+static void look_at_count(struct tr *t, const struct insn *in, bool copies)
+{
+    struct emit *e = &t->e;
+
+    emit_alu_imm(e, A_SUB, 8, RM_R(H_LEFT), t->r->count);
+    t->stop = emit_jcc(e, CC_S);
+    t->stop_at = in;
+    t->stop_copies = copies;
+    t->counted = true;
+}
+
+/* At the start of an instruction whose code may destroy flags. */
+void tr_begin(struct tr *t)
+{
+    tr_clobber(t);
+}
+
+/* ---- Leaving instructions to handlers ---- */
+
+struct site *tr_site(struct tr *t, const struct insn *in)
+{
+    struct site *s = &t->site[t->sites++];
+
+    memset(s, 0, sizeof *s);
+    s->in = in;
+    s->counted = t->counted;
+    s->noted = t->noted;
+    return s;
+}
+
+void tr_slow(struct site *s, u8 *jump)
+{
+    s->jump[s->jumps++] = jump;
+}
+
+static void call_helper(struct tr *t, const struct insn *in, bool counted, u32 bits)
+{
+    struct emit *e = &t->e;
+    int rest = counted ? t->r->count - in->index_in_run : -(int)in->index_in_run;
+
+    emit_mov_imm32(e, H_DIFF, (u16)rest | bits);
+    emit_mov_imm64(e, H_ADDR, (u64)(uintptr_t)in);
+    e8(e, 0xE8);
+    e32(e, 0);
+    patch_rel32(e->p - 4, t->j->code.write + (t->j->helper - t->j->code.exec));
+}
+
+/* Note an x87 instruction as the last one: FIP, FCS, FOP. */
+static void emit_note(struct tr *t, unsigned index)
+{
+    const struct insn *in = &t->r->insn[index];
+    struct emit *e = &t->e;
+
+    emit_lea(e, 4, H_ADDR, H_BASE, NO_REG, 0, (s32)page_offset(t, in));
+    emit_store(e, 8, CPU(fpu.fip), H_ADDR);
+    emit_movzx(e, 2, H_ADDR, CPU(seg[SEG_CS].sel));
+    emit_store(e, 2, CPU(fpu.fcs), H_ADDR);
+    emit_op(e, 0xC7, 2, 0, CPU(fpu.fop));
+    e16(e, fpu_opcode(in));
+}
+
+void tr_note(struct tr *t)
+{
+    if (t->noted >= 0)
+        emit_note(t, (unsigned)t->noted);
+    t->noted = -1;
+}
+
+void tr_help(struct tr *t, const struct insn *in)
+{
+    tr_begin(t);
+    tr_note(t);
+    call_helper(t, in, t->counted, 0);
+    t->x87_ready = false;
+}
+
+/* ---- The code behind ---- */
+
+static void emit_leave(struct tr *t, u32 offset, u32 link, bool flags_in_memory)
+{
+    struct emit *e = &t->e;
+    const u8 *to = flags_in_memory ? t->j->leave_memory : t->j->leave_register;
+
+    if (is_code16(t))
+        emit_mov_imm32(e, H_ADDR, t->base16 + offset);
+    else
+        emit_lea(e, 4, H_ADDR, H_BASE, NO_REG, 0, (s32)offset);
+    emit_mov_imm32(e, H_DIFF, link);
+    patch_rel32(emit_jmp(e), t->j->code.write + (to - t->j->code.exec));
+}
+
+static void emit_site(struct tr *t, struct site *s)
+{
+    struct emit *e = &t->e;
+    u8 *over = NULL;
+
+    if (s->misaligned) {
+        patch_rel32(s->misaligned, e->p);
+        emit_mov(e, 4, H_DIFF, H_ADDR);
+        emit_alu_imm(e, A_AND, 4, RM_R(H_DIFF), PAGE_MASK);
+        emit_alu_imm(e, A_CMP, 4, RM_R(H_DIFF), PAGE_SIZE - s->size);
+        over = emit_jcc(e, CC_NBE);
+        emit_mov(e, 4, H_DIFF, H_ADDR);
+        emit_shift_imm(e, S_SHR, 4, H_DIFF, PAGE_SHIFT);
+        patch_rel32(emit_jmp(e), s->aligned);
+    }
+    if (over)
+        patch_rel32(over, e->p);
+    for (unsigned i = 0; i < s->jumps; i++)
+        patch_rel32(s->jump[i], e->p);
+    if (s->noted >= 0)
+        emit_note(t, (unsigned)s->noted);
+    call_helper(t, s->in, s->counted, HELPER_SLOW | (s->leave ? HELPER_LEAVE : 0));
+    if (s->restore)
+        restore(t, H_ADDR, true);
+    patch_rel32(emit_jmp(e), s->back ? s->back : e->p);
+}
+
+static void emit_stop(struct tr *t)
+{
+    const struct insn *in = t->stop_at;
+    struct emit *e = &t->e;
+    bool memory = !t->stop_copies;
+
+    if (!t->stop)
+        return;
+    patch_rel32(t->stop, e->p);
+    if (t->stop_copies) {
+        enum flags_at flags = t->flags;
+
+        t->flags = FLAGS_REGISTER;
+        tr_insn(t, in);
+        t->flags = flags;
+        in++;
+    }
+    emit_lea(e, 8, H_LEFT, H_LEFT, NO_REG, 0, t->r->count - (in - t->r->insn));
+    emit_leave(t, page_offset(t, in), 0, memory);
+}
+
+/* The block's way out number i: to another block once that is known. */
+static void emit_out(struct tr *t, unsigned i)
+{
+    struct out *o = &t->out[i];
+    struct link *l = &t->b->link[i];
+    struct emit *e = &t->e;
+    s64 pages = o->to >> PAGE_SHIFT;
+    bool memory = o->flags != FLAGS_REGISTER, links = true;
+    u8 *miss = NULL;
+
+    if (!o->used)
+        return;
+    *l = (struct link){.from = t->b, .jump = o->jump};
+    l->entry = o->flags == FLAGS_REGISTER ? ENTER_REGISTER
+               : o->flags == FLAGS_MEMORY ? ENTER_MEMORY
+                                          : ENTER_ANY;
+    patch_rel32(o->jump, e->p);
+    if (pages) {
+        links = t->mode & MODE_CS_FREE;
+        if (!memory)
+            tr_save(t, H_DIFF);
+        memory = true;
+        l->entry = ENTER_MEMORY;
+        /* cmp dword [r10 + pages * 4], frame */
+        e8(e, 0x41), e8(e, 0x81), e8(e, 0x80 | 7 << 3 | (H_EXEC & 7)), e32(e, (u32)(pages * 4));
+        l->guard = e->p;
+        e32(e, 0xFFFFFFFF);
+        miss = emit_jcc(e, CC_NZ);
+        emit_lea(e, 8, H_EXEC, H_EXEC, NO_REG, 0, (s32)(pages * 4));
+        if (is_code16(t))
+            emit_mov_imm32(e, H_BASE, t->base16 + (u32)(pages << PAGE_SHIFT));
+        else
+            emit_lea(e, 4, H_BASE, H_BASE, NO_REG, 0, (s32)(pages << PAGE_SHIFT));
+        l->jump = emit_jmp(e);
+        patch_rel32(miss, e->p);
+        patch_rel32(l->jump, e->p);
+    }
+    l->exit = code_exec(&t->j->code, e->p);
+    emit_leave(t, (u32)o->to, links ? (u32)((u8 *)l - t->j->blocks) : 0, memory);
+}
+
+/* ---- The block ---- */
+
+/* Entries: where the flags are in the host's, and where they are in memory. */
+static void emit_entries(struct tr *t)
+{
+    struct block *b = t->b;
+    struct emit *e = &t->e;
+    const u8 *at = code_exec(&t->j->code, e->p);
+
+    t->flags = t->r->frame2 || !(t->mode & MODE_CS_FREE) ? FLAGS_MEMORY : wanted_flags(t->r);
+    b->entry[ENTER_REGISTER] = b->entry[ENTER_MEMORY] = b->entry[ENTER_ANY] = at;
+    if (t->flags == FLAGS_MEMORY) {
+        tr_save(t, H_DIFF);
+        b->entry[ENTER_MEMORY] = b->entry[ENTER_ANY] = code_exec(&t->j->code, e->p);
+    } else if (t->flags == FLAGS_REGISTER) {
+        restore(t, H_DIFF, true);
+        b->entry[ENTER_REGISTER] = b->entry[ENTER_ANY] = code_exec(&t->j->code, e->p);
+    }
+}
+
+/*
+ * An instruction across a page boundary is good as long as the second page is the same frame; and
+ * where CS has a limit, code is good up to there. Otherwise the dispatcher looks into it.
+ */
+static void emit_guards(struct tr *t)
+{
+    const struct run *r = t->r;
+    struct emit *e = &t->e;
+
+    if (r->frame2) {
+        e8(e, 0x41), e8(e, 0x81), e8(e, 0x40 | 7 << 3 | (H_EXEC & 7)), e8(e, 4), e32(e, r->frame2);
+        t->guard[t->guards++] = emit_jcc(e, CC_NZ);
+    }
+    if (!(t->mode & MODE_CS_FREE)) {
+        emit_lea(e, 4, H_ADDR, H_BASE, NO_REG, 0, r->offset + r->bytes - 1);
+        emit_alu(e, A_CMP, 4, H_ADDR, CPU(seg[SEG_CS].limit));
+        t->guard[t->guards++] = emit_jcc(e, CC_NBE);
+    }
+}
+
+/* Where the block was killed, those who come through the table of jumps arrive here too. */
+static void emit_dead(struct tr *t)
+{
+    for (unsigned i = 0; i < t->guards; i++)
+        patch_rel32(t->guard[i], t->e.p);
+    t->b->dead = code_exec(&t->j->code, t->e.p);
+    emit_leave(t, t->r->offset, 0, true);
+}
+
+/*
+ * The look at the count comes as soon as it costs nothing: where the flags are in memory, or right
+ * before an instruction that makes them anew. At the latest before anything that may fault or end.
+ */
+static void count_before(struct tr *t, const struct insn *in, bool last)
+{
+    bool waits =
+        is_neutral(in) || (registers_only(in) && tr_flag_use(in).reads && !(in->flags & INSN_ENDS));
+
+    if (t->counted)
+        return;
+    if (t->flags & FLAGS_MEMORY) {
+        t->flags = FLAGS_MEMORY;
+        look_at_count(t, in, false);
+    } else if (tr_is_maker(in)) {
+        look_at_count(t, in, true);
+    } else if (!waits || last) {
+        tr_clobber(t);
+        look_at_count(t, in, false);
+    }
+}
+
+/* Sites of this instruction come back here, with the flags where the hot code has them. */
+static void close_sites(struct tr *t, unsigned first)
+{
+    for (unsigned i = first; i < t->sites; i++) {
+        t->site[i].back = t->e.p;
+        t->site[i].restore = t->flags & FLAGS_REGISTER;
+    }
+}
+
+static void emit_body(struct tr *t)
+{
+    const struct run *r = t->r;
+
+    for (unsigned i = 0; i < r->count; i++) {
+        const struct insn *in = &r->insn[i];
+        bool last = i + 1u == r->count;
+        unsigned sites = t->sites;
+
+        count_before(t, in, last);
+        if (last && (in->flags & INSN_ENDS) && tr_branch(t, in)) {
+            close_sites(t, sites);
+            return;
+        }
+        if (!tr_insn(t, in))
+            tr_help(t, in);
+        close_sites(t, sites);
+    }
+    tr_fall_through(t);
+}
+
+static struct block *new_block(struct jit *j, struct run *r)
+{
+    struct block *b;
+
+    if (j->blocks_used + sizeof *b > j->blocks_size)
+        return NULL;
+    b = (struct block *)(j->blocks + j->blocks_used);
+    memset(b, 0, sizeof *b);
+    b->run = r;
+    return b;
+}
+
+static bool has_room(const struct jit *j)
+{
+    const struct code_cache *cc = &j->code;
+
+    return cc->hot + JIT_BLOCK_BYTES_MAX < cc->hot_end &&
+           cc->cold + JIT_BLOCK_BYTES_MAX < cc->cold_end;
+}
+
+struct block *x64_translate(struct jit *j, struct run *r)
+{
+    struct code_cache *cc = &j->code;
+    struct tr tr = {.j = j, .r = r, .mode = run_mode(r), .noted = -1}, *t = &tr;
+
+    if (!has_room(j) || !(t->b = new_block(j, r)))
+        return NULL;
+    t->base16 = (u32)j->c->rip - r->offset;
+    t->e.p = cc->write + cc->hot;
+    t->b->base16 = t->base16;
+    t->b->code = code_exec(cc, t->e.p);
+    emit_entries(t);
+    emit_guards(t);
+    emit_body(t);
+    t->b->end = code_exec(cc, t->e.p);
+    cc->hot = (size_t)(t->e.p - cc->write + 15) & ~(size_t)15;
+
+    t->e.p = cc->write + cc->cold;
+    t->b->cold = code_exec(cc, t->e.p);
+    for (unsigned i = 0; i < t->sites; i++)
+        emit_site(t, &t->site[i]);
+    emit_stop(t);
+    emit_dead(t);
+    emit_out(t, 0);
+    emit_out(t, 1);
+    t->b->cold_end = code_exec(cc, t->e.p);
+    cc->cold = (size_t)(t->e.p - cc->write + 15) & ~(size_t)15;
+    j->blocks_used += sizeof *t->b;
+    return t->b;
+}
+
+/* ---- Links ---- */
+
+static u8 *writable(struct jit *j, const u8 *exec)
+{
+    return j->code.write + (exec - j->code.exec);
+}
+
+/* A displacement at `at` of the writable view, to `target` of the executable one. */
+static void aim(struct jit *j, u8 *at, const u8 *target)
+{
+    patch_rel32(at, writable(j, target));
+}
+
+void x64_link(struct jit *j, struct link *l, struct block *to, frame_id frame)
+{
+    l->to = to;
+    l->next = to->incoming;
+    to->incoming = l;
+    if (l->guard)
+        memcpy(l->guard, &frame, sizeof frame);
+    aim(j, l->jump, to->entry[l->entry]);
+}
+
+static void unlink_one(struct jit *j, struct link *l)
+{
+    u32 none = 0xFFFFFFFF;
+
+    l->to = NULL;
+    if (l->guard)
+        memcpy(l->guard, &none, sizeof none);
+    aim(j, l->jump, l->exit);
+}
+
+void x64_retire(struct jit *j, struct block *b)
+{
+    struct link *next;
+    u8 *at;
+
+    for (struct link *l = b->incoming; l; l = next) {
+        next = l->next;
+        unlink_one(j, l);
+    }
+    b->incoming = NULL;
+    at = writable(j, b->entry[ENTER_MEMORY]);
+    *at = 0xE9;
+    aim(j, at + 1, b->dead);
+}

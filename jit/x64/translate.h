@@ -1,0 +1,137 @@
+/*
+ * A block in the making; private to jit/x64.
+ */
+#ifndef JIT_X64_TRANSLATE_H
+#define JIT_X64_TRANSLATE_H
+
+#include "jit/private.h"
+#include "jit/x64/emit.h"
+
+/*
+ * Where the guest's arithmetic flags are at this point of the code. Anything of ours that destroys
+ * the host's flags saves them first: a fault may make them visible at every memory access.
+ */
+enum flags_at {
+    FLAGS_REGISTER = 1, /* in the host's flags alone */
+    FLAGS_MEMORY = 2,   /* in cpu->aflags alone */
+    FLAGS_BOTH = 3,
+    FLAGS_UNKNOWN = 0, /* at the head of a block that makes them itself before anybody looks */
+};
+
+enum { SITES_MAX = 6 * RUN_MAX, SITE_JUMPS = 4 };
+
+/* An access that may have to be done by the instruction's handler: code for it goes behind. */
+struct site {
+    const struct insn *in;
+    u8 *jump[SITE_JUMPS]; /* to the handler */
+    u8 jumps;
+    u8 *misaligned;    /* jump to a second look at the page's end */
+    const u8 *aligned; /* and where it goes on */
+    u8 size;
+    bool leave; /* not back into the block */
+    bool counted;
+    bool restore; /* flags back into the host's afterwards */
+    s8 noted;     /* see tr.noted */
+    u8 *back;
+};
+
+/* A way out of the block at its end. */
+struct out {
+    u8 *jump; /* from the hot code */
+    enum flags_at flags;
+    s64 to; /* target, counted from the first byte of the page */
+    bool used;
+};
+
+struct tr {
+    struct jit *j;
+    struct run *r;
+    struct block *b;
+    struct emit e;
+    u32 mode;
+    enum flags_at flags;
+    bool counted;
+    bool x87_ready; /* the state is known to be on the host, nothing unmasked */
+    s8 noted;       /* the last x87 instruction, not yet noted in cpu->fpu: its index, or -1 */
+    u32 base16;     /* 16-bit code: what BASE is for this block */
+    unsigned sites;
+    struct site site[SITES_MAX];
+    /* The look at the count: its jump, and the instruction it stands before. */
+    u8 *stop;
+    const struct insn *stop_at;
+    bool stop_copies; /* flags are unknown there: do that instruction first */
+    u8 *guard[2];     /* jumps to the dispatcher, at the head */
+    unsigned guards;
+    struct out out[2];
+};
+
+/* translate.c */
+void tr_count(struct tr *t);
+void tr_save(struct tr *t, unsigned temp);
+void tr_clobber(struct tr *t);
+void tr_need(struct tr *t, u8 flags, unsigned temp);
+void tr_made(struct tr *t);
+void tr_note(struct tr *t);
+void tr_help(struct tr *t, const struct insn *in);
+struct site *tr_site(struct tr *t, const struct insn *in);
+void tr_slow(struct site *s, u8 *jump);
+void tr_begin(struct tr *t);
+
+/* Flags that must be in the host's before an instruction runs, and that it leaves there. */
+struct flag_use {
+    u8 reads, writes;
+};
+struct flag_use tr_flag_use(const struct insn *in);
+/* It makes all arithmetic flags of registers alone, and cannot fault. */
+bool tr_is_maker(const struct insn *in);
+
+/* memory.c: the host address of an operand: RM_HOST afterwards. */
+void tr_address(struct tr *t, const struct insn *in);
+struct site *tr_memory(struct tr *t, const struct insn *in, unsigned size, bool write);
+void tr_table(struct tr *t, struct site *s, unsigned size, bool write);
+void tr_segment(struct tr *t, struct site *s, unsigned seg, bool write);
+bool tr_flat(const struct tr *t, unsigned seg);
+/* The linear address `n` bytes below the stack pointer in H_ADDR, translated for writing. */
+struct site *tr_push_begin(struct tr *t, const struct insn *in, unsigned n);
+void tr_push_end(struct tr *t, unsigned n);
+struct site *tr_pop_begin(struct tr *t, const struct insn *in, unsigned n);
+void tr_pop_end(struct tr *t, unsigned n);
+
+/* ops.c: false if the instruction is left to its handler. */
+bool tr_insn(struct tr *t, const struct insn *in);
+/* branch.c: the last instruction; false if it is left to its handler. */
+bool tr_branch(struct tr *t, const struct insn *in);
+void tr_fall_through(struct tr *t);
+int tr_condition(const struct insn *in);
+/* fpu.c */
+bool tr_fpu(struct tr *t, const struct insn *in);
+
+/* Host register of a guest one. */
+static inline unsigned host_of(unsigned guest)
+{
+    return guest == RSP ? H_ESP : guest;
+}
+
+/* As it is encoded where it is used with `size`; AH to BH are 4 to 7. */
+static inline unsigned host_sized(unsigned guest, unsigned size)
+{
+    return size == 1 ? (guest >= 16 ? guest - 12 : guest) : host_of(guest);
+}
+
+static inline bool is_high_byte(const struct insn *in, unsigned n)
+{
+    return in->kind[n] == OPND_GPR && in->size[n] == 1 && in->reg[n] >= 16;
+}
+
+/* Offset of an instruction's first byte in the page of its block. */
+static inline u32 page_offset(const struct tr *t, const struct insn *in)
+{
+    return (u32)t->r->offset + in->offset_in_run;
+}
+
+static inline bool is_code16(const struct tr *t)
+{
+    return (t->mode & MODE_CODE_SIZE) == CODE16;
+}
+
+#endif
