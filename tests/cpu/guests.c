@@ -220,16 +220,76 @@ static void run_case(const struct silicon_code *code, const struct silicon_state
     out->fop = c->fpu.fop;
 }
 
-static void judge_case(u64 n, bool segments, const struct outcome *a, const struct outcome *b)
+/* What differs first: a name, and where in it. */
+static const char *first_field(const struct outcome *a, const struct outcome *b, unsigned *at)
 {
-    if (!memcmp(a, b, sizeof *a))
+    static const struct {
+        const char *name;
+        size_t from, size;
+    } fields[] = {
+#define FIELD(f) {#f, offsetof(struct outcome, f), sizeof((struct outcome *)0)->f}
+        FIELD(result.state.gpr),
+        FIELD(result.state.eip),
+        FIELD(result.state.eflags),
+        FIELD(result.state.sel),
+        FIELD(result.state.fpu.cw),
+        FIELD(result.state.fpu.sw),
+        FIELD(result.state.fpu.tags),
+        FIELD(result.state.fpu.st),
+        FIELD(result.vector),
+        FIELD(result.error),
+        FIELD(result.cr2),
+        FIELD(count),
+        FIELD(fip),
+        FIELD(fdp),
+        FIELD(fop),
+        FIELD(memory),
+#undef FIELD
+    };
+    const u8 *x = (const u8 *)a, *y = (const u8 *)b;
+
+    for (unsigned i = 0; i < ARRAY_LEN(fields); i++)
+        for (*at = 0; *at < fields[i].size; (*at)++)
+            if (x[fields[i].from + *at] != y[fields[i].from + *at])
+                return fields[i].name;
+    return "nothing";
+}
+
+static void list_case(u64 n, const struct silicon_options *o)
+{
+    static struct silicon_code code;
+    static struct silicon_state in;
+    static u8 memory[ARENA_CHANGING];
+
+    silicon_generate(seed, n, o, &code, &in, memory);
+    for (unsigned i = 0; i < code.count; i++) {
+        struct decode_mode mode = {code.code16 ? CODE16 : CODE32, true, guest_model()};
+        const u8 *bytes = code.bytes + code.insn[i].offset;
+        struct insn insn;
+        char text[100];
+
+        insn_decode(bytes, code.insn[i].len, &mode, &insn);
+        insn_format(&insn, in.eip + code.insn[i].offset, mode.code, text, sizeof text);
+        printf("    %08x  %s\n", in.eip + code.insn[i].offset, text);
+    }
+}
+
+static void judge_case(u64 n, const struct silicon_options *o, const struct outcome *a,
+                       const struct outcome *b)
+{
+    unsigned at = 0;
+    const char *field = first_field(a, b, &at);
+
+    if (!memcmp(a, b, sizeof *a)) {
         passed++;
-    else if (failed++ < FAILURES_SHOWN)
+    } else if (failed++ < FAILURES_SHOWN) {
         printf("case %llu, segments %u: %s ends at %08x with vector %u after %llu, %s at %08x with "
-               "%u after %llu\n",
-               (unsigned long long)n, segments, engine[0], a->result.state.eip, a->result.vector,
+               "%u after %llu; byte %u of %s differs\n",
+               (unsigned long long)n, o->segments, engine[0], a->result.state.eip, a->result.vector,
                (unsigned long long)a->count, engine[1], b->result.state.eip, b->result.vector,
-               (unsigned long long)b->count);
+               (unsigned long long)b->count, at, field);
+        list_case(n, o);
+    }
 }
 
 static void run_cases(bool segments)
@@ -251,7 +311,7 @@ static void run_cases(bool segments)
             }
         }
         for (unsigned i = 0; i < CASES_AT_ONCE; i++)
-            judge_case(n + i, segments, &outcome[0][i], &outcome[1][i]);
+            judge_case(n + i, &o, &outcome[0][i], &outcome[1][i]);
     }
 }
 

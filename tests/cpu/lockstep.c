@@ -170,13 +170,13 @@ static void reduce(struct program *p)
 }
 
 /* The first count at which they differ: only the last stretch is cut shorter. */
-static u64 first_difference(struct program *p, u64 *before)
+static u64 first_difference(struct program *p, u64 *from, u64 *before)
 {
-    u64 from, to, limit;
+    u64 to, limit;
 
-    if (run_both(p, p->budget, &from, &to))
+    if (run_both(p, p->budget, from, &to))
         return 0;
-    for (limit = from + 1; limit < to; limit++) {
+    for (limit = *from + 1; limit < to; limit++) {
         u64 a, b;
 
         if (!run_both(p, limit, &a, &b))
@@ -275,7 +275,7 @@ static void show_translation(void)
 
 static void tell_failure(struct program *p)
 {
-    u64 before = 0, at;
+    u64 before = 0, from = 0, at;
 
     printf("\nFAILED: lockstep --case %llu --mode %s --cpu %s --engine %s --against %s\n",
            (unsigned long long)p->seed, program_mode_names[p->mode], opt.cpu, opt.engine[1],
@@ -283,10 +283,11 @@ static void tell_failure(struct program *p)
     fflush(stdout);
     alarm(0); /* it takes what it takes */
     reduce(p);
-    at = first_difference(p, &before);
-    printf("mode %s%s, CPL %u, IOPL %u, cr0 %08x, cr4 %08x; differs at %llu, the way there:\n",
+    at = first_difference(p, &from, &before);
+    printf("mode %s%s, CPL %u, IOPL %u, cr0 %08x, cr4 %08x; differs at %llu if run from %llu, the "
+           "way there:\n",
            program_mode_names[p->mode], p->paged ? ", paged" : "", p->cpl, p->flags >> 12 & 3,
-           p->cr0, p->cr4, (unsigned long long)at);
+           p->cr0, p->cr4, (unsigned long long)at, (unsigned long long)from);
     if (!at) {
         printf("  (the reduced program does not fail again)\n");
         return;
