@@ -6,7 +6,10 @@
 #include "cpu/fpu.h"
 #include "cpu/op.h"
 
-/* Leave the first of a block to its handler unless the state is on the host, all masked. */
+/*
+ * Leave the first of a block to its handler unless the state is on the host, all masked. Handlers
+ * may take it back into memory, so the block ends behind one.
+ */
 static void ready(struct tr *t, const struct insn *in)
 {
     struct emit *e = &t->e;
@@ -47,7 +50,7 @@ static bool x87(struct tr *t, const struct insn *in)
         if (in->size[0] > 8 && !tr_flat(t, in->seg))
             return false;
         ready(t, in);
-        tr_memory(t, in, in->size[0], row->attr & ATTR_WRITES_OP0);
+        tr_memory(t, in, in->size[0], row->attr & ATTR_WRITES_OP0)->leave = true;
         emit_op(e, opcode, 4, in->modrm >> 3 & 7, RM_HOST);
     } else {
         ready(t, in);
@@ -71,7 +74,7 @@ static bool mmx(struct tr *t, const struct insn *in)
         return false;
     ready(t, in);
     if (in->modrm < 0xC0 && opcode != 0x77) {
-        tr_memory(t, in, in->size[mem], mem == 0);
+        tr_memory(t, in, in->size[mem], mem == 0)->leave = true;
         emit_op(e, 0x0F00 | opcode, 4, in->modrm >> 3 & 7, RM_HOST);
         return true;
     }
