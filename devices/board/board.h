@@ -70,6 +70,8 @@ struct board {
     void *write_error_opaque;
     bool in_write_error; /* media stay where they are meanwhile */
 
+    struct snapjournal *journals; /* of snapshots that can go back to earlier contents of disks */
+
     /* Requests that chips raise inside an access; the run loop sees to them. */
     bool reset_machine, reset_cpu, powered_off, debug_exited;
     char reset_note[600]; /* why the last one came, for people; "" if none did */

@@ -10,6 +10,7 @@
 #include "devices/board/board.h"
 
 #include "devices/board/engines.h"
+#include "devices/board/snapjournal.h"
 #include "devices/chipset/apic_bus.h"
 #include "devices/chipset/coprocessor.h"
 #include "devices/chipset/dma.h"
@@ -496,6 +497,7 @@ int board_destroy(struct board *b)
 
         first = first ? first : e;
     }
+    snapjournals_free(b);
     for (unsigned i = 0; i < b->chr_count; i++)
         chr_close(b->chrs[i]);
     cpu_free(b->cpu);

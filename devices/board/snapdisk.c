@@ -134,24 +134,50 @@ static bool refuse_image(const struct snapdisk *d, const char *why, char *err, s
     return false;
 }
 
-bool snapdisk_check(const struct snapdisk *d, struct blk *blk, char *err, size_t err_size)
+/* Size and time, where there is no journal that knows better. */
+static bool check_file(const struct snapdisk *d, struct blk *blk, char *err, size_t err_size)
 {
     u64 size = d->size;
     s64 mtime_ns = d->mtime_ns;
 
+    blk_file_time(blk, &size, &mtime_ns);
+    if (size != d->size)
+        return refuse_image(d, "has another size than when the snapshot was made", err, err_size);
+    if (mtime_ns != d->mtime_ns && !is_known_whole(d))
+        return refuse_image(d, "was written since the snapshot was made", err, err_size);
+    return true;
+}
+
+static bool check_journal(const struct snapdisk *d, struct blk *blk, struct preimage *journal,
+                          unsigned slot, char *err, size_t err_size)
+{
+    char why[200];
+
+    if (preimage_is_void(journal))
+        return refuse_image(d, "what was overwritten in it could not be kept", err, err_size);
+    return is_known_whole(d) || preimage_check(journal, slot, blk, why, sizeof why) ||
+           refuse_image(d, why, err, err_size);
+}
+
+bool snapdisk_check(const struct snapdisk *d, struct blk *blk, struct preimage *journal,
+                    unsigned slot, char *err, size_t err_size)
+{
     if (d->overlaid != (blk_private_writes(blk) != NULL))
         return refuse_image(d,
                             d->overlaid ? "can be written now, but writes were kept in memory; "
                                           "make it read-only"
                                         : "cannot be written now; change its permissions",
                             err, err_size);
-    blk_file_time(blk, &size, &mtime_ns);
-    if (blk_sectors(blk) != d->sectors || size != d->size)
+    if (blk_sectors(blk) != d->sectors)
         return refuse_image(d, "has another size than when the snapshot was made", err, err_size);
-    if (mtime_ns != d->mtime_ns && !is_known_whole(d))
-        return refuse_image(d, "was written since the snapshot was made", err, err_size);
+    if (!d->writable)
+        journal = NULL;
+    if (journal ? !check_journal(d, blk, journal, slot, err, err_size)
+                : !check_file(d, blk, err, err_size))
+        return false;
     for (u32 i = 0; i < d->sample_count; i++)
-        if (!sample_is_same(&d->sample[i], blk))
+        if (!(journal && preimage_has(journal, slot, d->sample[i].cluster)) &&
+            !sample_is_same(&d->sample[i], blk))
             return refuse_image(d, "holds other data than when the snapshot was made", err,
                                 err_size);
     return true;
@@ -230,6 +256,9 @@ static void drive_state(struct snapdisk *d, struct state *s)
 static void disks_state(struct snapdisks *d, struct state *s)
 {
     state_begin(s, "disks", SNAPDISK_VERSION);
+    state_u8(s, "journal", &d->journal);
+    state_bytes(s, "id", d->id, sizeof d->id);
+    state_require(s, d->journal <= SNAPDISK_JOURNALS, "disks: there is no such file");
     for (unsigned i = 0; i < DRIVE_COUNT; i++) {
         state_begin(s, drive_names[i], SNAPDISK_VERSION);
         drive_state(&d->drive[i], s);

@@ -6,6 +6,7 @@
 #define DEVICES_BOARD_SNAPDISK_H
 
 #include "devices/board/machine.h"
+#include "devices/host/preimage.h"
 
 struct blk;
 struct blk_overlay;
@@ -16,7 +17,7 @@ struct state;
 
 enum {
     SNAPDISK_VERSION = 1,
-    SNAPDISK_CLUSTER = 128, /* sectors: what is looked at and kept in one piece */
+    SNAPDISK_CLUSTER = PREIMAGE_CLUSTER, /* what is looked at and kept in one piece */
     SNAPDISK_SAMPLES = 256, /* clusters of a large image; one of up to 16 MiB is hashed whole */
 };
 
@@ -39,8 +40,13 @@ struct snapdisk {
     struct blk_overlay *overlay; /* a copy, or what was read */
 };
 
+enum { SNAPDISK_JOURNALS = 2 };
+
 struct snapdisks {
     struct snapdisk drive[DRIVE_COUNT];
+    /* Which of the files beside the snapshot keeps what disks held; 0: none does. */
+    u8 journal;
+    u8 id[PREIMAGE_ID_BYTES];
 };
 
 /* Note what is in the drives; writes kept in memory are copied. False and a sentence in err. */
@@ -51,9 +57,11 @@ bool snapdisks_write(struct snapdisks *d, struct snapfile_writer *w);
 bool snapdisks_read(struct snapdisks *d, struct snapfile *f, char *err, size_t err_size);
 
 /*
- * Whether the image is as it was when the snapshot was made; one sentence in err if it is not.
+ * Whether the image is as it was when the snapshot was made, or can be brought back by what
+ * `journal` (NULL: none) kept of drive `slot`; one sentence in err if not.
  */
-bool snapdisk_check(const struct snapdisk *d, struct blk *blk, char *err, size_t err_size);
+bool snapdisk_check(const struct snapdisk *d, struct blk *blk, struct preimage *journal,
+                    unsigned slot, char *err, size_t err_size);
 
 /* A file's name from the root on, so that it means the same from everywhere; to be freed. */
 char *snapdisk_full_path(const char *path);

@@ -126,6 +126,11 @@ bool snapfile_put(struct snapfile_writer *w, const char *name, u32 version, cons
     return write_section(w, name, version, w->index, COMPRESS_STORED, data, len, len);
 }
 
+void snapfile_spoil(struct snapfile_writer *w)
+{
+    w->out_of_memory = true;
+}
+
 static void writer_free(struct snapfile_writer *w)
 {
     free(w->packed);
@@ -136,7 +141,7 @@ bool snapfile_finish(struct snapfile_writer *w, char *err, size_t err_size)
 {
     bool good;
 
-    if (w->out_of_memory) {
+    if (w->out_of_memory && !newfile_failed(w->file)) {
         snprintf(err, err_size, "the host has no memory left to write it");
         snapfile_abandon(w);
         return false;

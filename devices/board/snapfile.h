@@ -21,6 +21,8 @@ struct snapfile_writer *snapfile_create(const char *path, char *err, size_t err_
  */
 bool snapfile_put(struct snapfile_writer *w, const char *name, u32 version, const void *data,
                   size_t len);
+/* What was to be written is not all there, for want of memory: snapfile_finish shall fail. */
+void snapfile_spoil(struct snapfile_writer *w);
 /* Bring it to the medium and its place, or remove it, with one sentence in err. Frees. */
 bool snapfile_finish(struct snapfile_writer *w, char *err, size_t err_size);
 void snapfile_abandon(struct snapfile_writer *w);

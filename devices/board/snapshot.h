@@ -22,8 +22,8 @@ struct snapshot_job;
 struct snapshot_job *snapshot_start(struct machine *m, const char *path, char *err,
                                     size_t err_size);
 /*
- * Any thread, once for each job: wait for its end. False and one sentence in err if nothing was
- * saved; a file that was there before is as it was. Frees the job.
+ * Any thread, once for each job and before machine_free: wait for its end. False and one sentence
+ * in err if nothing was saved; a file that was there before is as it was. Frees the job.
  */
 bool snapshot_wait(struct snapshot_job *job, char *err, size_t err_size);
 /* Both at once. */

@@ -10,6 +10,7 @@
 #include "devices/board/machine_private.h"
 #include "devices/board/snapdisk.h"
 #include "devices/board/snapfile.h"
+#include "devices/board/snapjournal.h"
 #include "devices/board/snapmem.h"
 #include "devices/board/snapshot_private.h"
 
@@ -34,6 +35,7 @@ const struct snapfile_kind snapshot_kinds[] = {
 /* ---- Opening ---- */
 
 struct snapshot {
+    char *path;
     struct snapfile *file;
     struct machine_config config;
     struct snapdisks disks;
@@ -83,8 +85,9 @@ struct snapshot *snapshot_open(const char *path, char *err, size_t err_size)
         snprintf(err, err_size, "snapshot: out of memory");
         return NULL;
     }
+    s->path = strdup(path);
     s->file = snapfile_open(path, snapshot_kinds, err, err_size);
-    if (s->file && check_about(s, err, err_size) && read_config(s, err, err_size) &&
+    if (s->path && s->file && check_about(s, err, err_size) && read_config(s, err, err_size) &&
         snapdisks_read(&s->disks, s->file, err, err_size) &&
         (s->machine = snapfile_read(s->file, "machine", 0, &s->machine_len, err, err_size)))
         return s;
@@ -100,6 +103,7 @@ void snapshot_close(struct snapshot *s)
     machine_config_free(&s->config);
     snapdisks_free(&s->disks);
     free(s->machine);
+    free(s->path);
     free(s);
 }
 
@@ -131,6 +135,8 @@ struct loading {
     struct snapshot *s;
     struct machine *m;
     struct snapmem *memory;
+    struct snapjournal *journal;    /* of what disks held; NULL: none */
+    struct snapjournal *present;    /* of what they hold now */
     struct state *before;           /* the machine as it is */
     struct blk *other[DRIVE_COUNT]; /* media of the snapshot, and later what was there before */
     bool swap[DRIVE_COUNT];
@@ -249,16 +255,103 @@ static struct blk *image_of(struct loading *l, unsigned i)
     return l->swap[i] ? l->other[i] : l->m->board.drive[i].blk;
 }
 
+static struct preimage *journal(const struct loading *l)
+{
+    return l->journal ? snapjournal_preimage(l->journal) : NULL;
+}
+
 static bool check_media(struct loading *l)
 {
     for (unsigned i = 0; i < DRIVE_COUNT; i++) {
         struct blk *blk = image_of(l, i);
 
-        if (blk && !snapdisk_check(&l->s->disks.drive[i], blk, l->err, l->err_size))
+        if (blk && !snapdisk_check(&l->s->disks.drive[i], blk, journal(l), i, l->err, l->err_size))
             return false;
     }
     return true;
 }
+
+/* ---- Disks: back to what they held ---- */
+
+static bool is_to_be_changed(struct loading *l, unsigned i)
+{
+    return l->journal && l->s->disks.drive[i].writable &&
+           preimage_differs(journal(l), i, image_of(l, i));
+}
+
+/* "x" is kept in "x.before", and that in "x.after", so that one can go to and fro. */
+static bool name_of_present(struct loading *l, char *out, size_t size)
+{
+    static const char before[] = ".before", after[] = ".after";
+    size_t len = strlen(l->s->path);
+    const char *end = after;
+
+    if (len > strlen(after) && !strcmp(l->s->path + len - strlen(after), after))
+        len -= strlen(after), end = before;
+    else if (len > strlen(before) && !strcmp(l->s->path + len - strlen(before), before))
+        len -= strlen(before);
+    else
+        end = before;
+    return (size_t)snprintf(out, size, "%.*s%s", (int)len, l->s->path, end) < size;
+}
+
+/* Before disks go back, the present becomes a snapshot of its own, so that nothing is lost. */
+static bool keep_present(struct loading *l)
+{
+    char path[MACHINE_PATH_MAX], why[500];
+    bool any = false;
+
+    for (unsigned i = 0; i < DRIVE_COUNT; i++) {
+        if (!is_to_be_changed(l, i))
+            continue;
+        any = true;
+        if (l->swap[i]) {
+            snprintf(l->err, l->err_size,
+                     "load: '%.200s' was written since it was in its drive; put it in first",
+                     l->s->disks.drive[i].path);
+            return false;
+        }
+    }
+    if (!any)
+        return true;
+    if (!name_of_present(l, path, sizeof path))
+        return refuse(l, "the name of the file is too long");
+    if (!snapshot_save(l->m, path, why, sizeof why)) {
+        snprintf(l->err, l->err_size, "load: the present cannot be kept: %.300s", why);
+        return false;
+    }
+    l->present = l->m->board.journals;
+    log_warn(l->m->config.log, "snapshot", "disks go back; what they hold now is kept in '%s'",
+             path);
+    return true;
+}
+
+/* Bring images back, which are in their drives; 0 or the first error. */
+static int apply(struct loading *l, struct preimage *p)
+{
+    int error = 0;
+
+    for (unsigned i = 0; i < DRIVE_COUNT && !error; i++)
+        if (p && l->s->disks.drive[i].writable && !l->swap[i])
+            error = preimage_apply(p, i, l->m->board.drive[i].blk);
+    return error;
+}
+
+static void go_back(struct loading *l);
+
+static bool bring_disks_back(struct loading *l)
+{
+    int error = l->present ? apply(l, journal(l)) : 0;
+
+    if (!error)
+        return true;
+    apply(l, snapjournal_preimage(l->present));
+    go_back(l);
+    snprintf(l->err, l->err_size, "load: disks cannot be brought back: %s", strerror(-error));
+    return false;
+}
+
+/* ---- The state ---- */
 
 static void freeze_media(struct loading *l, bool frozen)
 {
@@ -346,7 +439,10 @@ static bool commit(struct loading *l)
 
 static bool prepare(struct loading *l)
 {
-    if (!check_moment(l) || !check_config(l) || !open_media(l) || !check_media(l))
+    if (!check_moment(l) || !check_config(l) || !open_media(l) ||
+        !snapjournal_find(&l->m->board, l->s->path, &l->s->disks, &l->journal, l->err,
+                          l->err_size) ||
+        !check_media(l))
         return false;
     l->memory = snapmem_read(l->s->file, l->m->board.pm, l->err, l->err_size);
     if (!l->memory)
@@ -354,14 +450,20 @@ static bool prepare(struct loading *l)
     l->before = state_new_save();
     state_leave_out_memory(l->before);
     machine_state(l->m, l->before);
-    return !state_error(l->before) || refuse(l, state_error(l->before));
+    if (state_error(l->before))
+        return refuse(l, state_error(l->before));
+    return keep_present(l);
 }
 
 bool snapshot_load(struct snapshot *s, struct machine *m, char *err, size_t err_size)
 {
     struct loading l = {.s = s, .m = m, .err = err, .err_size = err_size};
-    bool good = prepare(&l) && try_state(&l) && commit(&l);
+    bool good = prepare(&l) && try_state(&l) && bring_disks_back(&l) && commit(&l);
 
+    if (good && l.journal)
+        snapjournal_attach(l.journal, &m->board, &s->disks);
+    snapjournal_end(l.journal, true);
+    snapjournals_sweep(&m->board);
     close_other_media(&l);
     snapmem_free(l.memory);
     state_free(l.before);

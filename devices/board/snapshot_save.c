@@ -9,6 +9,7 @@
 #include "devices/board/machine_private.h"
 #include "devices/board/snapdisk.h"
 #include "devices/board/snapfile.h"
+#include "devices/board/snapjournal.h"
 #include "devices/board/snapmem.h"
 #include "devices/board/snapshot_private.h"
 
@@ -18,7 +19,10 @@
 #include <string.h>
 
 struct snapshot_job {
+    struct machine *m;
     struct snapfile_writer *file;
+    char *path;
+    struct snapjournal *journal; /* NULL: no image can be written */
     struct state *config, *machine;
     struct snapdisks disks;
     struct snapmem *memory;
@@ -35,6 +39,7 @@ static void job_free(struct snapshot_job *j)
     state_free(j->machine);
     snapdisks_free(&j->disks);
     snapmem_free(j->memory);
+    free(j->path);
     free(j);
 }
 
@@ -73,8 +78,9 @@ static bool capture(struct snapshot_job *j, struct machine *m)
              "A machine saved by Bygone, %llu.%03llu s after its start\n",
              (unsigned long long)(ms / 1000), (unsigned long long)(ms % 1000));
     snprintf(j->err, sizeof j->err, "the host has no memory left");
-    return snapdisks_capture(&j->disks, &m->board, j->err, sizeof j->err) && save_config(j, m) &&
-           save_machine(j, m) && (j->memory = snapmem_capture(m->board.pm));
+    return snapdisks_capture(&j->disks, &m->board, j->err, sizeof j->err) &&
+           snapjournal_begin(&m->board, j->path, &j->disks, &j->journal, j->err, sizeof j->err) &&
+           save_config(j, m) && save_machine(j, m) && (j->memory = snapmem_capture(m->board.pm));
 }
 
 static bool put_stream(struct snapshot_job *j, const char *name, u32 version, struct state *s)
@@ -83,6 +89,11 @@ static bool put_stream(struct snapshot_job *j, const char *name, u32 version, st
     const void *data = state_data(s, &len);
 
     return snapfile_put(j->file, name, version, data, len);
+}
+
+static void sweep(struct machine *m, void *arg)
+{
+    snapjournals_sweep(&m->board);
 }
 
 static void *write_file(void *opaque)
@@ -94,8 +105,18 @@ static void *write_file(void *opaque)
            put_stream(j, "config", SNAPSHOT_CONFIG, j->config) &&
            put_stream(j, "machine", SNAPSHOT_MACHINE, j->machine) &&
            snapdisks_write(&j->disks, j->file) && snapmem_write(j->memory, j->file);
-    (void)good; /* snapfile_finish knows why not */
-    j->good = snapfile_finish(j->file, j->err, sizeof j->err);
+    if (!good)
+        snapfile_spoil(j->file);
+    if (j->journal && !snapjournal_sync(j->journal, &j->disks)) {
+        snprintf(j->err, sizeof j->err, "'%s': disks cannot be brought to the medium", j->path);
+        snapfile_abandon(j->file);
+    } else {
+        j->good = snapfile_finish(j->file, j->err, sizeof j->err);
+    }
+    if (j->good)
+        snapjournal_tidy(j->path, &j->disks);
+    snapjournal_end(j->journal, j->good);
+    machine_post(j->m, sweep, NULL);
     return NULL;
 }
 
@@ -117,13 +138,17 @@ struct snapshot_job *snapshot_start(struct machine *m, const char *path, char *e
     struct snapshot_job *j = calloc(1, sizeof *j);
     char reason[400] = "the host has no memory left";
 
-    if (j && (j->file = snapfile_create(path, reason, sizeof reason))) {
+    if (j)
+        j->m = m;
+    if (j && (j->path = strdup(path)) && (j->file = snapfile_create(path, reason, sizeof reason))) {
         if (capture(j, m)) {
             start_worker(j);
             return j;
         }
         snprintf(reason, sizeof reason, "%s", j->err);
         snapfile_abandon(j->file);
+        snapjournal_end(j->journal, false);
+        snapjournals_sweep(&m->board);
     }
     snprintf(err, err_size, "save: %s", reason);
     if (j)

@@ -19,17 +19,11 @@ enum { SECTOR = 512, PREIMAGE_SECTORS = 128 /* kept in one piece */ };
 
 enum status { STATUS_IDLE, STATUS_QUEUED, STATUS_RUNNING, STATUS_DONE };
 
-struct sink {
-    struct sink *next;
-    blk_preimage_fn fn;
-    void *opaque;
-};
-
 struct blk {
     char *name;
     struct blk_image image;
     struct blk_overlay *overlay; /* NULL: writes go to the driver */
-    struct sink *sinks;          /* changed only between enter() and leave() */
+    struct blk_watch *watches;   /* changed only between enter() and leave() */
     struct blk_stats stats;
     bool (*write_error)(void *opaque, struct blk *b, int error); /* may be NULL */
     void *write_error_opaque;
@@ -70,8 +64,8 @@ static int keep_old(struct blk *b, u64 sector, u32 count)
     for (u32 n; count && !err; sector += n, count -= n) {
         n = (u32)min_u64(count, PREIMAGE_SECTORS);
         err = blk_read_raw(b, sector, n, old);
-        for (struct sink *s = b->sinks; s && !err; s = s->next)
-            err = s->fn(s->opaque, sector, n, old);
+        for (struct blk_watch *w = b->watches; w && !err; w = w->next)
+            err = w->before(w->opaque, sector, n, old);
     }
     return err;
 }
@@ -79,13 +73,18 @@ static int keep_old(struct blk *b, u64 sector, u32 count)
 /* Every write of every image passes here: the one place that keeps the old contents first. */
 static int blk_write_raw(struct blk *b, u64 sector, u32 count, const void *data)
 {
-    int err = b->sinks ? keep_old(b, sector, count) : 0;
+    int err = b->watches ? keep_old(b, sector, count) : 0;
 
     if (err)
         return err;
     if (b->overlay)
-        return blk_overlay_write(b->overlay, sector, count, data);
-    return b->image.driver->write(b->image.opaque, sector, count, data);
+        err = blk_overlay_write(b->overlay, sector, count, data);
+    else
+        err = b->image.driver->write(b->image.opaque, sector, count, data);
+    for (struct blk_watch *w = b->watches; w; w = w->next)
+        if (w->written)
+            w->written(w->opaque);
+    return err;
 }
 
 static int read_clipped(struct blk *b, u64 sector, u32 count, void *data)
@@ -264,6 +263,18 @@ static void stop_worker(struct blk *b)
         pthread_join(b->worker, NULL);
 }
 
+static void close_watches(struct blk *b)
+{
+    for (struct blk_watch *w = b->watches, *next; w; w = next) {
+        next = w->next;
+        if (w->closing)
+            w->closing(w->opaque);
+        if (w->owned)
+            free(w);
+    }
+    b->watches = NULL;
+}
+
 int blk_close(struct blk *b)
 {
     int err, close_err = 0;
@@ -274,15 +285,12 @@ int blk_close(struct blk *b)
     err = flush_raw(b);
     leave(b);
     stop_worker(b);
+    close_watches(b);
     if (b->image.driver)
         close_err = b->image.driver->close(b->image.opaque);
     if (b->unreported)
         err = b->first_error;
     blk_overlay_free(b->overlay);
-    for (struct sink *s = b->sinks, *next; s; s = next) {
-        next = s->next;
-        free(s);
-    }
     pthread_cond_destroy(&b->done);
     pthread_cond_destroy(&b->work);
     pthread_mutex_destroy(&b->lock);
@@ -429,38 +437,62 @@ bool blk_is_done(struct blk_request *r)
 
 /* --- pre-images ------------------------------------------------------------------------------ */
 
-int blk_add_preimage_sink(struct blk *b, blk_preimage_fn fn, void *opaque)
+void blk_watch(struct blk *b, struct blk_watch *w)
 {
-    struct sink *s = malloc(sizeof *s), **last = &b->sinks;
+    struct blk_watch **last = &b->watches;
 
-    if (!s)
-        return -ENOMEM;
-    *s = (struct sink){.fn = fn, .opaque = opaque};
     enter(b);
     while (*last)
         last = &(*last)->next;
-    *last = s;
+    w->next = NULL;
+    *last = w;
     leave(b);
+}
+
+void blk_unwatch(struct blk *b, struct blk_watch *w)
+{
+    struct blk_watch **at = &b->watches;
+
+    enter(b);
+    while (*at && *at != w)
+        at = &(*at)->next;
+    if (*at)
+        *at = w->next;
+    leave(b);
+}
+
+int blk_add_preimage_sink(struct blk *b, blk_preimage_fn fn, void *opaque)
+{
+    struct blk_watch *w = malloc(sizeof *w);
+
+    if (!w)
+        return -ENOMEM;
+    *w = (struct blk_watch){.before = fn, .opaque = opaque, .owned = true};
+    blk_watch(b, w);
     return 0;
 }
 
 void blk_remove_preimage_sink(struct blk *b, blk_preimage_fn fn, void *opaque)
 {
-    struct sink **at = &b->sinks, *s;
+    struct blk_watch *w = b->watches;
 
-    enter(b);
-    while (*at && ((*at)->fn != fn || (*at)->opaque != opaque))
-        at = &(*at)->next;
-    s = *at;
-    if (s)
-        *at = s->next;
-    leave(b);
-    free(s);
+    while (w && (w->before != fn || w->opaque != opaque))
+        w = w->next;
+    if (!w)
+        return;
+    blk_unwatch(b, w);
+    free(w);
 }
 
 int blk_preimage_peek(struct blk *b, u64 sector, u32 count, void *data)
 {
     return read_clipped(b, sector, count, data);
+}
+
+bool blk_preimage_time(struct blk *b, u64 *size, s64 *mtime_ns)
+{
+    return b->image.driver && b->image.driver->time &&
+           b->image.driver->time(b->image.opaque, size, mtime_ns);
 }
 
 int blk_restore_sectors(struct blk *b, u64 sector, u32 count, const void *data)
@@ -512,8 +544,7 @@ bool blk_file_time(struct blk *b, u64 *size, s64 *mtime_ns)
     bool known;
 
     enter(b);
-    known = b->image.driver && b->image.driver->time &&
-            b->image.driver->time(b->image.opaque, size, mtime_ns);
+    known = blk_preimage_time(b, size, mtime_ns);
     leave(b);
     return known;
 }

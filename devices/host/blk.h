@@ -91,8 +91,23 @@ typedef int (*blk_preimage_fn)(void *opaque, u64 sector, u32 count, const void *
 int blk_add_preimage_sink(struct blk *b, blk_preimage_fn fn, void *opaque);
 /* No more calls after this returns. */
 void blk_remove_preimage_sink(struct blk *b, blk_preimage_fn fn, void *opaque);
-/* For a sink, inside `fn` only: more of what the image holds. As blk_read. */
+/*
+ * A sink that also hears the end of each write, good or bad, and that the image is being closed:
+ * the last call it gets. The watch is the caller's; taken out with blk_unwatch.
+ */
+struct blk_watch {
+    struct blk_watch *next;
+    blk_preimage_fn before;
+    void (*written)(void *opaque); /* these two may be NULL */
+    void (*closing)(void *opaque);
+    void *opaque;
+    bool owned; /* by blk.c */
+};
+void blk_watch(struct blk *b, struct blk_watch *w);
+void blk_unwatch(struct blk *b, struct blk_watch *w);
+/* For a sink, inside its functions only: more of what the image holds, and blk_file_time. */
 int blk_preimage_peek(struct blk *b, u64 sector, u32 count, void *data);
+bool blk_preimage_time(struct blk *b, u64 *size, s64 *mtime_ns);
 /*
  * Give sectors their old contents back. A write like any other, which all sinks see, except that it
  * is not the guest's: it is in no statistics, and errors are only returned. Comes after everything

@@ -20,7 +20,6 @@
 struct newfile {
     int fd, error; /* errno of the first failure */
     char *path, *part;
-    u64 size;
 };
 
 static struct newfile *refuse(struct newfile *f, const char *path, const char *why, char *err,
@@ -99,15 +98,14 @@ bool newfile_write(struct newfile *f, const void *data, size_t len)
         }
         at += n;
         len -= (size_t)n;
-        f->size += (u64)n;
     }
     quiet_end(&q);
     return !f->error;
 }
 
-u64 newfile_size(const struct newfile *f)
+bool newfile_failed(const struct newfile *f)
 {
-    return f->size;
+    return f->error;
 }
 
 /* A rename is on the medium when its directory is. Directories that cannot be synced are not ours

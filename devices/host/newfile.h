@@ -18,8 +18,7 @@ struct newfile *newfile_create(const char *path, char *err, size_t err_size);
 /* Append. False after an error, which newfile_commit will tell; then nothing is written any more.
  */
 bool newfile_write(struct newfile *f, const void *data, size_t len);
-/* How many bytes were written. */
-u64 newfile_size(const struct newfile *f);
+bool newfile_failed(const struct newfile *f);
 /* Bring it to the medium and to its place, or remove it and put one sentence in err. Frees. */
 bool newfile_commit(struct newfile *f, char *err, size_t err_size);
 /* Remove what was written. Frees. */

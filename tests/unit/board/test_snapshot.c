@@ -1,9 +1,8 @@
 /* Snapshots: what is saved is loaded, what is damaged is refused and changes nothing. */
-#define _GNU_SOURCE
 #include "devices/board/snapshot.h"
 
 #include "base/bytes.h"
-#include "devices/board/machine.h"
+#include "devices/board/board.h"
 #include "devices/board/snapfile.h"
 #include "devices/host/blk.h"
 #include "devices/host/compress.h"
@@ -316,6 +315,191 @@ Test(snapshot, image_that_has_moved_is_told_where_it_is)
     cr_assert(m, "%s", err);
     cr_assert(snapshot_load(s, m, err, sizeof err), "%s", err);
     snapshot_close(s);
+    machine_free(m);
+}
+
+/* A machine whose hard disk is written to its file. */
+static struct machine *with_disk(void)
+{
+    config.drive[DRIVE_HDA] = image;
+    config.discard = false;
+    return running();
+}
+
+static struct blk *disk_of(struct machine *m)
+{
+    return machine_board(m)->drive[DRIVE_HDA].blk;
+}
+
+static void write_disk(struct machine *m, u64 sector, u8 value)
+{
+    u8 data[512];
+
+    memset(data, value, sizeof data);
+    cr_assert_eq(blk_write(disk_of(m), sector, 1, data), 0);
+}
+
+static u8 disk_byte(u64 sector)
+{
+    FILE *f = fopen(image, "rb");
+    int c;
+
+    fseek(f, (long)sector * 512, SEEK_SET);
+    c = fgetc(f);
+    fclose(f);
+    return (u8)c;
+}
+
+Test(snapshot, disk_goes_back_with_the_machine_and_nothing_is_lost)
+{
+    char before[160], after[160];
+    struct machine *m;
+    u64 then, later;
+
+    make_image(IMAGE_BYTES);
+    snprintf(before, sizeof before, "%s.before", file);
+    snprintf(after, sizeof after, "%s.after", file);
+    m = with_disk();
+    write_disk(m, 5, 0x11);
+    save(m, file);
+    then = machine_state_hash(m);
+    write_disk(m, 5, 0x22);
+    write_disk(m, 99, 0x23);
+    machine_run(m, 5 * MS);
+    later = machine_state_hash(m);
+    cr_assert(load(m, file), "%s", err);
+    cr_assert_eq(machine_state_hash(m), then);
+    cr_assert_eq(disk_byte(5), 0x11);
+    cr_assert_eq(disk_byte(99), (u8)(99 * 7 + 0));
+    write_disk(m, 5, 0x33);
+    cr_assert(load(m, before), "%s", err);
+    cr_assert_eq(machine_state_hash(m), later);
+    cr_assert_eq(disk_byte(5), 0x22);
+    cr_assert_eq(disk_byte(99), 0x23);
+    cr_assert(load(m, after), "%s", err);
+    cr_assert_eq(disk_byte(5), 0x33);
+    cr_assert(load(m, file), "%s", err);
+    cr_assert_eq(disk_byte(5), 0x11);
+    machine_free(m);
+}
+
+Test(snapshot, disk_goes_back_in_another_process)
+{
+    struct machine *m;
+
+    make_image(IMAGE_BYTES);
+    m = with_disk();
+    save(m, file);
+    save(m, other);
+    write_disk(m, 5, 0x22);
+    machine_free(m);
+    m = with_disk();
+    cr_assert(load(m, file), "%s", err);
+    cr_assert_eq(disk_byte(5), 36);
+    write_disk(m, 7, 0x44);
+    machine_free(m);
+    m = with_disk();
+    cr_assert(load(m, file), "%s", err);
+    cr_assert_eq(disk_byte(7), 51);
+    machine_free(m);
+}
+
+Test(snapshot, each_snapshot_of_a_disk_has_its_own_moment)
+{
+    struct machine *m;
+
+    make_image(IMAGE_BYTES);
+    m = with_disk();
+    save(m, file);
+    write_disk(m, 5, 0x22);
+    save(m, other);
+    write_disk(m, 5, 0x33);
+    write_disk(m, 6, 0x34);
+    cr_assert(load(m, other), "%s", err);
+    cr_assert_eq(disk_byte(5), 0x22);
+    cr_assert_eq(disk_byte(6), 42);
+    cr_assert(load(m, file), "%s", err);
+    cr_assert_eq(disk_byte(5), 36);
+    cr_assert(load(m, other), "%s", err);
+    cr_assert_eq(disk_byte(5), 0x22);
+    machine_free(m);
+}
+
+Test(snapshot, snapshot_made_again_forgets_what_the_old_one_kept)
+{
+    char first[160], second[160];
+    struct machine *m;
+
+    make_image(IMAGE_BYTES);
+    snprintf(first, sizeof first, "%s.disks", file);
+    snprintf(second, sizeof second, "%s.disks2", file);
+    m = with_disk();
+    save(m, file);
+    cr_assert_eq(access(first, F_OK), 0);
+    write_disk(m, 5, 0x22);
+    save(m, file);
+    cr_assert_neq(access(first, F_OK), 0);
+    cr_assert_eq(access(second, F_OK), 0);
+    write_disk(m, 5, 0x33);
+    save(m, file);
+    save(m, file);
+    write_disk(m, 5, 0x44);
+    cr_assert(load(m, file), "%s", err);
+    cr_assert_eq(disk_byte(5), 0x33);
+    machine_free(m);
+}
+
+Test(snapshot, large_disk_changed_by_somebody_else_is_refused)
+{
+    struct machine *m;
+    u64 before;
+    FILE *f;
+
+    make_image(4096);
+    cr_assert_eq(truncate(image, 40 << 20), 0);
+    m = with_disk();
+    save(m, file);
+    write_disk(m, 5, 0x22);
+    usleep(20000);
+    f = fopen(image, "r+b");
+    fseek(f, (20 << 20) + 123456, SEEK_SET); /* in no sample */
+    fputc(0xEE, f);
+    fclose(f);
+    before = machine_state_hash(m);
+    cr_assert_not(load(m, file));
+    cr_assert(strstr(err, "something else"), "%s", err);
+    cr_assert_eq(machine_state_hash(m), before);
+    cr_assert_eq(disk_byte(5), 0x22);
+    write_disk(m, 5, 0x23);
+    cr_assert_not(load(m, file), "our own write does not hide it");
+    machine_free(m);
+}
+
+Test(snapshot, damaged_journal_is_refused_and_changes_nothing)
+{
+    char journal[160];
+    struct machine *m;
+    u64 before;
+    int fd;
+
+    make_image(IMAGE_BYTES);
+    snprintf(journal, sizeof journal, "%s.disks", file);
+    m = with_disk();
+    save(m, file);
+    write_disk(m, 5, 0x22);
+    machine_free(m);
+    fd = open(journal, O_RDWR);
+    cr_assert_eq(pwrite(fd, "\xFF", 1, 4096 + 1000), 1);
+    m = with_disk();
+    before = machine_state_hash(m);
+    cr_assert_not(load(m, file));
+    cr_assert(strstr(err, "damaged"), "%s", err);
+    cr_assert_eq(machine_state_hash(m), before);
+    cr_assert_eq(disk_byte(5), 0x22);
+    close(fd);
+    unlink(journal);
+    cr_assert_not(load(m, file));
+    cr_assert(strstr(err, "other data"), "%s", err);
     machine_free(m);
 }
 
