@@ -1,6 +1,7 @@
 /* Options from words: looked up in the table, checked by kind, stored. */
 #include "frontend/options.h"
 
+#include "devices/board/engines.h"
 #include "cpu/model.h"
 #include "frontend/nearest.h"
 #include "frontend/options_table.h"
@@ -20,7 +21,7 @@ void options_init(struct options *o)
     memset(o, 0, sizeof *o);
     o->mem_bytes = 64ull << 20;
     o->cpu = "pentium2";
-    o->engine = "interp";
+    o->engine = engine_names[0];
     o->rtc_epoch = INT64_MIN;
     o->post_card_port = o->debug_exit_port = -1;
 }

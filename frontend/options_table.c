@@ -79,7 +79,7 @@ const struct option_row option_rows[] = {
      "Million instructions a second, or as fast as it goes.", NULL, 0},
     {"rtc", OPT_TIME, AT(rtc_epoch), "TIME",
      "Date and time at the start, as 1996-01-01T00:00:00. Default: now.", NULL, 0},
-    {"engine", OPT_WORD, AT(engine), "NAME", "What executes guest code: interp.", engine_names, 0},
+    {"engine", OPT_WORD, AT(engine), "NAME", "What executes guest code: jit translates it, interp interprets it.", engine_names, 0},
     {"reset-on-triple-fault", OPT_FLAG, AT(reset_on_triple_fault), NULL,
      "Go on as a real PC does, instead of stopping with an explanation.", NULL, 0},
     {"post-card", OPT_PORT, AT(post_card_port), "[=PORT]",

@@ -17,6 +17,7 @@ JOBS=${JOBS:-$(nproc)}
 SHARED=${SHARED:-../shared}
 here=tests/run.sh
 engines=interp # those of this build, the reference first
+"$B/bygone" --engine jit --print-config > /dev/null 2>&1 && engines="interp jit"
 
 # ---- One test: run.sh --one RESULTS NAME COMMAND... ----
 

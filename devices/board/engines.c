@@ -10,18 +10,18 @@
 #include <string.h>
 
 const char *const engine_names[] = {
-    "interp",
 #ifdef HAVE_JIT
     "jit",
 #endif
+    "interp",
     NULL,
 };
 
 static const struct engine *const engines[] = {
-    &engine_interp,
 #ifdef HAVE_JIT
     &engine_jit,
 #endif
+    &engine_interp,
 };
 
 const struct engine *engine_by_name(const char *name)

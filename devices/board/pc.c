@@ -260,7 +260,7 @@ static bool build_core(struct board *b, char *err, size_t err_size)
     }
     if (!engine) {
         snprintf(err, err_size, "cpu: there is no engine '%s' in this build; '%s' always works",
-                 b->config->engine, engine_names[0]);
+                 b->config->engine, engine_interp.name);
         return false;
     }
     if (model_has(model, FEAT_APIC)) {
@@ -272,6 +272,12 @@ static bool build_core(struct board *b, char *err, size_t err_size)
     b->clock = clock_new(&clock_ops);
     if (b->bus && b->clock)
         b->cpu = cpu_new(model, engine, b->bus, &pins, b->log, 0);
+    if (!b->cpu && b->clock && engine != &engine_interp) {
+        log_warn(b->log, "cpu",
+                 "engine '%s': the host refuses memory for code; the interpreter runs instead",
+                 engine->name);
+        b->cpu = cpu_new(model, &engine_interp, b->bus, &pins, b->log, 0);
+    }
     if (!b->cpu) {
         snprintf(err, err_size, "cpu: the host refuses the memory for its tables");
         b->host_at_fault = true;

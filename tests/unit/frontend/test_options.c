@@ -1,4 +1,5 @@
 /* The command line: what is taken, what is refused and in which words. */
+#include "devices/board/engines.h"
 #include "frontend/options.h"
 
 #include "frontend/slurp.h"
@@ -55,7 +56,7 @@ Test(options, defaults_are_those_of_the_manual)
     cr_assert_eq(parse(NULL), 0);
     cr_assert_eq(o.mem_bytes, 64 << 20);
     cr_assert_str_eq(o.cpu, "pentium2");
-    cr_assert_str_eq(o.engine, "interp");
+    cr_assert_str_eq(o.engine, engine_names[0]);
     cr_assert_eq(o.post_card_port, -1);
     cr_assert_eq(o.debug_exit_port, -1);
     cr_assert_eq(o.rtc_epoch, INT64_MIN);
@@ -164,7 +165,7 @@ Test(options, every_mistake_has_its_message)
         {"--monitor", "pty", "none of: stdio, unix:..."},
         {"--gdb", "1234", "none of: tcp:..., unix:..."},
         {"--display", "windows", "did you mean 'window'?"},
-        {"--engine", "jit", "none of: interp"},
+        {"--engine", "warp", "interp"},
         {"--speed", "0", "MIPS"},
         {"--speed", "fast", "MIPS"},
         {"--speed", "1e3", "MIPS"},
