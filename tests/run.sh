@@ -142,7 +142,11 @@ jobs_of() {
 	echo "cli/program tests/cli/run.sh"
 	echo "cpu/decode-oracle $B/tests/cpu/decode_oracle"
 	$all && echo "cpu/matrix tests/cpu/matrix.sh"
-	echo "gdb/dialogues tests/gdb/run.sh"
+	for e in $engines; do
+		only=
+		[ "$e" = interp ] || only='sector kernel program' # connections do not depend on it
+		echo "gdb/dialogues-$e tests/gdb/run.sh --engine $e $only"
+	done
 	echo "qmp/dialogues tests/qmp/run.sh"
 	for t in tests/support/test_*.sh; do
 		[ -x "$t" ] && echo "script/$(basename "$t" .sh) $t"

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 
-PATIENCE = 30
+PATIENCE = 120
 
 # A boot sector that counts at 7E00h for ever.
 SECTOR = bytes.fromhex('fa31c08ed8ff06007eebfa').ljust(510, b'\0') + b'\x55\xaa'

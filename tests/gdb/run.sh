@@ -1,5 +1,5 @@
 #!/bin/sh
-# run.sh [NAME...]: dialogues with Debian's gdb, and connections (connections.py), which is about
+# run.sh [--engine NAME] [NAME...]: dialogues with Debian's gdb, and connections (connections.py), which is about
 # clients that are not as well-behaved. Each NAME.gdb is a list of commands for it;
 #   # guest: NAME OPTIONS  what to build and how bygone runs it
 #   # file: FILE           symbols, may be empty
@@ -10,7 +10,11 @@ set -u
 here=$(cd "$(dirname "$0")" && pwd) || exit 70
 bygone=$(readlink -f "${BYGONE:-$here/../../bygone}")
 guests=${BYGONE_GUESTS:-$here/../../../shared/guests}
-passed=0 failed=0 skipped=0 pid=
+passed=0 failed=0 skipped=0 pid= engine=interp
+if [ "${1-}" = --engine ]; then
+	engine=$2
+	shift 2
+fi
 work=$(mktemp -d "${TMPDIR:-/tmp}/bygone-gdb.XXXXXX") || exit 71
 trap '[ -n "$pid" ] && kill $pid 2>/dev/null; rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
@@ -70,7 +74,7 @@ run() {
 	fi
 	rm -f gdb.sock
 	# shellcheck disable=SC2086
-	"$bygone" --display none --deterministic --speed 50 --gdb unix:gdb.sock --gdb-wait ${guest#* } \
+	"$bygone" --display none --engine $engine --deterministic --speed 50 --gdb unix:gdb.sock --gdb-wait ${guest#* } \
 		>bygone.log 2>&1 &
 	pid=$!
 	for i in $(seq 300); do [ -S gdb.sock ] && break; sleep 0.2; done
