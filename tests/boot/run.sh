@@ -121,7 +121,7 @@ run_once() {
 	elif [ $against ]; then
 		eval "set -- $(directive run | sed "s|@|$image|g")"
 		# shellcheck disable=SC2086 # options
-		(cd "$dir" && timeout "${LIMIT:-900}" "$twin" --engine "$against" $soak -- "$@" \
+		(cd "$dir" && timeout "${LIMIT:-3600}" "$twin" --engine "$against" $soak -- "$@" \
 			--script "$name.script") >"$dir/out" 2>"$dir/log"
 		return
 	else

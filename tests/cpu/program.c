@@ -377,7 +377,9 @@ static void table_jump(struct program_gen *g)
 
 static void stack(struct program_gen *g)
 {
-    switch (some(g, 6)) {
+    bool own = g->p->cpl == 3 || g->p->mode == PROGRAM_REAL; /* no handler needs it in order */
+
+    switch (some(g, own && !g->calm ? 10 : 7)) {
     case 0: BYTES(g, "\x60\x61"); break; /* pusha, popa */
     case 1: BYTES(g, "\x9C\x9D"); break; /* pushf, popf */
     case 2:                              /* enter, leave */
@@ -403,6 +405,20 @@ static void stack(struct program_gen *g)
         gen_byte(g, 0x8F);
         flat_operand(g, 0, P_COUNTERS + 0xC0);
         break;
+    case 6: /* push eax, twice; pop [esp], push [esp + 4], mov ecx, [esp]; pop, pop */
+        if (g->p->code16)
+            BYTES(g, "\x50\x50\x67\x8F\x04\x24\x67\xFF\x74\x24\x04\x67\x8B\x0C\x24\x58\x58");
+        else
+            BYTES(g, "\x50\x50\x8F\x04\x24\xFF\x74\x24\x04\x8B\x0C\x24\x58\x58");
+        break;
+    case 7: /* the stack pointer near an end, or odd */
+        wide(g);
+        gen_byte(g, 0xB8 | RSP);
+        gen_le(g, percent(g, 50) ? some(g, 12) : g->p->gpr[RSP] - PAGE_SIZE + some(g, 8), 4);
+        BYTES(g, "\x50\x53\x59\x60\x61");
+        break;
+    case 8: BYTES(g, "\x94\x50\x94"); break; /* xchg eax, esp; push eax; xchg eax, esp */
+    case 9: BYTES(g, "\x89\xE5\x83\xEC\x20\x57\xC9"); break; /* mov ebp, esp ... leave */
     }
     next(g);
 }
@@ -549,7 +565,7 @@ static void flags_and_traps(struct program_gen *g)
 /* Entries of page tables: rights, A and D, another frame; sometimes told to the processor. */
 static void change_page(struct program_gen *g)
 {
-    static const u8 victims[] = {0x21, 0x22, 0x23, 0x12, 0x13, 0x3F};
+    static const u8 victims[] = {0x21, 0x22, 0x23, 0x12, 0x13, 0x3F, 0x0D};
     u32 page = victims[some(g, ARRAY_LEN(victims))];
     u32 pte = (percent(g, 60) ? P_TABLE : P_TABLE2) + page * 4;
 
@@ -605,6 +621,18 @@ static void pages(struct program_gen *g)
     change_page(g);
 }
 
+/* A descriptor's base, or the map of ports that CPL 3 may use. */
+static void change_table(struct program_gen *g)
+{
+    u32 at = percent(g, 60) ? P_GDT + 0x48 + some(g, 9) * 8 + 2 : P_TSS + 0x68 + 0x1C + some(g, 2);
+
+    flat_prefix(g, false);
+    gen_byte(g, 0x80); /* xor byte [at], bit */
+    flat_operand(g, 6, at);
+    gen_byte(g, (u8)(1 << some(g, 5)));
+    next(g);
+}
+
 static void segment_load(struct program_gen *g)
 {
     static const u16 protected_sel[] = {0x23, 0x4B, 0x53, 0x5B, 0x63, 0x6B, 0x8B, 0x0F,
@@ -614,6 +642,8 @@ static void segment_load(struct program_gen *g)
     u16 sel = real_style(g) ? real_sel[some(g, ARRAY_LEN(real_sel))]
                             : protected_sel[some(g, ARRAY_LEN(protected_sel))];
 
+    if (g->p->mode != PROGRAM_REAL && g->p->mode != PROGRAM_V86 && percent(g, 25))
+        change_table(g);
     load(g, RAX, sel);
     gen_byte(g, 0x8E);
     gen_byte(g, modrm[some(g, segmented(g) || real_style(g) ? 3 : 4)]);

@@ -66,7 +66,8 @@ enum program_call {
     CALL_WATCH,      /* a data breakpoint */
     CALL_BREAK,      /* an instruction breakpoint where it is called from */
     CALL_NO_BREAK,   /* none of either */
-    CALL_LAST = CALL_NO_BREAK,
+    CALL_PG,         /* change CR0.PG */
+    CALL_LAST = CALL_PG,
 };
 
 enum fixup_kind {

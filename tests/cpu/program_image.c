@@ -127,7 +127,7 @@ static u8 *put_store(u8 *to, u32 at, u32 value)
 /* Pages that programs change are put in order again. */
 static u8 *put_repair(u8 *to)
 {
-    static const u8 pages[] = {0x12, 0x13, 0x21, 0x22, 0x23, 0x3F};
+    static const u8 pages[] = {0x0D, 0x12, 0x13, 0x21, 0x22, 0x23, 0x3F};
 
     for (unsigned i = 0; i < sizeof pages; i++) {
         to = put_store(to, P_TABLE + pages[i] * 4, (u32)pages[i] << 12 | PTE_ALL);
@@ -211,6 +211,7 @@ static u8 *put_call(const struct program *p, u8 *to, enum program_call what)
         PUT(to, "\x0F\x23\xC8\xB8\x0C\x07\x00\x00\x0F\x23\xF8");
         break;
     case CALL_NO_BREAK: PUT(to, "\x31\xC0\x0F\x23\xF8"); break; /* xor eax, eax; mov dr7, eax */
+    case CALL_PG: PUT(to, "\x0F\x20\xC0\x35\x00\x00\x00\x80\x0F\x22\xC0"); break;
     case CALL_TS: PUT(to, "\x0F\x20\xC0\x34\x08\x0F\x22\xC0"); break;
     }
     PUT(to, "\x58\xCF");
