@@ -231,6 +231,8 @@ const struct command commands[] = {
     {"page", "ADDRESS", "how a linear address is translated, level by level", 1, WORDS,
      command_page},
     {"stack", "[COUNT]", "what lies on the stack, with names", 0, 1, command_stack},
+    {"jit-dump", "ADDRESS", "code there as the translator made it, instruction by instruction", 1,
+     WORDS, command_jit_dump},
     {"symbols", "load FILE [BASE]", "names from an ELF, PE or map file", 0, 3, command_symbols},
     {"save", "FILE", "save the machine in a snapshot; it goes on meanwhile", 1, 1, command_save},
     {"load", "FILE", "go back to a snapshot", 1, 1, command_load},

@@ -17,7 +17,7 @@ command_run_fn command_step, command_next, command_finish, command_until, comman
 command_run_fn command_trace;
 /* commands_show.c */
 command_run_fn command_where, command_print, command_symbols, command_page, command_stack,
-    command_why;
+    command_why, command_jit_dump;
 
 /* Words first.. of a line with blanks between; `out` holds COMMAND_LINE_MAX bytes. */
 const char *command_rest(const struct command_line *line, unsigned first, char *out);

@@ -1,6 +1,6 @@
 /*
- * Values, names, the stack and page tables: print, symbols, stack, page, why. Source of page: SDM
- * Vol. 3A, "32-Bit Paging".
+ * Values, names, the stack, page tables and translated code: print, symbols, stack, page, why,
+ * jit-dump. Source of page: SDM Vol. 3A, "32-Bit Paging".
  */
 #include "frontend/commands_debug.h"
 
@@ -14,7 +14,10 @@
 #include "frontend/expression.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
+
+enum { DUMP_BYTES = 256 << 10 };
 
 bool command_print(struct command_context *c, const struct command_line *line, struct text *out)
 {
@@ -209,4 +212,27 @@ bool command_why(struct command_context *c, const struct command_line *line, str
     debug_why(c->machine, text, sizeof text);
     text_add(out, text);
     return true;
+}
+
+/* ---- Translated code ---- */
+
+bool command_jit_dump(struct command_context *c, const struct command_line *line, struct text *out)
+{
+    char text[COMMAND_LINE_MAX], err[200], *report;
+    bool good;
+    u64 la;
+
+    if (!expression_eval(command_rest(line, 1, text), c->machine, &la, err, sizeof err)) {
+        text_addf(out, "%s\n", err);
+        return false;
+    }
+    report = malloc(DUMP_BYTES);
+    if (!report) {
+        text_add(out, "the host has no memory for it\n");
+        return false;
+    }
+    good = machine_translation(c->machine, la, report, DUMP_BYTES);
+    text_add(out, report);
+    free(report);
+    return good;
 }

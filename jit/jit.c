@@ -273,6 +273,7 @@ static void enter(struct cpu *c, struct jit *j, const struct block *b)
 {
     u64 *w = c->engine_word;
     u32 la = (u32)(c->seg[SEG_CS].base + c->rip);
+    u64 start = c->count;
 
     w[W_LEFT] = w[W_LIMIT] - c->count;
     w[W_BASE] = (u32)c->rip - b->run->offset;
@@ -281,10 +282,11 @@ static void enter(struct cpu *c, struct jit *j, const struct block *b)
     j->stat.entered++;
     j->enter(c, b->entry[ENTER_MEMORY]);
     c->aflags &= AF_ALL;
-    if (j->stopped)
-        return;
-    c->count = w[W_LIMIT] - w[W_LEFT];
-    c->rip = (u32)w[W_RIP];
+    if (!j->stopped) {
+        c->count = w[W_LIMIT] - w[W_LEFT];
+        c->rip = (u32)w[W_RIP];
+    }
+    j->stat.in_blocks += c->count - start;
 }
 
 /* Too near the end for a whole block. */
@@ -343,6 +345,7 @@ static enum engine_stop jit_run(struct cpu *c, u64 until)
     struct jit *j = jit_of(c);
     enum engine_stop why = ENGINE_ERROR;
     struct run *hot;
+    u64 start = c->count;
 
     if (c->shutdown)
         return ENGINE_SHUTDOWN;
@@ -355,6 +358,7 @@ static enum engine_stop jit_run(struct cpu *c, u64 until)
             break;
     }
     fpu_leave(c);
+    j->stat.executed += c->count - start;
     return why;
 }
 

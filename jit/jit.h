@@ -22,8 +22,8 @@ void jit_set_threshold(struct cpu *c, u32 n);
 /* "info jit": blocks, hits, invalidations, what was left to handlers. Bytes written. */
 size_t jit_describe(const struct cpu *c, char *out, size_t out_size);
 /*
- * The translation of the code at linear address `la` as guest and host code side by side, if it is
- * translated. Bytes written; 0 if it is not.
+ * The translations of the code at linear address `la`, guest instructions each with its host code.
+ * Bytes written; 0 if it is not translated.
  */
 size_t jit_dump(struct cpu *c, u64 la, char *out, size_t out_size);
 

@@ -57,7 +57,15 @@ struct block {
     const u8 *dead; /* what its entry becomes when it is killed */
     u32 base16;     /* 16-bit code: what W_BASE must be */
     struct link link[2];
+    u16 bytes; /* of this structure */
+    u8 count;  /* of instructions, and */
+    u16 hot[]; /* where each one's hot code begins, counted from `code`, and where the last ends */
 };
+
+static inline size_t block_size(const struct run *r)
+{
+    return (sizeof(struct block) + (r->count + 1u) * sizeof(u16) + 7) & ~(size_t)7;
+}
 
 struct jump_slot {
     u32 rip;
@@ -102,6 +110,7 @@ struct jit {
     struct {
         u64 translated, instructions, killed, flushes, entered, helper_calls, slow_calls;
         u64 links, jump_misses;
+        u64 executed, in_blocks; /* instructions, of them in translated code */
     } stat;
     u64 helped[ROW_COUNT]; /* executions that were left to handlers, by row */
 };
@@ -111,6 +120,19 @@ enum { HELPER_LEAVE = 1 << 16, HELPER_SLOW = 1 << 17 };
 
 /* jit.c: called by translated code through the stub. 0: go on in the block. */
 u64 jit_help(struct cpu *c, const struct insn *in, u32 how, u32 base);
+
+/* Text of bounded size. */
+struct jit_text {
+    char *at;
+    size_t room;
+};
+
+/* describe.c */
+void jit_say(struct jit_text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* x64: the code from `at` to `end`, which is of block `b`, a line each. */
+void x64_list(const struct jit *j, const struct block *b, const u8 *at, const u8 *end,
+              struct jit_text *t);
 
 /* x64: stubs once, then blocks. NULL if there is no room left in the cache. */
 bool x64_make_stubs(struct jit *j);

@@ -15,6 +15,10 @@
 #include "devices/chipset/pit.h"
 #include "devices/storage/ide.h"
 
+#ifdef HAVE_JIT
+#include "jit/jit.h"
+#endif
+
 #include <stdio.h>
 #include <string.h>
 
@@ -187,6 +191,44 @@ static void info_cpus(struct board *b, struct report *r)
                c->engine->name, c->halted ? ", halted" : "");
 }
 
+static bool is_translated(const struct board *b)
+{
+#ifdef HAVE_JIT
+    return b->cpu->engine == &engine_jit;
+#else
+    return false;
+#endif
+}
+
+static void info_jit(struct board *b, struct report *r)
+{
+    char text[4096] = "";
+
+    if (!is_translated(b)) {
+        report_say(r, "nothing is translated: the engine is %s\n", b->cpu->engine->name);
+        return;
+    }
+#ifdef HAVE_JIT
+    jit_describe(b->cpu, text, sizeof text);
+#endif
+    report_say(r, "%s", text);
+}
+
+bool board_translation(struct board *b, u64 la, char *out, size_t out_size)
+{
+    size_t used = 0;
+
+#ifdef HAVE_JIT
+    if (is_translated(b))
+        used = jit_dump(b->cpu, la, out, out_size);
+#endif
+    if (!used)
+        snprintf(out, out_size, "%s\n",
+                 is_translated(b) ? "no translated code is there"
+                                  : "nothing is translated: the engine is the interpreter");
+    return used;
+}
+
 static const struct {
     const char *topic;
     void (*tell)(struct board *b, struct report *r);
@@ -209,6 +251,7 @@ static const struct {
     {"ivt", info_ivt},
     {"tss", info_tss},
     {"dos", info_dos},
+    {"jit", info_jit},
 };
 
 bool board_info(struct board *b, const char *topic, char *out, size_t out_size)

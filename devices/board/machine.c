@@ -666,6 +666,11 @@ bool machine_info(struct machine *m, const char *topic, char *out, size_t out_si
     return board_info(&m->board, topic, out, out_size);
 }
 
+bool machine_translation(struct machine *m, u64 la, char *out, size_t out_size)
+{
+    return board_translation(&m->board, la, out, out_size);
+}
+
 /* ---- Control ---- */
 
 void machine_set_paused(struct machine *m, bool paused)

@@ -177,6 +177,11 @@ size_t machine_write_linear(struct machine *m, u64 la, const void *data, size_t 
  * line that lists the topics, if there is none of that name.
  */
 bool machine_info(struct machine *m, const char *topic, char *out, size_t out_size);
+/*
+ * What the translator made of the code at a linear address, guest and host instructions. False and
+ * a sentence if there is nothing of it.
+ */
+bool machine_translation(struct machine *m, u64 la, char *out, size_t out_size);
 
 /* Status for title bars and LEDs. */
 struct machine_status {

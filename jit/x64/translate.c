@@ -412,6 +412,12 @@ static void close_sites(struct tr *t, unsigned first)
     }
 }
 
+/* Instruction `i` begins here. */
+static void note_place(struct tr *t, unsigned i)
+{
+    t->b->hot[i] = (u16)(code_exec(&t->j->code, t->e.p) - t->b->code);
+}
+
 static void emit_body(struct tr *t)
 {
     const struct run *r = t->r;
@@ -421,6 +427,7 @@ static void emit_body(struct tr *t)
         bool last = i + 1u == r->count;
         unsigned sites = t->sites;
 
+        note_place(t, i);
         count_before(t, in, last);
         if (last && (in->flags & INSN_ENDS) && tr_branch(t, in)) {
             close_sites(t, sites);
@@ -437,11 +444,13 @@ static struct block *new_block(struct jit *j, struct run *r)
 {
     struct block *b;
 
-    if (j->blocks_used + sizeof *b > j->blocks_size)
+    if (j->blocks_used + block_size(r) > j->blocks_size)
         return NULL;
     b = (struct block *)(j->blocks + j->blocks_used);
     memset(b, 0, sizeof *b);
     b->run = r;
+    b->count = (u8)r->count;
+    b->bytes = (u16)block_size(r);
     return b;
 }
 
@@ -467,6 +476,7 @@ struct block *x64_translate(struct jit *j, struct run *r)
     emit_entries(t);
     emit_guards(t);
     emit_body(t);
+    note_place(t, r->count);
     t->b->end = code_exec(cc, t->e.p);
     cc->hot = (size_t)(t->e.p - cc->write + 15) & ~(size_t)15;
 
@@ -480,7 +490,7 @@ struct block *x64_translate(struct jit *j, struct run *r)
     emit_out(t, 1);
     t->b->cold_end = code_exec(cc, t->e.p);
     cc->cold = (size_t)(t->e.p - cc->write + 15) & ~(size_t)15;
-    j->blocks_used += sizeof *t->b;
+    j->blocks_used += t->b->bytes;
     return t->b;
 }
 

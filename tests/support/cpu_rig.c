@@ -34,6 +34,11 @@ static u64 now_ns(void *opaque)
 
 void cpu_rig_setup(struct cpu_rig *r, const char *model)
 {
+    cpu_rig_setup_engine(r, model, &engine_interp);
+}
+
+void cpu_rig_setup_engine(struct cpu_rig *r, const char *model, const struct engine *engine)
+{
     struct cpu_pins pins = {
         .opaque = r, .interrupt_acknowledge = inta, .ferr = ferr, .now_ns = now_ns};
     frame_id first;
@@ -44,7 +49,7 @@ void cpu_rig_setup(struct cpu_rig *r, const char *model)
     cr_assert(first);
     physmap_map_frames(r->pm, 0, CPU_RIG_RAM, first, true);
     r->bus = bus_new(r->pm);
-    r->cpu = cpu_new(cpu_model_find(model), &engine_interp, r->bus, &pins, NULL, 0);
+    r->cpu = cpu_new(cpu_model_find(model), engine, r->bus, &pins, NULL, 0);
     cr_assert(r->cpu, "no such model, or no memory");
 }
 

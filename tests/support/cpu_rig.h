@@ -68,7 +68,8 @@ struct cpu_rig {
     bool ferr;
 };
 
-void cpu_rig_setup(struct cpu_rig *r, const char *model);
+void cpu_rig_setup(struct cpu_rig *r, const char *model); /* interpreted */
+void cpu_rig_setup_engine(struct cpu_rig *r, const char *model, const struct engine *engine);
 void cpu_rig_teardown(struct cpu_rig *r);
 
 /* Enter a mode from scratch: CS:rIP at AT_CODE, flat segments, tables loaded, IDT of 32-bit gates.
