@@ -24,6 +24,7 @@ struct cpu_access {
 
 struct cpu_hooks {
     void *opaque;
+    bool ports; /* `port` wants each access of INS and OUTS, which else go in blocks */
     /*
      * Before the instruction at CS:rip, where the page is hidden or SPECIAL_DEBUGGER is set; true
      * to stop in front of it.

@@ -9,6 +9,7 @@
  * Elements of plain memory within a page are done on host pointers, with the result that doing them
  * one by one gives: an overlapping move repeats its pattern.
  */
+#include "cpu/hooks.h"
 #include "cpu/op.h"
 #include "cpu/segment.h"
 #include "mmu/bus.h"
@@ -410,7 +411,7 @@ static bool check_without_rounds(struct cpu *c, const struct insn *in)
 /* By DR7 or by the debugger, who want to hear of each access. */
 static bool port_is_watched(const struct cpu *c)
 {
-    return (c->dr[7] & 0xFF) || c->hooks;
+    return (c->dr[7] & 0xFF) || (c->hooks && c->hooks->ports);
 }
 
 /* The port is read only when the store cannot fail: a chip's register may change by it. */

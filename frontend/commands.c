@@ -139,12 +139,6 @@ static bool run_stop(struct command_context *c, const struct command_line *line,
     return true;
 }
 
-static bool run_cont(struct command_context *c, const struct command_line *line, struct text *out)
-{
-    machine_set_paused(c->machine, false);
-    return true;
-}
-
 static bool run_reset(struct command_context *c, const struct command_line *line, struct text *out)
 {
     machine_reset(c->machine);
@@ -194,7 +188,7 @@ const struct command commands[] = {
     {"screendump", "FILE", "save the picture as PNG", 1, 1, run_screendump},
     {"print-screen", "", "print a text screen as text", 0, 0, run_print_screen},
     {"stop", "", "let the machine stand still", 0, 0, run_stop},
-    {"cont", "", "let it go on", 0, 0, run_cont},
+    {"cont", "[SECONDS]", "let it go on, and wait so long until it stops", 0, 1, command_cont},
     {"reset", "", "press the reset button", 0, 0, run_reset},
     {"powerdown", "", "press the power button", 0, 0, run_powerdown},
     {"quit", "", "end the program at once", 0, 0, run_quit},

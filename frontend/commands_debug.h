@@ -12,7 +12,8 @@ command_run_fn command_break, command_tbreak, command_delete, command_list, comm
     command_disable, command_condition, command_ignore, command_log, command_watch, command_rwatch,
     command_awatch, command_catch;
 /* commands_step.c */
-command_run_fn command_step, command_next, command_finish, command_until, command_wait;
+command_run_fn command_cont, command_step, command_next, command_finish, command_until,
+    command_wait;
 /* commands_trace.c */
 command_run_fn command_trace;
 /* commands_show.c */

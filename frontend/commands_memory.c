@@ -99,6 +99,14 @@ static bool dump_items(struct dump *d, u32 count)
     return true;
 }
 
+/* The address as branches count it: in 16-bit code the offset in CS, if it is in there. */
+static u64 branch_address(const struct dump *d, const struct cpu *c)
+{
+    u64 offset = d->at - c->seg[SEG_CS].base;
+
+    return (c->mode & MODE_CODE_SIZE) == CODE16 && offset <= 0xFFFF ? offset : d->at;
+}
+
 static bool dump_code(struct dump *d, u32 count)
 {
     const struct cpu *c = machine_cpu(d->machine, 0);
@@ -116,7 +124,8 @@ static bool dump_code(struct dump *d, u32 count)
             text_addf(d->out, "no memory at %08" PRIx64 "\n", d->at);
             return false;
         }
-        size = debug_disassemble(c, symbols, bytes, got, d->at, d->at, text, sizeof text);
+        size = debug_disassemble(c, symbols, bytes, got, branch_address(d, c), d->at, text,
+                                 sizeof text);
         if (!size) {
             size = 1;
             snprintf(text, sizeof text, "(none)");

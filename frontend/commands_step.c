@@ -172,7 +172,8 @@ bool command_until(struct command_context *c, const struct command_line *line, s
     return good;
 }
 
-bool command_wait(struct command_context *c, const struct command_line *line, struct text *out)
+/* How long to wait, from the first argument. */
+static bool take_wait(const struct command_line *line, u32 *ms, struct text *out)
 {
     u64 ns = (u64)WAIT_MS * 1000000;
 
@@ -180,9 +181,31 @@ bool command_wait(struct command_context *c, const struct command_line *line, st
         text_addf(out, "'%.20s' is no number of seconds\n", line->word[1]);
         return false;
     }
+    *ms = (u32)min_u64(ns / 1000000 + 1, UINT32_MAX);
+    return true;
+}
+
+bool command_wait(struct command_context *c, const struct command_line *line, struct text *out)
+{
+    u32 ms;
+
+    if (!take_wait(line, &ms, out))
+        return false;
     if (machine_is_paused(c->machine))
         command_report_stop(c->machine, out);
     else
-        c->wait_ms = (u32)min_u64(ns / 1000000 + 1, UINT32_MAX);
+        c->wait_ms = ms;
+    return true;
+}
+
+bool command_cont(struct command_context *c, const struct command_line *line, struct text *out)
+{
+    u32 ms;
+
+    if (!take_wait(line, &ms, out))
+        return false;
+    machine_set_paused(c->machine, false);
+    if (line->count > 1)
+        c->wait_ms = ms;
     return true;
 }

@@ -147,6 +147,7 @@ jobs_of() {
 		[ "$e" = interp ] || only='sector kernel program' # connections do not depend on it
 		echo "gdb/dialogues-$e tests/gdb/run.sh --engine $e $only"
 	done
+	echo "debug/tutorial tests/debug/tutorial.py"
 	echo "qmp/dialogues tests/qmp/run.sh"
 	for t in tests/support/test_*.sh; do
 		[ -x "$t" ] && echo "script/$(basename "$t" .sh) $t"

@@ -39,11 +39,18 @@ void debug_free(struct debug *d)
 
 /* ---- Arming ---- */
 
-static bool any_enabled(const struct debug *d, bool of_registers)
+static bool any_enabled(const struct debug *d)
 {
     for (unsigned i = 0; i < d->count; i++)
-        if (!(d->points[i].pub.flags & DEBUG_DISABLED) &&
-            (!of_registers || d->points[i].pub.kind == DEBUG_REGISTER))
+        if (!(d->points[i].pub.flags & DEBUG_DISABLED))
+            return true;
+    return false;
+}
+
+static bool any_of(const struct debug *d, enum debug_kind kind)
+{
+    for (unsigned i = 0; i < d->count; i++)
+        if (d->points[i].pub.kind == kind && !(d->points[i].pub.flags & DEBUG_DISABLED))
             return true;
     return false;
 }
@@ -59,12 +66,13 @@ static bool is_observed(const struct debug *d)
 void debug_arm(struct debug *d)
 {
     struct cpu *c = d->cpu;
-    bool needed = d->plan.kind != PLAN_NONE || d->observers || any_enabled(d, false);
+    bool needed = d->plan.kind != PLAN_NONE || d->observers || any_enabled(d);
 
     if (needed && !c->hooks)
         d->mode = debug_mode_bits(c);
+    d->hooks.ports = d->observers || any_of(d, DEBUG_PORT);
     c->hooks = needed ? &d->hooks : NULL;
-    if (debug_plan_steps(&d->plan) || is_observed(d) || any_enabled(d, true))
+    if (debug_plan_steps(&d->plan) || is_observed(d) || any_of(d, DEBUG_REGISTER))
         c->special |= SPECIAL_DEBUGGER;
     else
         c->special &= ~(u32)SPECIAL_DEBUGGER;

@@ -126,7 +126,7 @@ static const struct named registers[] = {
     WHOLE("ldtr", ldtr.base),
     WHOLE("tr", tr.base),
     WHOLE("cpl", cpl),
-    WHOLE("count", count),
+    WHOLE("instructions", count),
     BIT("eflags", UINT32_MAX),
     BIT("flags", 0xFFFF),
     BIT("cf", EF_CF),

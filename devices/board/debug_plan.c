@@ -51,6 +51,8 @@ void debug_plan_begin(struct debug *d, enum debug_step_kind kind)
                        .to = debug_here(d->cpu)};
     if (kind == DEBUG_STEP_OUT) {
         p->kind = PLAN_RETURN;
+        p->stack_base = d->cpu->seg[SEG_SS].base;
+        p->cpl = d->cpu->cpl;
         p->returning = returns(d);
     } else if (kind == DEBUG_STEP_OVER && current(d, &in) && comes_back(&in)) {
         p->kind = PLAN_REACH;
@@ -99,6 +101,16 @@ static bool step_done(struct debug *d, const struct place *here)
     return p->faulted || d->cpu->count != p->count;
 }
 
+static bool has_returned(const struct debug *d, const struct place *here)
+{
+    const struct plan *p = &d->plan;
+
+    if (!p->returning || d->cpu->count == p->count)
+        return false;
+    return d->cpu->cpl > p->cpl ||
+           (d->cpu->seg[SEG_SS].base == p->stack_base && here->stack > p->to.stack);
+}
+
 static bool reached(struct debug *d, const struct place *here)
 {
     struct plan *p = &d->plan;
@@ -109,7 +121,7 @@ static bool reached(struct debug *d, const struct place *here)
     case PLAN_REACH:
         return d->cpu->count != p->count && here->la == p->to.la && here->stack >= p->to.stack;
     case PLAN_RETURN:
-        if (p->returning && d->cpu->count != p->count && here->stack > p->to.stack)
+        if (has_returned(d, here))
             return true;
         p->returning = returns(d);
         return false;

@@ -20,7 +20,7 @@ enum plan_kind {
     PLAN_NONE,
     PLAN_STEP,   /* until one more instruction has completed, or a fault is delivered */
     PLAN_REACH,  /* until `to`, with the stack not below it */
-    PLAN_RETURN, /* until a return leaves the stack above `to.stack` */
+    PLAN_RETURN, /* until a return leaves this stack above `to.stack`, or this privilege level */
     PLAN_TRUE,   /* until d->until is not zero */
 };
 
@@ -30,6 +30,8 @@ struct plan {
     u32 left;                  /* steps after this one */
     u64 count;                 /* where it began */
     struct place to;
+    u64 stack_base; /* PLAN_RETURN: of SS when it began; handlers change stacks meanwhile */
+    u8 cpl;
     bool faulted;   /* PLAN_STEP: a fault has been delivered since */
     bool returning; /* PLAN_RETURN: the last instruction seen is a return */
     bool held;      /* an interrupt came between: wait until it has returned to `back` */

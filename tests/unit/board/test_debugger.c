@@ -309,6 +309,18 @@ Test(debugger, a_step_out_returns_from_the_present_subroutine_only)
     cr_assert_eq(stop(), CODE + 3);
 }
 
+Test(debugger, a_step_out_is_not_misled_by_a_handlers_own_stack)
+{
+    start("CD 40 90 EB FE"); /* int 40h; nop; jmp $ */
+    pc_rig_put(&rig, 0x40 * 4, "00 06 00 00");
+    /* 0600: mov dx, 9000h; mov ss, dx; call g; xor dx, dx; mov ss, dx; iret; g: ret */
+    pc_rig_put(&rig, 0x600, "BA 00 90 8E D2 E8 05 00 31 D2 8E D2 CF C3");
+    debug_until(d, 0x600);
+    stop();
+    debug_step(d, DEBUG_STEP_OUT, 1);
+    cr_assert_eq(stop(), CODE + 2);
+}
+
 Test(debugger, a_step_over_a_recursive_call_waits_for_this_frame)
 {
     /* mov cx, 3; call f; jmp $; f: dec cx; jz g; call f; nop; g: ret */
