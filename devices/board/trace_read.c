@@ -199,7 +199,7 @@ struct trace_reader *trace_reader_new(const void *data, size_t len, char *err, s
     if (!take(r, magic, sizeof magic) || memcmp(magic, TRACE_MAGIC, sizeof magic))
         snprintf(err, err_size, "this is no trace");
     else if (!take(r, &version, 1) || version != TRACE_VERSION)
-        snprintf(err, err_size, "the trace has version %u; this build reads %u", version,
+        snprintf(err, err_size, "the trace has version %u; this build reads %d", version,
                  TRACE_VERSION);
     else if (!take_varint(r, &r->count))
         snprintf(err, err_size, "%s", r->error);
