@@ -108,6 +108,16 @@ $(addprefix $(B)/tests/unit/frontend/test_,gdb_session qmp_session): $(B)/tests/
 $(addprefix $(B)/tests/unit/board/test_,state_check replay): $(B)/tests/fuzz/bare_machine.o
 $(B)/tests/unit/board/test_snapshot: $(addprefix $(B)/tests/fuzz/,bare_machine.o snapdamage.o)
 
+$(B)/tests/unit/board/test_golden: $(B)/tests/fuzz/bare_machine.o
+
+# Snapshots of this version for tests/golden, where they stay; with MINIMAL=1 those of zlib.
+$(B)/tests/golden/make_snapshots: $(B)/tests/golden/make_snapshots.o $(B)/tests/fuzz/bare_machine.o $(B)/libbygone.a
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS)
+
+golden: $(B)/tests/golden/make_snapshots
+	$(Q)$< tests/golden $(VERSION)$(if $(MINIMAL),-zlib)
+
 # One unit test by name: make unit-pit runs tests/unit/**/test_pit.
 unit-%: FORCE
 	$(Q)$(MAKE) --no-print-directory $(filter %/test_$*,$(UNIT)) && for t in $(filter %/test_$*,$(UNIT)); do $$t || exit 1; done
@@ -231,7 +241,7 @@ distclean: clean ## clean, and the downloaded guest
 	rm -rf roms/cache
 
 FORCE:
-.PHONY: all run test test-all test-programs check asan asan-programs layers lint fuzz fuzz-build \
+.PHONY: golden all run test test-all test-programs check asan asan-programs layers lint fuzz fuzz-build \
 	bench install help dsdt unit clean distclean FORCE
 .PRECIOUS: $(B)/%.o
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

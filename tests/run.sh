@@ -104,6 +104,9 @@ jobs_of() {
 		$all && [ -e "$SHARED/guests/$g" ] &&
 			echo "boot/roundtrip-$(basename $g) $B/tests/boot/roundtrip --until 20 --points 20 --fda $SHARED/guests/$g"
 	done
+	for g in freedos opengem disk linux kolibri haribote mikeos floppybird; do
+		$all && echo "boot/snapshots-$g tests/boot/snapshots.sh --points 20 $g"
+	done
 	$all && echo "boot/replay-long tests/boot/replay.sh --times 5 freedos middle kolibri linux"
 	echo "boot/soak $B/tests/boot/soak"
 	echo "boot/twin-soak $B/tests/boot/twin --soak 1 --until 4 -- --fda roms/tour.img --mem 8M"
@@ -185,6 +188,7 @@ done
 for r in "$res"/*.log; do [ -e "${r%.log}.result" ] || rm -f "$r"; done
 rm -f "$res"/*.left
 [ -n "${STOP_AFTER:-}" ] && STOP_AT=$(($(date +%s) + STOP_AFTER)) && export STOP_AT
+export BYGONE_ENGINES="$engines"
 export B JOBS SHARED LIMIT BYGONE_GUESTS="${BYGONE_GUESTS:-$(readlink -m "$SHARED")/guests}"
 
 # Once each: two of one name would write one log.

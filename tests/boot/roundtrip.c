@@ -2,23 +2,27 @@
  * Whole machines saved and loaded in the middle of what they do: one machine boots a guest while
  * keys and the mouse are used; at random moments its state is loaded into a fresh machine of equal
  * configuration, both go on for a while, and their states must be equal. A third machine runs the
- * whole way in pieces of other lengths: where a run is cut must not show either.
+ * whole way in pieces of other lengths: where a run is cut must not show either. And a new process
+ * goes on from a snapshot of each moment, on another engine if one is named.
  *
  *     roundtrip [--seed N] [--points N] [--until SECONDS] [--more SECONDS] [--cpu MODEL]
  *               [--mem MIB] [--fda F] [--hda F] [--cdrom F] [--kernel F] [--initrd F]
- *               [--append TEXT] [--no-input]
+ *               [--append TEXT] [--no-input] [--engine NAME] [--other-engine NAME]
  *
  * A difference is named by section and field. The last line is "N passed, N failed, N skipped".
  */
 #include "base/log.h"
 #include "base/state.h"
 #include "devices/board/machine.h"
+#include "devices/board/snapshot.h"
 #include "devices/host/input.h"
 #include "tests/support/statediff.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { TICK_MS = 40, POINTS_MAX = 100 };
 
@@ -35,6 +39,7 @@ static struct machine_config config = {
     .rtc_epoch = 820454400, /* 1996-01-01 */
 };
 
+static const char *other_engine = "interp", *self;
 static u64 seed = 1, until_ms = 4000, more_ms = 500;
 static unsigned points = 5;
 static bool input = true;
@@ -155,8 +160,72 @@ static int by_time(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
+/* ---- A new process that goes on from a snapshot ---- */
+
+static char file[] = "/tmp/roundtrip.XXXXXX";
+
+/* In that process: print the hash at `until`. */
+static int resume(const char *path, u64 until)
+{
+    char err[600];
+    struct snapshot *s = snapshot_open(path, err, sizeof err);
+    struct machine_config c;
+    struct machine *m;
+
+    if (!s) {
+        printf("%s\n", err);
+        return 1;
+    }
+    c = *snapshot_config(s);
+    c.engine = other_engine;
+    c.log = config.log;
+    m = machine_new(&c, err, sizeof err);
+    if (!m || !snapshot_load(s, m, err, sizeof err)) {
+        printf("%s\n", err);
+        return 1;
+    }
+    snapshot_close(s);
+    run_to(m, until, UINT64_MAX / 2);
+    printf("%016" PRIx64 "\n", machine_state_hash(m));
+    machine_free(m);
+    return 0;
+}
+
+static FILE *start_resumed(struct machine *m, u64 until)
+{
+    char command[600], err[600];
+
+    if (!snapshot_save(m, file, err, sizeof err)) {
+        fprintf(stderr, "%s\n", err);
+        exit(71);
+    }
+    snprintf(command, sizeof command,
+             "exec '%s' --seed %" PRIu64 " --other-engine %s%s --resume %s %" PRIu64, self, seed,
+             other_engine, input ? "" : " --no-input", file, until);
+    return popen(command, "r");
+}
+
+static void compare_resumed(FILE *from, u64 at_ns, struct machine *m)
+{
+    char said[600] = "", want[20];
+
+    if (!fgets(said, sizeof said, from))
+        snprintf(said, sizeof said, "nothing was said");
+    pclose(from);
+    said[strcspn(said, "\n")] = 0;
+    snprintf(want, sizeof want, "%016" PRIx64, machine_state_hash(m));
+    if (!strcmp(said, want)) {
+        passed++;
+        return;
+    }
+    failed++;
+    printf("at %.6f s, resumed by another process on %s: %s, not %s\n", (double)at_ns / 1e9,
+           other_engine, said, want);
+}
+
 static void check_point(struct machine *m, u64 at_ns)
 {
+    FILE *resumed = start_resumed(m, at_ns + more_ms * MS);
     struct state *s = save(m);
     struct machine *b = load(s), *a = load(s);
 
@@ -168,6 +237,7 @@ static void check_point(struct machine *m, u64 at_ns)
     machine_free(a);
     run_to(m, at_ns + more_ms * MS, UINT64_MAX / 2);
     compare("later", at_ns, m, b);
+    compare_resumed(resumed, at_ns, m);
     machine_free(b);
     state_free(s);
 }
@@ -198,6 +268,10 @@ static bool option(const char *name, const char *value)
         config.initrd = value;
     else if (!strcmp(name, "--append"))
         config.append = value;
+    else if (!strcmp(name, "--engine"))
+        config.engine = value;
+    else if (!strcmp(name, "--other-engine"))
+        other_engine = value;
     else
         return false;
     return true;
@@ -208,9 +282,13 @@ int main(int argc, char **argv)
     u64 at[POINTS_MAX];
     struct machine *m, *other;
 
+    self = argv[0];
+    config.log = log_new(NULL, NULL);
     for (int i = 1; i < argc; i++) {
         if (!strcmp(argv[i], "--no-input")) {
             input = false;
+        } else if (!strcmp(argv[i], "--resume") && i + 2 < argc) {
+            return resume(argv[i + 1], strtoull(argv[i + 2], NULL, 0));
         } else if (i + 1 >= argc || !option(argv[i], argv[i + 1])) {
             fprintf(stderr, "roundtrip: '%s' is no option or lacks its value\n", argv[i]);
             return 64;
@@ -219,7 +297,7 @@ int main(int argc, char **argv)
         }
     }
     config.drive_is_cd[DRIVE_HDC] = true;
-    config.log = log_new(NULL, NULL);
+    close(mkstemp(file));
     for (unsigned i = 0; i < points; i++)
         at[i] = between_ticks(random_at(1000000 + i) % (until_ms * MS));
     qsort(at, points, sizeof at[0], by_time);
@@ -233,6 +311,7 @@ int main(int argc, char **argv)
     compare("the whole way in pieces", machine_now_ns(m), m, other);
     machine_free(m);
     machine_free(other);
+    unlink(file);
     printf("%u passed, %u failed, 0 skipped\n", passed, failed);
     return failed != 0;
 }

@@ -1,0 +1,89 @@
+/*
+ * Makes the snapshots of this folder: `make golden VERSION=...`. What a release made stays here,
+ * and every later build must load it (tests/unit/board/test_golden.c).
+ *
+ *     make_snapshots FOLDER VERSION
+ *
+ * machine.snap   a processor that counts through memory from 2000h to 6000h, without disks
+ * disk.snap      the same with disk.img as its hard disk, of which sector 3 was overwritten later;
+ *                what it held is in disk.snap.disks
+ */
+#include "devices/board/board.h"
+#include "devices/board/snapshot.h"
+#include "tests/fuzz/bare_machine.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SECTORS = 32, SECTOR = 512 };
+
+static char path[4096], err[600];
+
+static const char *in(char **argv, const char *name)
+{
+    snprintf(path, sizeof path, "%s/%s-%s", argv[1], argv[2], name);
+    return path;
+}
+
+static struct machine *start(const struct machine_config *config)
+{
+    static const u8 code[] = {
+        0xBF, 0x00, 0x20,       /* mov di, 2000h */
+        0xFF, 0x05,             /* inc word [di] */
+        0x83, 0xC7, 0x02,       /* add di, 2 */
+        0x81, 0xFF, 0x00, 0x60, /* cmp di, 6000h */
+        0x75, 0xF5,             /* jne the inc */
+        0xEB, 0xF0,             /* jmp the mov */
+    };
+    struct machine *m = machine_new(config, err, sizeof err);
+
+    if (!m) {
+        fprintf(stderr, "%s\n", err);
+        exit(1);
+    }
+    machine_write_physical(m, bare_machine_prepare(m), code, sizeof code);
+    machine_run(m, 3000000);
+    return m;
+}
+
+static void save(struct machine *m, const char *file)
+{
+    if (!snapshot_save(m, file, err, sizeof err)) {
+        fprintf(stderr, "%s\n", err);
+        exit(1);
+    }
+}
+
+static void make_image(const char *file)
+{
+    FILE *f = fopen(file, "wb");
+
+    for (unsigned i = 0; f && i < SECTORS * SECTOR; i++)
+        fputc((int)(i / SECTOR + 1), f);
+    if (!f || fclose(f))
+        exit(1);
+}
+
+int main(int argc, char **argv)
+{
+    struct machine_config config;
+    u8 data[SECTOR];
+    struct machine *m;
+
+    if (argc != 3)
+        return 64;
+    bare_machine_config(&config);
+    m = start(&config);
+    save(m, in(argv, "machine.snap"));
+    machine_free(m);
+    make_image(in(argv, "disk.img"));
+    config.drive[DRIVE_HDA] = strdup(path);
+    config.discard = false;
+    m = start(&config);
+    save(m, in(argv, "disk.snap"));
+    memset(data, 0xEE, sizeof data);
+    if (blk_write(machine_board(m)->drive[DRIVE_HDA].blk, 3, 1, data))
+        return 1;
+    return machine_free(m) != 0;
+}
