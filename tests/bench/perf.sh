@@ -150,7 +150,9 @@ measure_memory() {
 conditions() {
 	printf '%s, %s, host load %s before and %s after' "$(date +%Y-%m-%d)" \
 		"$(git describe --always --dirty 2> /dev/null || echo "no version")" "$1" "$(load)"
-	[ "$(nice)" = 0 ] || printf ', at nice %s' "$(nice)"
+	# On hosts that group processes by session only the group's value counts.
+	nice=$(sed 's/.* nice //' /proc/self/autogroup 2> /dev/null || nice)
+	[ "$nice" = 0 ] || printf ', at nice %s' "$nice"
 }
 load() { cut -d ' ' -f 1 /proc/loadavg; }
 
