@@ -56,6 +56,7 @@ struct options {
     const char *script, *screenshot;
     const char *record, *replay;
     bool discard, deterministic, keep_writes, reset_on_triple_fault, gdb_wait, stopped;
+    bool perf_map;
     struct speed speed;
     s64 rtc_epoch; /* INT64_MIN: the host's time, or a fixed date if deterministic */
     u64 seed;

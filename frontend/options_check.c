@@ -70,6 +70,8 @@ int options_check(const struct options *o, char *err, size_t err_size)
         problem = "--gdb-wait goes with --gdb";
     else if (o->stopped && !o->gdb && !o->monitor)
         problem = "--stopped goes with --monitor or --gdb: who would let it go?";
+    else if (o->perf_map && !strcmp(o->engine, "interp"))
+        problem = "--perf-map names translated code; the interpreter makes none";
     else if (stdio_users(o) > 1)
         problem = "only one of --serial stdio, --monitor stdio and --display terminal can have "
                   "the terminal; lead the others elsewhere";

@@ -81,6 +81,8 @@ const struct option_row option_rows[] = {
      "Date and time at the start, as 1996-01-01T00:00:00. Default: now.", NULL, 0},
     {"engine", OPT_WORD, AT(engine), "NAME",
      "What executes guest code: jit translates it, interp interprets it.", engine_names, 0},
+    {"perf-map", OPT_FLAG, AT(perf_map), NULL,
+     "Tell Linux' perf the names of translated code: guest_ADDRESS.", NULL, 0},
     {"reset-on-triple-fault", OPT_FLAG, AT(reset_on_triple_fault), NULL,
      "Go on as a real PC does, instead of stopping with an explanation.", NULL, 0},
     {"post-card", OPT_PORT, AT(post_card_port), "[=PORT]",

@@ -46,6 +46,7 @@ static void take_config(const struct machine_config *from, struct machine_config
     struct machine_config c = *from;
 
     c.engine = to->engine;
+    c.perf_map = to->perf_map;
     for (unsigned i = 0; i < MACHINE_SERIALS; i++)
         c.serial[i] = to->serial[i];
     c.parallel = to->parallel;

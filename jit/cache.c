@@ -1,36 +1,38 @@
 /*
- * Memory for code: one memfd in two views, since no page is ever writable and executable at once.
+ * Memory for code: the same pages in two views, since no page is ever writable and executable at
+ * once. It is shared anonymous memory and no memfd, because perf takes the names of
+ * /tmp/perf-PID.map for anonymous memory alone (tools/perf/util/map.c, is_anon_memory).
  */
 #define _GNU_SOURCE
 #include "jit/private.h"
 
 #include <sys/mman.h>
-#include <unistd.h>
 
 bool code_cache_open(struct code_cache *cc)
 {
-    *cc = (struct code_cache){.fd = memfd_create("bygone-code", MFD_CLOEXEC)};
-    if (cc->fd < 0 || ftruncate(cc->fd, JIT_CODE_BYTES) < 0)
-        goto refused;
-    cc->write = mmap(NULL, JIT_CODE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, cc->fd, 0);
-    if (cc->write == MAP_FAILED)
-        goto refused;
-    cc->exec = mmap(NULL, JIT_CODE_BYTES, PROT_READ | PROT_EXEC, MAP_SHARED, cc->fd, 0);
-    if (cc->exec == MAP_FAILED) {
-        munmap(cc->write, JIT_CODE_BYTES);
-        goto refused;
+    void *exec, *write;
+
+    *cc = (struct code_cache){0};
+    exec = mmap(NULL, JIT_CODE_BYTES, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (exec == MAP_FAILED)
+        return false;
+    /* An old size of 0 maps shared pages once more (mremap(2)). */
+    write = mremap(exec, 0, JIT_CODE_BYTES, MREMAP_MAYMOVE);
+    if (write == MAP_FAILED) {
+        munmap(exec, JIT_CODE_BYTES);
+        return false;
     }
-    madvise(cc->write, JIT_CODE_BYTES, MADV_DONTDUMP);
+    cc->exec = exec;
+    cc->write = write;
     cc->hot_end = JIT_CODE_BYTES / 2;
     cc->cold = cc->hot_end;
     cc->cold_end = JIT_CODE_BYTES;
+    if (mprotect(write, JIT_CODE_BYTES, PROT_READ | PROT_WRITE)) {
+        code_cache_close(cc);
+        return false;
+    }
+    madvise(write, JIT_CODE_BYTES, MADV_DONTDUMP);
     return true;
-
-refused:
-    if (cc->fd >= 0)
-        close(cc->fd);
-    *cc = (struct code_cache){.fd = -1};
-    return false;
 }
 
 void code_cache_close(struct code_cache *cc)
@@ -39,5 +41,5 @@ void code_cache_close(struct code_cache *cc)
         return;
     munmap(cc->write, JIT_CODE_BYTES);
     munmap((void *)(uintptr_t)cc->exec, JIT_CODE_BYTES);
-    close(cc->fd);
+    *cc = (struct code_cache){0};
 }

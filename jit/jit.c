@@ -42,6 +42,7 @@ static void killed(void *opaque, struct run *r)
     if (!b)
         return;
     j->stat.killed++;
+    jit_note_killed(j, r);
     x64_retire(j, b);
     b->run = NULL;
     r->block = NULL;
@@ -51,6 +52,7 @@ static void flushed(void *opaque)
 {
     struct jit *j = opaque;
 
+    jit_note_flushed(j);
     j->stat.flushes++;
     j->flushed = true;
     j->code.hot = j->code.reserved;
@@ -81,6 +83,7 @@ static void unmap(void *p, size_t bytes)
 
 static void close_all(struct jit *j)
 {
+    jit_notes_end(j);
     code_cache_close(&j->code);
     unmap(j->jumps, JUMPS_BYTES);
     unmap(j->blocks, BLOCK_ARENA);
@@ -236,6 +239,7 @@ static struct block *translate(struct jit *j, struct run *r)
     j->stat.translated++;
     j->stat.instructions += r->count;
     r->block = b;
+    jit_note_translated(j, b);
     return b;
 }
 

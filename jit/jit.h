@@ -19,6 +19,13 @@ extern const struct engine engine_jit;
 /* For tests: translate a run at its n-th execution (1: at once; 0: the default). */
 void jit_set_threshold(struct cpu *c, u32 n);
 
+/*
+ * Write the names of blocks into /tmp/perf-PID.map, where Linux' perf looks for them:
+ * guest_ADDRESS, with _rare behind for code that is kept apart. False, and errno, if that file
+ * cannot be.
+ */
+bool jit_perf_map(struct cpu *c);
+
 /* "info jit": blocks, hits, invalidations, what was left to handlers. Bytes written. */
 size_t jit_describe(const struct cpu *c, char *out, size_t out_size);
 /*

@@ -8,6 +8,8 @@
 #include "cpu/interp.h"
 #include "cpu/optab.h"
 
+#include <stdio.h>
+
 /*
  * Words that translated code reaches through its state register (cpu->engine_word).
  *
@@ -79,7 +81,6 @@ struct code_cache {
     const u8 *exec;
     size_t hot, cold, hot_end, cold_end;
     size_t reserved; /* what the stubs take of the hot part */
-    int fd;
 };
 
 bool code_cache_open(struct code_cache *cc);
@@ -113,6 +114,7 @@ struct jit {
         u64 executed, in_blocks; /* instructions, of them in translated code */
     } stat;
     u64 helped[ROW_COUNT]; /* executions that were left to handlers, by row */
+    FILE *perf_map;        /* NULL: none */
 };
 
 /* In r9d of a helper call: instructions not yet done, as s16, and this if it must leave after. */
@@ -126,6 +128,12 @@ struct jit_text {
     char *at;
     size_t room;
 };
+
+/* notes.c: for --log=jit and for perf. */
+void jit_note_translated(struct jit *j, const struct block *b);
+void jit_note_killed(struct jit *j, const struct run *r);
+void jit_note_flushed(struct jit *j);
+void jit_notes_end(struct jit *j);
 
 /* describe.c */
 void jit_say(struct jit_text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

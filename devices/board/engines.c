@@ -1,13 +1,16 @@
 /* The engines of this build by name; see engines.h. */
 #include "devices/board/engines.h"
 
+#include "base/log.h"
 #include "base/types.h"
-#include "cpu/engine.h"
+#include "cpu/cpu.h"
 #ifdef HAVE_JIT
 #include "jit/jit.h"
 #endif
 
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 const char *const engine_names[] = {
 #ifdef HAVE_JIT
@@ -30,4 +33,13 @@ const struct engine *engine_by_name(const char *name)
         if (!strcmp(engines[i]->name, name))
             return engines[i];
     return NULL;
+}
+
+void engine_perf_map(struct cpu *c)
+{
+#ifdef HAVE_JIT
+    if (c->engine == &engine_jit && !jit_perf_map(c))
+        log_warn(c->log, "jit", "/tmp/perf-%d.map: %s; perf will know no names", (int)getpid(),
+                 strerror(errno));
+#endif
 }

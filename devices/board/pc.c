@@ -283,6 +283,8 @@ static bool build_core(struct board *b, char *err, size_t err_size)
         b->host_at_fault = true;
         return false;
     }
+    if (b->config->perf_map)
+        engine_perf_map(b->cpu);
     return memory_build(b, err, err_size);
 }
 

@@ -219,6 +219,8 @@ Test(options, contradictions_are_usage_errors)
     expect_conflict("terminal");
     parse("--gdb-wait", NULL);
     expect_conflict("--gdb");
+    parse("--perf-map", "--engine=interp", NULL);
+    expect_conflict("interpreter");
     parse("--hda=a", "--hdb=b", "--hdc=c", "--hdd=d", "--cdrom=e", NULL);
     expect_conflict("four hard disks");
     cr_assert_eq(parse("--kernel=k", "--append=x", "--initrd=i", NULL), 0);

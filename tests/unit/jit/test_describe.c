@@ -1,11 +1,14 @@
 /* The translator's reports: what it did, and blocks as guest and host code. */
 #include "jit/jit.h"
 
+#include "base/log.h"
 #include "cpu/engine.h"
 #include "tests/support/cpu_rig.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #ifdef HAVE_JIT
 
@@ -97,6 +100,66 @@ Test(describe, dump_of_what_is_not_translated_is_empty)
     cr_assert_eq(jit_dump(rig.cpu, 0xFFFFF000, text, sizeof text), 0);
     cpu_rig_put(&rig, SUM_ADD, 1, 0x90); /* kills it */
     cr_assert_eq(jit_dump(rig.cpu, SUM_ADD, text, sizeof text), 0);
+}
+
+/* ---- While it works ---- */
+
+static void keep_line(void *opaque, enum log_level level, const char *line)
+{
+    size_t used = strlen(text);
+
+    snprintf(text + used, sizeof text - used, "%s\n", line);
+}
+
+Test(describe, log_tells_of_blocks_as_they_come_and_go)
+{
+    struct log *log = log_new(keep_line, NULL);
+
+    rig.cpu->log = log;
+    jit_set_threshold(rig.cpu, 1);
+    run_sum();
+    cr_assert_str_empty(text, "nobody asked: %s", text);
+    log_choose(log, "jit");
+    jit_set_threshold(rig.cpu, 1);
+    run_sum();
+    cpu_rig_put(&rig, SUM_ADD, 1, 0x90);
+    cr_assert(strstr(text, "jit: flushed: "), "%s", text);
+    cr_assert(strstr(text, "jit: translated 00010000: 4 instructions, "), "%s", text);
+    cr_assert(strstr(text, "jit: killed block "), "%s", text);
+    rig.cpu->log = NULL;
+    log_free(log);
+}
+
+Test(describe, perf_finds_the_names_of_blocks)
+{
+    unsigned long long at;
+    unsigned size;
+    char path[64];
+    FILE *f;
+
+    snprintf(path, sizeof path, "/tmp/perf-%d.map", (int)getpid());
+    unlink(path);
+    cr_assert(jit_perf_map(rig.cpu));
+    run_sum();
+    f = fopen(path, "r");
+    cr_assert(f);
+    cr_assert_eq(fscanf(f, "%llx %x bygone_stubs\n", &at, &size), 2);
+    cr_assert_eq(fscanf(f, "%llx %x %s\n", &at, &size, text), 3);
+    cr_assert_str_eq(text, "guest_00010000");
+    cr_assert_gt(size, 12);
+    fclose(f);
+    unlink(path);
+}
+
+Test(describe, perf_map_is_not_written_through_a_link)
+{
+    char path[64];
+
+    snprintf(path, sizeof path, "/tmp/perf-%d.map", (int)getpid());
+    unlink(path);
+    cr_assert_eq(symlink("/dev/null", path), 0);
+    cr_assert_not(jit_perf_map(rig.cpu));
+    unlink(path);
 }
 
 Test(describe, reports_fit_the_space_they_get)
