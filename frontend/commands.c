@@ -231,6 +231,12 @@ const struct command commands[] = {
     {"save", "FILE", "save the machine in a snapshot; it goes on meanwhile", 1, 1, command_save},
     {"load", "FILE", "go back to a snapshot", 1, 1, command_load},
     {"state-hash", "", "a hash over all of the machine's state", 0, 0, run_state_hash},
+    {"rewind", "[SECONDS|present]", "go back in time, or say how far that goes", 0, 1,
+     command_rewind},
+    {"step-back", "[N]", "undo one instruction, or N", 0, 1, command_step_back},
+    {"continue-back", "", "back to the last breakpoint before now", 0, 0, command_continue_back},
+    {"who-wrote", "ADDRESS [LENGTH]|REGISTER|port N", "what changed it last", 1, 2,
+     command_who_wrote},
     {"record", "start FILE|stop", "record everything for --replay, from now on", 1, 2, run_record},
     {"help", "[COMMAND]", "this list", 0, 1, run_help},
 };

@@ -20,6 +20,9 @@ command_run_fn command_trace;
 command_run_fn command_where, command_print, command_symbols, command_page, command_stack,
     command_why, command_jit_dump;
 
+/* commands_rewind.c */
+command_run_fn command_rewind, command_step_back, command_continue_back, command_who_wrote;
+
 /* Words first.. of a line with blanks between; `out` holds COMMAND_LINE_MAX bytes. */
 const char *command_rest(const struct command_line *line, unsigned first, char *out);
 /* The machine's debugger; NULL, with a sentence, if the host has no memory. */

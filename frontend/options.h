@@ -54,7 +54,7 @@ struct options {
     const char *display, *monitor, *gdb, *qmp;
     const char *print_trace;
     const char *script, *screenshot;
-    const char *record, *replay;
+    const char *record, *replay, *rewind;
     bool discard, deterministic, keep_writes, reset_on_triple_fault, gdb_wait, stopped;
     bool perf_map;
     struct speed speed;
@@ -86,6 +86,12 @@ int options_check(const struct options *o, char *err, size_t err_size);
  */
 int options_config(struct options *o, const char *file, const char *text, size_t len, char *err,
                    size_t err_size);
+
+/*
+ * What --rewind asks for, or without it what suits: 256M where somebody works with the machine in
+ * real time, none for scripts and deterministic runs. *bytes 0: off. False if it is no size.
+ */
+bool options_rewind(const struct options *o, bool watched, u64 *bytes);
 
 /* --print-config and --help: text to be freed, NULL when out of memory. */
 char *options_print_config(const struct options *o);

@@ -2,7 +2,10 @@
 #include "frontend/options.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+enum { REWIND_DEFAULT_MIB = 256 };
 
 static bool is(const char *text, const char *word)
 {
@@ -17,6 +20,24 @@ static unsigned stdio_users(const struct options *o)
     for (i = 0; i < o->serial_count; i++)
         n += is(o->serial[i], "stdio");
     return n;
+}
+
+bool options_rewind(const struct options *o, bool watched, u64 *bytes)
+{
+    char *end;
+    u64 n;
+
+    *bytes = watched && !o->deterministic && !o->script ? (u64)REWIND_DEFAULT_MIB << 20 : 0;
+    if (!o->rewind)
+        return true;
+    *bytes = 0;
+    if (is(o->rewind, "off"))
+        return true;
+    n = strtoull(o->rewind, &end, 10);
+    if (end == o->rewind || *o->rewind == '-' || !n || n > 1 << 20 || strlen(end) != 1)
+        return false;
+    *bytes = n << (*end == 'G' ? 30 : 20);
+    return *end == 'M' || (*end == 'G' && n <= 1024);
 }
 
 static bool has_medium(const struct options *o)
@@ -53,6 +74,7 @@ static const char *given_about_machine(const struct options *o)
 int options_check(const struct options *o, char *err, size_t err_size)
 {
     const char *problem = NULL, *given = o->load ? given_about_machine(o) : NULL;
+    u64 bytes;
 
     if (given) {
         snprintf(err, err_size,
@@ -82,6 +104,8 @@ int options_check(const struct options *o, char *err, size_t err_size)
         problem = "--replay and --load: each brings a machine of its own; leave one out";
     else if (o->replay && (has_medium(o) || o->kernel))
         problem = "--replay builds the machine that was recorded; leave out its disks and kernel";
+    else if (!options_rewind(o, false, &bytes))
+        problem = "--rewind takes a size from 1M to 1024G, as 256M or 1G, or off";
     if (!problem)
         return 0;
     snprintf(err, err_size, "%s", problem);

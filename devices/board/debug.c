@@ -311,6 +311,28 @@ void debug_set_filter(struct debug *d, bool (*wants)(void *opaque, const struct 
     d->wants_opaque = opaque;
 }
 
+void debug_search(struct debug *d, bool on, int only)
+{
+    d->searching = on;
+    d->only = only;
+}
+
+void debug_jumped(struct debug *d)
+{
+    debug_cancel(d);
+    d->passing = d->in_front = false;
+    d->next.reason = DEBUG_STOPPED_NOT;
+    d->cpu->attention &= ~(u32)ATT_BREAK;
+    d->mode = debug_mode_bits(d->cpu);
+    d->last_place = debug_here(d->cpu);
+    d->last_cs = d->cpu->seg[SEG_CS].sel;
+    d->last_rip = d->cpu->rip;
+    for (unsigned i = 0; i < d->count; i++)
+        if (d->points[i].watched)
+            debug_expr_eval(d->points[i].watched, d->cpu, &d->points[i].value, NULL, 0);
+    debug_arm_pages(d);
+}
+
 void debug_set_log(struct debug *d, void (*line)(void *opaque, const char *text), void *opaque)
 {
     d->log = line;

@@ -156,6 +156,13 @@ const struct debug_stop *debug_last_stop(const struct debug *d);
  */
 void debug_set_filter(struct debug *d, bool (*wants)(void *opaque, const struct debug_stop *stop),
                       void *opaque);
+/*
+ * While the machine does again what it did before, to find something: hits count for nothing, log
+ * nothing and remove nothing. only: 0 all points, else the one that is meant; -1 none.
+ */
+void debug_search(struct debug *d, bool on, int only);
+/* The machine has another state: what changes is measured from there; steps are forgotten. */
+void debug_jumped(struct debug *d);
 /* Where log-only points write, one line each; without it nowhere. */
 void debug_set_log(struct debug *d, void (*line)(void *opaque, const char *text), void *opaque);
 

@@ -60,13 +60,9 @@ static const char *size_name(unsigned size)
     return size < ARRAY_LEN(names) ? names[size] : "bytes";
 }
 
-/* The point is meant: true if the machine is to stop for it. */
-static bool hit(struct debug *d, struct point *p, const struct debug_stop *what)
+/* Note a hit; false if it is one of those to be ignored. */
+static bool counts(struct debug *d, struct point *p, const struct debug_stop *what)
 {
-    u64 value;
-
-    if (p->condition && (!debug_expr_eval(p->condition, d->cpu, &value, NULL, 0) || !value))
-        return false;
     p->pub.hits++;
     if (p->pub.ignore) {
         p->pub.ignore--;
@@ -74,6 +70,18 @@ static bool hit(struct debug *d, struct point *p, const struct debug_stop *what)
     }
     if (p->log[0] || (p->pub.flags & DEBUG_LOG_ONLY))
         debug_log_line(d, p, what);
+    return true;
+}
+
+/* The point is meant: true if the machine is to stop for it. */
+static bool hit(struct debug *d, struct point *p, const struct debug_stop *what)
+{
+    u64 value;
+
+    if (p->condition && (!debug_expr_eval(p->condition, d->cpu, &value, NULL, 0) || !value))
+        return false;
+    if (d->searching ? d->only && p->pub.id != d->only : !counts(d, p, what))
+        return false;
     if (p->pub.flags & DEBUG_LOG_ONLY)
         return false;
     if (d->next.reason == DEBUG_STOPPED_NOT) {

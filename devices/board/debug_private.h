@@ -78,6 +78,8 @@ struct debug {
 
     bool (*wants)(void *opaque, const struct debug_stop *stop);
     void *wants_opaque;
+    bool searching; /* see debug_search */
+    int only;
     void (*log)(void *opaque, const char *text);
     void *log_opaque;
 };

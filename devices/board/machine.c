@@ -15,6 +15,7 @@
 #include "devices/board/debug.h"
 #include "devices/board/info.h"
 #include "devices/board/machine_private.h"
+#include "devices/board/rewind.h"
 #include "devices/host/chr.h"
 #include "devices/input/i8042.h"
 #include "devices/serial/uart16550.h"
@@ -151,6 +152,15 @@ static bool write_error(void *opaque, struct blk *blk, int error)
 
 /* ---- Life ---- */
 
+/* Of the past nothing is heard. */
+static void write_sound(void *opaque, const s16 *samples, size_t frames, u64 at_ns)
+{
+    struct machine *m = opaque;
+
+    if (!m->muted)
+        m->sound->write(m->sound->opaque, samples, frames, at_ns);
+}
+
 static void set_rate(void *opaque, u64 rate)
 {
     struct input_record r = {.source = INPUT_RATE, .rate = rate};
@@ -205,6 +215,12 @@ struct machine *machine_new_blame(const struct machine_config *config, bool *hos
     if (m->config.rtc_epoch == INT64_MIN)
         m->config.rtc_epoch = (s64)time(NULL); /* read once: from here on it is configuration */
     m->slice = SLICE;
+    m->stop_count = UINT64_MAX;
+    if (config->sound) {
+        m->sound = config->sound;
+        m->sound_gate = (struct sound_sink){.opaque = m, .write = write_sound};
+        m->config.sound = &m->sound_gate;
+    }
     m->board.config = &m->config;
     m->board.log = config->log;
     m->board.write_error = write_error;
@@ -236,6 +252,7 @@ int machine_free(struct machine *m)
     if (!m)
         return 0;
     machine_run_posted(m);
+    rewind_free(m->rewind);
     if (m->recording && !machine_record_stop(m, told, sizeof told))
         log_warn(m->config.log, "record", "%s", told);
     debug_free(m->debug);
@@ -324,7 +341,7 @@ void machine_unlisten(struct machine *m, struct machine_listener *l)
 
 void machine_tell(struct machine *m, enum machine_event e)
 {
-    for (struct machine_listener *l = m->listeners; l; l = l->next)
+    for (struct machine_listener *l = m->muted ? NULL : m->listeners; l; l = l->next)
         l->event(l->opaque, e);
 }
 
@@ -377,7 +394,13 @@ static bool attend(struct machine *m, enum machine_stop *why)
 {
     struct board *b = &m->board;
 
-    machine_run_posted(m);
+    if (!m->alone)
+        machine_run_posted(m);
+    if (b->cpu->count >= m->stop_count) {
+        machine_settle(m);
+        *why = MACHINE_TIME;
+        return true;
+    }
     machine_inputs_due(m);
     if (media_close_ejected(b))
         machine_tell(m, MACHINE_EVENT_EJECTED);
@@ -429,7 +452,7 @@ static enum engine_stop run_slice(struct machine *m, u64 until_ns)
     u64 deadline = min_u64(clock_next_deadline(b->clock), soon);
     u64 until = min_u64(clock_count_at(b->clock, deadline), c->count + m->slice);
 
-    until = min_u64(until, machine_player_count(m));
+    until = min_u64(until, min_u64(machine_player_count(m), m->stop_count));
     if (cpu_waits_for_shadow(c))
         until = c->count + 1;
     if (until <= c->count)
@@ -483,7 +506,7 @@ static bool shut_down(struct machine *m)
 
     snprintf(m->board.reset_note, sizeof m->board.reset_note, "%s", m->board.cpu->crash);
     m->board.reset_ns = machine_now_ns(m);
-    if (m->crashes_told == CRASHES_TOLD && m->config.reset_on_triple_fault) {
+    if ((m->muted || m->crashes_told == CRASHES_TOLD) && m->config.reset_on_triple_fault) {
         machine_reset_board(m);
         return false;
     }
@@ -535,7 +558,7 @@ enum machine_stop machine_run(struct machine *m, u64 until_ns)
         after_write_error(m);
         if (m->host_failed)
             continue;
-        if (clock_now(b->clock) >= m->next_chr_poll_ns &&
+        if (clock_now(b->clock) >= m->next_chr_poll_ns && (!m->player || m->player->outside) &&
             !(m->cut_short && m->config.deterministic))
             poll_chrs(m);
         machine_input_points(m);
@@ -558,9 +581,9 @@ enum machine_stop machine_run(struct machine *m, u64 until_ns)
         c->attention &= ~(u32)ATT_IDLE;
         if (debugger_stops(m)) /* before a new rate, an input, could let an interrupt in */
             return MACHINE_DEBUG;
-        pace_slice(&m->pace, c->count);
         if (stop == ENGINE_SHUTDOWN && shut_down(m))
             return MACHINE_TRIPLE_FAULT;
+        pace_slice(&m->pace, c->count);
     }
 }
 

@@ -158,6 +158,14 @@ bool machine_record_start(struct machine *m, const char *path, char *told, size_
 bool machine_record_stop(struct machine *m, char *told, size_t told_size);
 bool machine_is_recording(const struct machine *m);
 
+/*
+ * Keep the past from now on in so many bytes, to go back to (rewind.h). False and a sentence in
+ * err. machine_rewind is NULL while nobody does.
+ */
+struct rewind;
+bool machine_rewind_start(struct machine *m, size_t bytes, char *err, size_t err_size);
+struct rewind *machine_rewind(struct machine *m);
+
 /* Bring a frame up to date with the screen; true if it changed. */
 bool machine_render(struct machine *m, struct display_frame *f, bool force);
 

@@ -187,7 +187,7 @@ static int submit_later(struct machine *m, const struct input_record *r)
 
 int machine_submit(struct machine *m, struct input_record *r, char *err, size_t err_size)
 {
-    if (m->player && !m->player->live(m->player->opaque)) {
+    if (m->player && !m->player->live(m->player->opaque, r)) {
         snprintf(err, err_size, "replay: nothing comes in from outside while a recording plays");
         return -EPERM;
     }

@@ -18,6 +18,7 @@
 
 struct posted;
 struct recording;
+struct rewind;
 
 /* Who keeps what came in: a recording, the rewind ring. The caller's; linked while in use. */
 struct input_listener {
@@ -41,8 +42,10 @@ struct input_player {
     bool (*play)(void *opaque, const struct input_record *r, u32 check);
     /* The next record cannot be played: its moment has passed, or `why`. */
     void (*lost)(void *opaque, const char *why);
-    /* A live input wants in: true if it may, and nothing of this player is played any more. */
-    bool (*live)(void *opaque);
+    /* A live input (NULL: another state) wants in: true if it may, and nothing of this player is
+     * played any more. */
+    bool (*live)(void *opaque, const struct input_record *r);
+    bool outside; /* what comes by itself (bytes of streams) may be asked for */
 };
 
 struct machine {
@@ -69,6 +72,13 @@ struct machine {
     struct input_listener *input_listeners;
     struct input_player *player; /* NULL: inputs come from outside */
     struct recording *recording; /* NULL: nobody records */
+
+    /* For going back (rewind.c). */
+    bool alone;     /* run without looking at the outside */
+    bool muted;     /* the past: nothing goes out */
+    u64 stop_count; /* machine_run ends at this count, before its inputs; UINT64_MAX: does not */
+    struct sound_sink *sound, sound_gate;
+    struct rewind *rewind; /* NULL: nobody keeps the past */
 
     bool stop_asked; /* `stop_why` is what machine_run is to return */
     enum machine_stop stop_why;

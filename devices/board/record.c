@@ -447,6 +447,11 @@ bool record_stop(struct recording *r, char *told, size_t told_size)
 
 bool machine_record_start(struct machine *m, const char *path, char *told, size_t told_size)
 {
+    if (m->player && !m->player->outside) {
+        snprintf(told, told_size,
+                 "record: what the machine does now was done before; wait until that ends");
+        return false;
+    }
     if (m->recording) {
         snprintf(told, told_size, "record: it is recording already; 'record stop' ends that");
         return false;

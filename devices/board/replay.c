@@ -434,6 +434,7 @@ static void finish(struct replay *r)
              "replay: '%s': played to the end: %llu inputs and changes of rate, %llu checks, all "
              "as recorded",
              r->name, (unsigned long long)r->played, (unsigned long long)r->checks);
+    r->player.outside = true;
     stop(r, ENDED, MACHINE_REPLAYED);
 }
 
@@ -476,7 +477,7 @@ static void lost(void *opaque, const char *why)
 }
 
 /* Behind the end the machine is the user's. */
-static bool live(void *opaque)
+static bool live(void *opaque, const struct input_record *rec)
 {
     struct replay *r = opaque;
 

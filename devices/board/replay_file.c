@@ -212,8 +212,8 @@ enum replay_read replay_reader_next(struct replay_reader *r, struct replay_chunk
     memcpy(out->tag, head, 4);
     out->tag[4] = 0;
     out->len = len;
-    out->data = len ? malloc(len) : NULL;
-    if (len && (!out->data || !unpack(bytes, packed, out->data, len))) {
+    out->data = malloc(len ? len : 1);
+    if (!out->data || (len && !unpack(bytes, packed, out->data, len))) {
         bool memory = out->data;
 
         free(out->data);

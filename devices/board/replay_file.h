@@ -39,7 +39,7 @@ struct replay_reader {
 struct replay_chunk {
     char tag[5];
     u32 len;
-    u8 *data; /* the caller frees it; NULL only if len is 0 */
+    u8 *data; /* the caller frees it */
 };
 
 enum replay_read { REPLAY_CHUNK, REPLAY_FILE_ENDS, REPLAY_CUT_OFF, REPLAY_DAMAGED };

@@ -185,7 +185,7 @@ static bool check_moment(struct loading *l)
     if (l->m->board.in_write_error)
         return refuse(l, "the machine waits for the host to write a disk; free some room there "
                          "first");
-    if (l->m->player && !l->m->player->live(l->m->player->opaque))
+    if (l->m->player && !l->m->player->live(l->m->player->opaque, NULL))
         return refuse(l, "a recording plays; end it first");
     return true;
 }

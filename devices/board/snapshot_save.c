@@ -7,6 +7,7 @@
 #include "base/state.h"
 #include "devices/board/config.h"
 #include "devices/board/machine_private.h"
+#include "devices/board/rewind.h"
 #include "devices/board/snapdisk.h"
 #include "devices/board/snapfile.h"
 #include "devices/board/snapjournal.h"
@@ -72,6 +73,12 @@ static bool capture(struct snapshot_job *j, struct machine *m)
     if (m->board.in_write_error) {
         snprintf(j->err, sizeof j->err,
                  "the machine waits for the host to write a disk; free some room there first");
+        return false;
+    }
+    if (rewind_is_past(m->rewind)) { /* its disks hold the newest state */
+        snprintf(j->err, sizeof j->err,
+                 "the machine is in its past; 'rewind present' first, or use it, to go on from "
+                 "here");
         return false;
     }
     snprintf(j->about, sizeof j->about,

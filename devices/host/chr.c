@@ -9,7 +9,7 @@
 
 void chr_write(struct chr *c, const void *data, size_t len)
 {
-    if (c && len)
+    if (c && len && !c->muted)
         c->ops->write(c, data, len);
 }
 

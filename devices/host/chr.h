@@ -31,6 +31,7 @@ struct chr {
     void (*receive)(void *opaque, const u8 *data, size_t len);
     void *opaque;
     u64 dropped; /* bytes of output that the host could not take */
+    bool muted;  /* the board's: what is written now was written before */
 };
 
 /* Write; a null chr swallows. */

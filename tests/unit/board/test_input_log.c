@@ -134,7 +134,7 @@ static void is_lost(void *opaque, const char *why)
     lost++;
 }
 
-static bool live(void *opaque)
+static bool live(void *opaque, const struct input_record *r)
 {
     return false;
 }

@@ -1,0 +1,670 @@
+/*
+ * Going back; see rewind.h. Inputs have positions that never change: the byte offset in the log as
+ * if nothing had been dropped from its front.
+ */
+#include "devices/board/rewind.h"
+
+#include "base/log.h"
+#include "devices/board/machine_private.h"
+#include "devices/board/rewind_disk.h"
+#include "devices/board/rewind_store.h"
+#include "devices/host/chr.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum {
+    INTERVAL_LEAST_MS = 100, /* virtual, between two snapshots */
+    INTERVAL_MOST_MS = 5000,
+    COST_SHARE = 33, /* taking one may cost this part of the host's time since the last */
+    POINTS_MOST = 2000,
+    POINTS_LEAST = 3,
+};
+
+struct rewind {
+    struct machine *m;
+    struct rewind_store *store;
+    struct rewind_disks *disks;
+    struct input_log *log;
+    u64 log_first; /* position of its first byte */
+    size_t limit;
+    struct input_listener listener;
+    u64 interval_ns, host_ns;
+    bool off;   /* the limit is too small for this guest */
+    bool fresh; /* a medium has changed or the state was replaced: the past begins anew */
+
+    bool past, restoring;
+    struct input_player player; /* in the past */
+    u64 played;                 /* position of the next input */
+};
+
+static u64 host_now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (u64)t.tv_sec * NS_PER_SEC + (u64)t.tv_nsec;
+}
+
+static u64 log_end(const struct rewind *r)
+{
+    size_t len;
+
+    input_log_bytes(r->log, &len);
+    return r->log_first + len;
+}
+
+static unsigned points(const struct rewind *r)
+{
+    return rewind_store_count(r->store);
+}
+
+static const struct rewind_point *point(const struct rewind *r, unsigned i)
+{
+    return rewind_store_point(r->store, i);
+}
+
+/* ---- The ring ---- */
+
+static size_t log_bytes(const struct rewind *r)
+{
+    size_t len;
+
+    input_log_bytes(r->log, &len);
+    return len;
+}
+
+static size_t bytes(const struct rewind *r)
+{
+    return rewind_store_bytes(r->store) + rewind_disks_bytes(r->disks) + log_bytes(r);
+}
+
+/* Nothing before the oldest snapshot is of use. */
+static void drop_front(struct rewind *r)
+{
+    const struct rewind_point *oldest = point(r, 0);
+
+    input_log_drop(r->log, (size_t)(oldest->log_at - r->log_first));
+    r->log_first = oldest->log_at;
+    rewind_disks_drop(r->disks, oldest->disk_at);
+}
+
+/*
+ * The snapshot that is missed least: the gap it would leave is small beside its age. The oldest and
+ * the newest stay.
+ */
+static unsigned least_missed(const struct rewind *r)
+{
+    u64 now = point(r, points(r) - 1)->now_ns;
+    unsigned best = 1;
+    double least = 0;
+
+    for (unsigned i = 1; i + 1 < points(r); i++) {
+        double gap = (double)(point(r, i + 1)->now_ns - point(r, i - 1)->now_ns);
+        double age = (double)(now - point(r, i)->now_ns) + INTERVAL_LEAST_MS * 1e6;
+
+        if (i == 1 || gap / age < least) {
+            least = gap / age;
+            best = i;
+        }
+    }
+    return best;
+}
+
+static void keep_limit(struct rewind *r)
+{
+    while (points(r) > POINTS_LEAST && (bytes(r) > r->limit || points(r) > POINTS_MOST)) {
+        bool long_past = rewind_disks_bytes(r->disks) + log_bytes(r) > r->limit / 2;
+
+        if (!rewind_store_drop(r->store, long_past ? 0 : least_missed(r)))
+            return;
+        drop_front(r);
+    }
+    if (bytes(r) <= r->limit || r->off)
+        return;
+    log_warn(r->m->config.log, "rewind",
+             "the guest uses more memory than is kept for going back, which ends here; "
+             "--rewind takes a larger size");
+    r->off = true;
+    rewind_store_cut(r->store, 0);
+}
+
+/* Forget the past: the present is all there is. */
+static void begin_anew(struct rewind *r)
+{
+    rewind_store_cut(r->store, 0);
+    r->log_first = log_end(r);
+    input_log_cut(r->log, 0);
+    if (!rewind_disks_reset(r->disks))
+        r->off = true;
+    r->fresh = false;
+}
+
+static bool take(struct rewind *r)
+{
+    struct rewind_point *p;
+
+    if (r->off)
+        return false;
+    if (r->fresh)
+        begin_anew(r);
+    p = rewind_store_take(r->store);
+    if (!p)
+        return false;
+    p->log_at = log_end(r);
+    p->disk_at = rewind_disks_at(r->disks);
+    return true;
+}
+
+static void adapt_interval(struct rewind *r, u64 began, u64 ended)
+{
+    u64 cost = ended - began, passed = ended - r->host_ns;
+
+    if (cost > passed / COST_SHARE)
+        r->interval_ns = min_u64(r->interval_ns * 2, INTERVAL_MOST_MS * 1000000ull);
+    else if (cost < passed / COST_SHARE / 3)
+        r->interval_ns = max_u64(r->interval_ns / 2, INTERVAL_LEAST_MS * 1000000ull);
+    r->host_ns = ended;
+}
+
+static void on_point(void *opaque)
+{
+    struct rewind *r = opaque;
+    u64 began = host_now();
+
+    if (!r->past && take(r))
+        keep_limit(r);
+    adapt_interval(r, began, host_now());
+    r->listener.point_ns = clock_now(r->m->board.clock) + r->interval_ns;
+}
+
+static void on_input(void *opaque, const struct input_record *rec)
+{
+    struct rewind *r = opaque;
+
+    if (r->past || r->off)
+        return;
+    if (rec->source == INPUT_INSERT || rec->source == INPUT_EJECT || !input_log_add(r->log, rec))
+        r->fresh = true;
+}
+
+static void on_jump(void *opaque)
+{
+    struct rewind *r = opaque;
+
+    if (!r->restoring)
+        r->fresh = true;
+}
+
+/* ---- Into the past and out of it ---- */
+
+static void mute(struct machine *m, bool muted)
+{
+    m->muted = muted;
+    for (unsigned i = 0; i < m->board.chr_count; i++)
+        m->board.chrs[i]->muted = muted;
+}
+
+static void leave_past(struct rewind *r)
+{
+    r->past = false;
+    machine_set_player(r->m, NULL);
+    mute(r->m, false);
+    r->listener.point_ns = clock_now(r->m->board.clock) + r->interval_ns;
+    r->host_ns = host_now();
+}
+
+/* The newest moment was passed: nothing ever happened. */
+static void arrive(struct rewind *r)
+{
+    rewind_disks_return(r->disks);
+    leave_past(r);
+}
+
+/* Something new comes in: what lay ahead will never be. */
+static void branch(struct rewind *r)
+{
+    struct input_time now = machine_moment(r->m);
+    unsigned keep = 0;
+    int e;
+
+    while (keep < points(r) && input_time_compare(&point(r, keep)->at, &now) <= 0)
+        keep++;
+    rewind_store_cut(r->store, keep);
+    input_log_cut(r->log, (size_t)(r->played - r->log_first));
+    e = rewind_disks_branch(r->disks);
+    if (e)
+        log_warn(r->m->config.log, "rewind", "a disk could not be brought back: %s", strerror(-e));
+    leave_past(r);
+}
+
+static bool next(void *opaque, struct input_record *out)
+{
+    struct rewind *r = opaque;
+    size_t at = (size_t)(r->played - r->log_first);
+
+    if (input_log_read(r->log, &at, out))
+        return true;
+    /* Behind the last input: the newest moment itself. */
+    *out = (struct input_record){.at = point(r, points(r) - 1)->at, .source = INPUT_MEMORY};
+    return true;
+}
+
+static bool play(void *opaque, const struct input_record *rec, u32 check)
+{
+    struct rewind *r = opaque;
+    struct input_record taken;
+    size_t at = (size_t)(r->played - r->log_first);
+
+    if (!input_log_read(r->log, &at, &taken)) {
+        arrive(r);
+        return false;
+    }
+    r->played = r->log_first + at;
+    return true;
+}
+
+/* It cannot be; but then better here than with inputs at the wrong moments. */
+static void lost(void *opaque, const char *why)
+{
+    struct rewind *r = opaque;
+
+    log_warn(r->m->config.log, "rewind",
+             "the machine did not do the same again; it goes on from instruction %llu",
+             (unsigned long long)r->m->board.cpu->count);
+    branch(r);
+}
+
+static bool live(void *opaque, const struct input_record *rec)
+{
+    struct rewind *r = opaque;
+
+    if ((rec && rec->source == INPUT_RATE) || r->m->alone)
+        return false;
+    branch(r);
+    return true;
+}
+
+/* To a snapshot. The newest moment must be one already if this is the first step back. */
+static bool restore(struct rewind *r, unsigned i, char *err, size_t err_size)
+{
+    struct machine *m = r->m;
+    bool good;
+
+    if (!rewind_disks_go(r->disks, point(r, i)->disk_at)) {
+        snprintf(err, err_size, "rewind: the host has no memory left for the disks as they were");
+        return false;
+    }
+    r->past = true;
+    r->played = point(r, i)->log_at;
+    mute(m, true);
+    machine_set_player(m, &r->player);
+    r->restoring = true;
+    good = rewind_store_restore(r->store, i, err, err_size);
+    r->restoring = false;
+    if (m->debug)
+        debug_jumped(m->debug);
+    return good;
+}
+
+/* Make sure that the present can be found again. */
+static bool mark_present(struct rewind *r, char *err, size_t err_size)
+{
+    if (r->past)
+        return true;
+    if (!r->off && !r->fresh && take(r))
+        return true;
+    snprintf(err, err_size, "rewind: %s",
+             r->off ? "the memory for it does not suffice; give --rewind a larger size"
+                    : "there is no past yet: it begins where a medium or the state was changed");
+    return false;
+}
+
+/* Run until a count or a time, with nothing from outside; why it stopped. */
+static enum machine_stop run_alone(struct rewind *r, u64 count, u64 until_ns)
+{
+    struct machine *m = r->m;
+    bool paused = m->paused, free_run = m->pace.config.free_run;
+    enum machine_stop why;
+
+    m->alone = true;
+    m->paused = false;
+    m->pace.config.free_run = true;
+    m->stop_count = count;
+    why = machine_run(m, until_ns);
+    m->stop_count = UINT64_MAX;
+    m->pace.config.free_run = free_run;
+    m->paused = paused;
+    m->alone = false;
+    pace_restart(&m->pace, m->board.cpu->count);
+    return why;
+}
+
+/* The last snapshot that is not behind a count or a time. */
+static unsigned point_before(const struct rewind *r, u64 count, u64 now_ns)
+{
+    unsigned i = 0;
+
+    while (i + 1 < points(r) && point(r, i + 1)->at.count <= count &&
+           point(r, i + 1)->now_ns <= now_ns)
+        i++;
+    return i;
+}
+
+static bool go_to(struct rewind *r, u64 count, u64 now_ns, char *err, size_t err_size)
+{
+    struct machine *m = r->m;
+    enum machine_stop why;
+
+    if (!restore(r, point_before(r, count, now_ns), err, err_size))
+        return false;
+    if (m->debug)
+        debug_search(m->debug, true, -1);
+    why = run_alone(r, count, now_ns);
+    if (m->debug) {
+        debug_search(m->debug, false, 0);
+        debug_jumped(m->debug);
+    }
+    if (why != MACHINE_INTERRUPTED)
+        return true;
+    snprintf(err, err_size,
+             "rewind: interrupted on the way; the machine stands at instruction %llu",
+             (unsigned long long)m->board.cpu->count);
+    return false;
+}
+
+bool rewind_to_count(struct rewind *r, u64 count, char *err, size_t err_size)
+{
+    if (!mark_present(r, err, err_size))
+        return false;
+    if (count >= point(r, points(r) - 1)->at.count)
+        return rewind_to_present(r, err, err_size);
+    if (count < point(r, 0)->at.count) {
+        snprintf(err, err_size, "rewind: the past begins at instruction %llu, %.3f s ago",
+                 (unsigned long long)point(r, 0)->at.count,
+                 (double)(clock_now(r->m->board.clock) - point(r, 0)->now_ns) / 1e9);
+        return false;
+    }
+    return go_to(r, count, UINT64_MAX, err, err_size);
+}
+
+bool rewind_to_time(struct rewind *r, u64 ns, char *err, size_t err_size)
+{
+    if (!mark_present(r, err, err_size))
+        return false;
+    if (ns >= point(r, points(r) - 1)->now_ns)
+        return rewind_to_present(r, err, err_size);
+    return go_to(r, UINT64_MAX, max_u64(ns, point(r, 0)->now_ns), err, err_size);
+}
+
+bool rewind_step_back(struct rewind *r, u64 instructions, char *err, size_t err_size)
+{
+    u64 now = r->m->board.cpu->count;
+
+    if (instructions <= now)
+        return rewind_to_count(r, now - instructions, err, err_size);
+    snprintf(err, err_size, "rewind: the past begins at the first instruction");
+    return false;
+}
+
+bool rewind_to_present(struct rewind *r, char *err, size_t err_size)
+{
+    if (!r->past)
+        return true;
+    if (!restore(r, points(r) - 1, err, err_size))
+        return false;
+    arrive(r);
+    return true;
+}
+
+/* ---- Searching ---- */
+
+struct search {
+    u64 below;   /* stops at or behind this count are not meant */
+    u64 found;   /* how many were */
+    u64 stop_at; /* stop at this one; 0: only count */
+    struct debug_stop last;
+};
+
+static bool wants(void *opaque, const struct debug_stop *stop)
+{
+    struct search *s = opaque;
+
+    if (stop->count >= s->below)
+        return false;
+    s->last = *stop;
+    return ++s->found == s->stop_at;
+}
+
+/* Run from snapshot i to the next one or `end`, counting what is found. */
+static enum machine_stop run_segment(struct rewind *r, unsigned i, u64 end, struct search *s)
+{
+    struct debug *d = r->m->debug;
+    enum machine_stop why;
+
+    if (i + 1 < points(r))
+        end = min_u64(end, point(r, i + 1)->at.count);
+    debug_set_filter(d, wants, s);
+    why = run_alone(r, end, UINT64_MAX);
+    debug_set_filter(d, NULL, NULL);
+    return why;
+}
+
+/*
+ * The last stop below s->below: the snapshot from which it is found, and in *s which of those from
+ * there it is. `prepare` sets up what depends on the state at a snapshot; it may be NULL.
+ */
+static enum rewind_found search(struct rewind *r, struct search *s, unsigned *from,
+                                int (*prepare)(void *opaque), void *opaque, char *err,
+                                size_t err_size)
+{
+    struct debug *d = r->m->debug;
+    u64 end = r->m->board.cpu->count;
+
+    for (unsigned i = point_before(r, end, UINT64_MAX) + 1; i-- > 0;) {
+        enum machine_stop why;
+        int only = 0;
+
+        if (!restore(r, i, err, err_size))
+            return REWIND_FAILED;
+        if (prepare)
+            only = prepare(opaque);
+        s->found = 0;
+        debug_search(d, true, only);
+        why = run_segment(r, i, end, s);
+        debug_search(d, false, 0);
+        if (prepare)
+            debug_point_remove(d, only);
+        if (why == MACHINE_INTERRUPTED) {
+            snprintf(err, err_size, "rewind: interrupted");
+            return REWIND_FAILED;
+        }
+        *from = i;
+        if (s->found)
+            return REWIND_FOUND;
+    }
+    return REWIND_NOT_FOUND;
+}
+
+/* Where the machine stood before a search. */
+struct place {
+    bool past;
+    u64 count;
+};
+
+static struct place here(const struct rewind *r)
+{
+    return (struct place){.past = r->past, .count = r->m->board.cpu->count};
+}
+
+static bool go_back_to(struct rewind *r, struct place p, char *err, size_t err_size)
+{
+    return p.past ? go_to(r, p.count, UINT64_MAX, err, err_size)
+                  : rewind_to_present(r, err, err_size);
+}
+
+enum rewind_found rewind_continue_back(struct rewind *r, char *err, size_t err_size)
+{
+    struct search s = {.below = r->m->board.cpu->count};
+    struct debug *d = machine_debug(r->m);
+    enum rewind_found found;
+    struct place start = here(r);
+    char other[200];
+    unsigned from = 0;
+
+    if (!d || !mark_present(r, err, err_size))
+        return REWIND_FAILED;
+    debug_cancel(d);
+    found = search(r, &s, &from, NULL, NULL, err, err_size);
+    if (found == REWIND_FAILED)
+        go_back_to(r, start, other, sizeof other);
+    if (found == REWIND_NOT_FOUND && !restore(r, 0, err, err_size))
+        return REWIND_FAILED;
+    if (found != REWIND_FOUND)
+        return found;
+    s.stop_at = s.found;
+    s.found = 0;
+    if (!restore(r, from, err, err_size))
+        return REWIND_FAILED;
+    debug_search(d, true, 0);
+    run_segment(r, from, start.count, &s);
+    debug_search(d, false, 0);
+    return REWIND_FOUND;
+}
+
+struct wanted {
+    struct debug *debug;
+    const struct debug_point *point;
+    const char *expression;
+};
+
+/* -1 instead of "any point" if the debugger has no room for one more. */
+static int prepare_point(void *opaque)
+{
+    struct wanted *w = opaque;
+    char err[200];
+    int id = w->point ? debug_point_add(w->debug, w->point)
+                      : debug_watch_expression(w->debug, w->expression, err, sizeof err);
+
+    return id ? id : -1;
+}
+
+static enum rewind_found find_last(struct rewind *r, struct wanted *w, struct debug_stop *out,
+                                   char *err, size_t err_size)
+{
+    /* What the last instruction did counts as well. */
+    struct search s = {.below = r->m->board.cpu->count + 1};
+    struct place start = here(r);
+    enum rewind_found found;
+    unsigned from;
+
+    w->debug = machine_debug(r->m);
+    if (!w->debug || !mark_present(r, err, err_size))
+        return REWIND_FAILED;
+    debug_cancel(w->debug);
+    found = search(r, &s, &from, prepare_point, w, err, err_size);
+    if (!go_back_to(r, start, err, err_size))
+        return REWIND_FAILED;
+    *out = s.last;
+    return found;
+}
+
+enum rewind_found rewind_last(struct rewind *r, const struct debug_point *wanted,
+                              struct debug_stop *out, char *err, size_t err_size)
+{
+    struct wanted w = {.point = wanted};
+
+    return find_last(r, &w, out, err, err_size);
+}
+
+enum rewind_found rewind_last_change(struct rewind *r, const char *expression,
+                                     struct debug_stop *out, char *err, size_t err_size)
+{
+    struct wanted w = {.expression = expression};
+    struct debug *d = machine_debug(r->m);
+    int id = d ? debug_watch_expression(d, expression, err, err_size) : 0;
+
+    if (!id) /* it is none: say so before anything moves */
+        return REWIND_FAILED;
+    debug_point_remove(d, id);
+    return find_last(r, &w, out, err, err_size);
+}
+
+/* ---- Life ---- */
+
+bool rewind_is_past(const struct rewind *r)
+{
+    return r && r->past;
+}
+
+void rewind_get_status(struct rewind *r, struct rewind_status *out)
+{
+    const struct rewind_point *oldest = points(r) ? point(r, 0) : NULL;
+    const struct rewind_point *newest = points(r) ? point(r, points(r) - 1) : NULL;
+    u64 now = clock_now(r->m->board.clock), count = r->m->board.cpu->count;
+
+    *out = (struct rewind_status){
+        .past = r->past,
+        .now_ns = now,
+        .oldest_ns = oldest && !r->fresh ? oldest->now_ns : now,
+        .newest_ns = r->past && newest ? newest->now_ns : now,
+        .oldest_count = oldest && !r->fresh ? oldest->at.count : count,
+        .newest_count = r->past && newest ? newest->at.count : count,
+        .points = points(r),
+        .bytes = bytes(r),
+    };
+}
+
+struct rewind *rewind_new(struct machine *m, size_t limit, char *err, size_t err_size)
+{
+    struct rewind *r = calloc(1, sizeof *r);
+
+    if (r) {
+        r->m = m;
+        r->limit = limit;
+        r->interval_ns = INTERVAL_LEAST_MS * 1000000ull;
+        r->host_ns = host_now();
+        r->log = input_log_new();
+        r->disks = rewind_disks_new(&m->board);
+        r->store = rewind_store_new(m);
+    }
+    if (!r || !r->log || !r->disks || !r->store) {
+        snprintf(err, err_size, "rewind: the host has no memory left");
+        rewind_free(r);
+        return NULL;
+    }
+    r->player =
+        (struct input_player){.opaque = r, .next = next, .play = play, .lost = lost, .live = live};
+    r->listener = (struct input_listener){
+        .opaque = r, .applied = on_input, .point = on_point, .jumped = on_jump};
+    machine_listen_inputs(m, &r->listener);
+    return r;
+}
+
+bool machine_rewind_start(struct machine *m, size_t limit, char *err, size_t err_size)
+{
+    if (!m->rewind)
+        m->rewind = rewind_new(m, limit, err, err_size);
+    return m->rewind;
+}
+
+struct rewind *machine_rewind(struct machine *m)
+{
+    return m->rewind;
+}
+
+void rewind_free(struct rewind *r)
+{
+    if (!r)
+        return;
+    if (r->past) /* nothing new has come of it, so the disks keep the newest state */
+        arrive(r);
+    machine_unlisten_inputs(r->m, &r->listener);
+    rewind_disks_free(r->disks);
+    rewind_store_free(r->store);
+    input_log_free(r->log);
+    free(r);
+}

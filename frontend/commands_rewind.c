@@ -1,0 +1,197 @@
+/* Going back: rewind, step-back, continue-back, who-wrote. */
+#include "frontend/commands_debug.h"
+
+#include "devices/board/debug.h"
+#include "devices/board/machine.h"
+#include "devices/board/rewind.h"
+#include "frontend/expression.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ERR_BYTES = 400 };
+
+static struct rewind *rewinder(struct command_context *c, struct text *out)
+{
+    struct rewind *r = machine_rewind(c->machine);
+
+    if (!r)
+        text_add(out, "rewind: the past is not kept; start with --rewind 256M\n");
+    return r;
+}
+
+/* The answer of what went wrong, or where the machine is now. */
+static bool answer(struct command_context *c, struct text *out, bool good, const char *err)
+{
+    struct rewind_status s;
+
+    if (!good) {
+        text_addf(out, "%s\n", err);
+        return false;
+    }
+    rewind_get_status(machine_rewind(c->machine), &s);
+    if (s.past)
+        text_addf(out, "at %.6f s, %.6f s before the newest moment\n", (double)s.now_ns / 1e9,
+                  (double)(s.newest_ns - s.now_ns) / 1e9);
+    else
+        text_addf(out, "at %.6f s, the newest moment\n", (double)s.now_ns / 1e9);
+    return true;
+}
+
+static void add_status(struct rewind *r, struct text *out)
+{
+    struct rewind_status s;
+
+    rewind_get_status(r, &s);
+    text_addf(out,
+              "the past goes back %.3f s (to instruction %" PRIu64
+              "), in %u snapshots and %zu MiB; "
+              "now it is %.6f s",
+              (double)(s.now_ns - min_u64(s.oldest_ns, s.now_ns)) / 1e9, s.oldest_count, s.points,
+              s.bytes >> 20, (double)s.now_ns / 1e9);
+    if (s.past)
+        text_addf(out, ", %.6f s before the newest moment", (double)(s.newest_ns - s.now_ns) / 1e9);
+    text_add(out, "\n");
+}
+
+bool command_rewind(struct command_context *c, const struct command_line *line, struct text *out)
+{
+    struct rewind *r = rewinder(c, out);
+    char err[ERR_BYTES] = "", *end;
+    double seconds;
+    u64 now = machine_now_ns(c->machine);
+
+    if (!r)
+        return false;
+    if (line->count == 1) {
+        add_status(r, out);
+        return true;
+    }
+    if (!strcmp(line->word[1], "present"))
+        return answer(c, out, rewind_to_present(r, err, sizeof err), err);
+    seconds = strtod(line->word[1], &end);
+    if (end == line->word[1] || *end || !(seconds > 0 && seconds < 1e9)) {
+        text_add(out, "rewind: how many seconds back? rewind 2.5\n");
+        return false;
+    }
+    now -= min_u64(now, (u64)(seconds * 1e9));
+    return answer(c, out, rewind_to_time(r, now, err, sizeof err), err);
+}
+
+bool command_step_back(struct command_context *c, const struct command_line *line, struct text *out)
+{
+    struct rewind *r = rewinder(c, out);
+    char err[ERR_BYTES] = "";
+    u64 count = 1;
+
+    if (!r)
+        return false;
+    if (line->count > 1 && !expression_eval(line->word[1], c->machine, &count, err, sizeof err)) {
+        text_addf(out, "%s\n", err);
+        return false;
+    }
+    machine_set_paused(c->machine, true);
+    if (!answer(c, out, rewind_step_back(r, count, err, sizeof err), err))
+        return false;
+    command_where(c, line, out);
+    return true;
+}
+
+bool command_continue_back(struct command_context *c, const struct command_line *line,
+                           struct text *out)
+{
+    struct rewind *r = rewinder(c, out);
+    char err[ERR_BYTES] = "";
+    enum rewind_found found;
+
+    if (!r)
+        return false;
+    machine_set_paused(c->machine, true);
+    found = rewind_continue_back(r, err, sizeof err);
+    if (!answer(c, out, found != REWIND_FAILED, err))
+        return false;
+    if (found == REWIND_NOT_FOUND) {
+        text_add(out, "no point was hit before; this is the oldest moment\n");
+        return command_where(c, line, out);
+    }
+    command_report_stop(c->machine, out);
+    return true;
+}
+
+/* ---- who-wrote ---- */
+
+static bool is_register(const char *word)
+{
+    static const char *const names[] = {
+        "eax", "ebx", "ecx", "edx", "esi", "edi", "ebp", "esp", "ax", "bx", "cx", "dx",    "si",
+        "di",  "bp",  "sp",  "al",  "ah",  "bl",  "bh",  "cl",  "ch", "dl", "dh", "cs",    "ds",
+        "es",  "fs",  "gs",  "ss",  "cr0", "cr2", "cr3", "cr4", "cf", "zf", "if", "eflags"};
+
+    word += *word == '$';
+    for (unsigned i = 0; i < ARRAY_LEN(names); i++)
+        if (!strcmp(word, names[i]))
+            return true;
+    return false;
+}
+
+static bool number(struct command_context *c, const char *word, u64 *value, struct text *out)
+{
+    char err[ERR_BYTES];
+
+    if (expression_eval(word, c->machine, value, err, sizeof err))
+        return true;
+    text_addf(out, "%s\n", err);
+    return false;
+}
+
+/* Memory or a port, as a point of the debugger. */
+static bool wanted_point(struct command_context *c, const struct command_line *line,
+                         struct debug_point *p, struct text *out)
+{
+    bool port = line->count > 2 && !strcmp(line->word[1], "port");
+    const char *length = line->count > 2 && !port ? line->word[2] : NULL;
+
+    *p = (struct debug_point){.kind = port ? DEBUG_PORT : DEBUG_WATCH,
+                              .owner = DEBUG_REPLAY,
+                              .space = DEBUG_LINEAR,
+                              .length = 1,
+                              .access = DEBUG_WRITE};
+    return number(c, line->word[port ? 2 : 1], &p->address, out) &&
+           (!length || number(c, length, &p->length, out));
+}
+
+static void add_found(struct command_context *c, const struct debug_stop *stop, struct text *out)
+{
+    u64 now = machine_instructions(c->machine);
+
+    text_addf(out,
+              "%s\n%" PRIu64 " instructions ago (instruction %" PRIu64 "); step-back %" PRIu64
+              " goes before it\n",
+              stop->text, now - stop->count, stop->count, now - stop->count + 1);
+}
+
+bool command_who_wrote(struct command_context *c, const struct command_line *line, struct text *out)
+{
+    struct rewind *r = rewinder(c, out);
+    char err[ERR_BYTES] = "";
+    struct debug_point point;
+    struct debug_stop stop;
+    enum rewind_found found;
+
+    if (!r)
+        return false;
+    if (is_register(line->word[1]))
+        found = rewind_last_change(r, line->word[1], &stop, err, sizeof err);
+    else if (wanted_point(c, line, &point, out))
+        found = rewind_last(r, &point, &stop, err, sizeof err);
+    else
+        return false;
+    if (found == REWIND_FAILED)
+        text_addf(out, "%s\n", err);
+    else if (found == REWIND_NOT_FOUND)
+        text_add(out, "nobody did, as far back as is known\n");
+    else
+        add_found(c, &stop, out);
+    return found == REWIND_FOUND;
+}
