@@ -110,6 +110,16 @@ static bool disturb(struct silicon_rng *r)
     return good;
 }
 
+/* The reference stands in front of a string instruction with this many rounds to do. */
+static bool string_ahead(u32 *rounds)
+{
+    const struct cpu *c = lab[0].cpu;
+    u32 at = (u32)(c->seg[SEG_CS].base + c->rip);
+
+    *rounds = (u32)c->gpr[RCX] & (c->mode & MODE_CODE_SIZE ? 0xFFFFFFFF : 0xFFFF);
+    return at + 1 < LAB_RAM && (lab[0].ram[at] == 0xF2 || lab[0].ram[at] == 0xF3) && *rounds < 4000;
+}
+
 /*
  * True if both go the same way up to the program's end, or to `limit`. The stretches follow from
  * the program's number, so that running it again is the same. *from and *to: the last stretch.
@@ -118,6 +128,7 @@ static bool run_both(struct program *p, u64 limit, u64 *from, u64 *to)
 {
     struct silicon_rng r = {p->seed ^ 0x57E7C4};
     enum lab_end why[2];
+    u32 rounds;
     bool alike = true;
 
     *from = *to = 0;
@@ -126,6 +137,9 @@ static bool run_both(struct program *p, u64 limit, u64 *from, u64 *to)
     do {
         *from = lab[0].cpu->count;
         *to = *from + 1 + rng_below(&r, rng_percent(&r, 30) ? 20 : STRETCH_MAX);
+        /* Some end where a string has its last round: what is behind it must wait. */
+        if (rng_percent(&r, 30) && string_ahead(&rounds))
+            *to = *from + rounds + rng_below(&r, 3);
         *to = min_u64(*to, limit);
         alike = disturb(&r);
         for (unsigned i = 0; i < 2; i++)

@@ -427,7 +427,7 @@ static void string(struct program_gen *g)
 {
     static const u8 opcode[] = {0xA4, 0xA5, 0xA6, 0xA7, 0xAA, 0xAB, 0xAC, 0xAD, 0xAE, 0xAF};
 
-    load(g, RCX, percent(g, 85) ? some(g, 40) : some(g, 3000));
+    load(g, RCX, percent(g, 70) ? some(g, 40) : some(g, percent(g, 70) ? 400 : 3000));
     load(g, RSI, gen_target(g) - g->p->base[SEG_DS]);
     load(g, RDI, gen_target(g) - g->p->base[SEG_ES]);
     gen_byte(g, percent(g, 75) ? 0xFC : 0xFD);

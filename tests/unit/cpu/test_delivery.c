@@ -181,6 +181,24 @@ ON_EACH(a_string_stops_at_the_count_and_goes_on)
     cr_assert_eq(c->count, 1 + 7 + 1);
 }
 
+ON_EACH(a_string_whose_last_round_reaches_the_count_is_the_last_instruction)
+{
+    struct cpu *c = rig.cpu;
+
+    real_code("90 F3 AA 11 C0 43 F3 AA 90 F4"); /* rep stosb; adc ax, ax; inc bx; rep stosb */
+    for (u32 rounds = 1; rounds < 400; rounds += 13)
+        for (u32 more = 0; more < 3; more++) {
+            u64 until = c->count + 1 + rounds + more;
+
+            c->rip = 0;
+            c->gpr[RCX] = rounds;
+            c->gpr[RDI] = 0x9000;
+            cr_assert_eq(c->engine->run(c, until), ENGINE_COUNT);
+            cr_assert_eq(c->count, until);
+            cr_assert_eq(c->rip, 3 + (more ? more + 1 : 0));
+        }
+}
+
 ON_EACH(a_fault_and_its_delivery_count_nothing)
 {
     real_code("90 0F 0B"); /* the handler is HLT */
