@@ -13,6 +13,7 @@
 enum {
     ARENA_BYTES = 48 << 20,
     BUCKETS = 1 << 15,
+    OVERWRITES = 4, /* in a row, upwards: the page is being filled with something new */
     RUN_BYTES_MAX = sizeof(struct run) + (RUN_MAX + 1) * sizeof(struct insn),
 };
 
@@ -24,6 +25,8 @@ struct code_page {
     u32 runs;
     u32 reach; /* bytes of the longest run that was ever here */
     u32 kills;
+    u32 written_to; /* end of the last write that killed, and how many went before it in a row */
+    u32 in_a_row;
     struct run *at[PAGE_SIZE >> GRANULE_SHIFT];
 };
 
@@ -187,18 +190,38 @@ static void kill(struct run_cache *rc, struct run *r)
     rc->kills++;
 }
 
-/* Kill the runs of one list that the written bytes belong to. */
-static void kill_overlapping(struct run_cache *rc, struct run *r, frame_id id, u32 offset, u32 len)
+/* Kill the runs of one list that the written bytes belong to; true if there was one. */
+static bool kill_overlapping(struct run_cache *rc, struct run *r, frame_id id, u32 offset, u32 len)
 {
     struct run *next;
+    bool killed = false;
     u32 from, to;
 
     for (; r; r = next) {
         next = *next_on(r, id);
         extent(r, id, &from, &to);
-        if (offset < to && offset + len > from)
-            kill(rc, r);
+        if (offset >= to || offset + len <= from)
+            continue;
+        kill(rc, r);
+        killed = true;
     }
+    return killed;
+}
+
+/*
+ * A program that writes code over old code would come here at each of its stores: after a few of
+ * them all runs of the page go, so that it is written freely from there on.
+ */
+static void note_overwrite(struct run_cache *rc, struct code_page *page, u32 offset, u32 len)
+{
+    page->in_a_row = offset == page->written_to ? page->in_a_row + 1 : 0;
+    page->written_to = offset + len;
+    if (page->in_a_row < OVERWRITES)
+        return;
+    page->in_a_row = 0;
+    for (u32 g = 0; g < ARRAY_LEN(page->at); g++)
+        while (page->at[g])
+            kill(rc, page->at[g]);
 }
 
 void run_code_written(void *opaque, frame_id id, u32 offset, u32 len)
@@ -206,12 +229,17 @@ void run_code_written(void *opaque, frame_id id, u32 offset, u32 len)
     struct run_cache *rc = opaque;
     struct code_page *page = physmap_frame(rc->c->mmu.pm, id)->code;
     u32 first, last = (offset + len - 1) >> GRANULE_SHIFT;
+    bool killed = false;
 
     if (!page)
         return;
     first = (offset > page->reach ? offset - page->reach : 0) >> GRANULE_SHIFT;
     for (u32 g = first; g <= last; g++)
-        kill_overlapping(rc, page->at[g], id, offset, len);
+        killed |= kill_overlapping(rc, page->at[g], id, offset, len);
+    if (killed)
+        note_overwrite(rc, page, offset, len);
+    else if (offset == page->written_to)
+        page->written_to += len; /* between two runs */
 }
 
 /* ---- Building ---- */

@@ -39,6 +39,7 @@ static void killed(void *opaque, struct run *r)
     struct jit *j = opaque;
     struct block *b = r->block;
 
+    j->changes++;
     if (!b)
         return;
     j->stat.killed++;
@@ -54,6 +55,7 @@ static void flushed(void *opaque)
 
     jit_note_flushed(j);
     j->stat.flushes++;
+    j->changes++;
     j->flushed = true;
     j->code.hot = j->code.reserved;
     j->code.cold = j->code.hot_end;
@@ -110,6 +112,20 @@ static void set_heat(struct jit *j, u32 heat)
     run_cache_watch(interp_runs(j->c), &w);
 }
 
+/* Rows that may change DS, ES, SS or the mode. */
+static void find_segment_loads(struct jit *j)
+{
+    static op_handler *const loads[] = {op_POP_SEG, op_MOV_SEG, op_LDS, op_LES,
+                                        op_LSS,     op_LFS,     op_LGS};
+
+    for (unsigned i = 0; i < ROW_COUNT; i++) {
+        j->loads_segment[i] = optab_rows[i].attr & ATTR_ENDS;
+        for (unsigned k = 0; k < ARRAY_LEN(loads); k++)
+            if (optab_rows[i].handler == loads[k])
+                j->loads_segment[i] = true;
+    }
+}
+
 static bool jit_attach(struct cpu *c)
 {
     struct jit *j = calloc(1, sizeof *j);
@@ -126,6 +142,7 @@ static bool jit_attach(struct cpu *c)
         interp_close(c);
         return false;
     }
+    find_segment_loads(j);
     c->engine_data = j;
     c->engine_word[W_JUMPS] = (u64)(uintptr_t)j->jumps;
     /* What older chips do otherwise only the handlers know. */
@@ -179,7 +196,7 @@ u64 jit_help(struct cpu *c, const struct insn *in, u32 how, u32 base)
     struct run *r = run_of(in);
     s32 rest = (s16)how;
     u32 mode = c->mode, segments = run_mode(r) & (MODE_FLAT | MODE_CS_FREE);
-    u64 changes = run_kills(interp_runs(c)) + c->mmu.sweeps;
+    u64 changes = j->changes + c->mmu.sweeps;
 
     c->aflags &= AF_ALL;
     count_from(c, rest);
@@ -195,8 +212,8 @@ u64 jit_help(struct cpu *c, const struct insn *in, u32 how, u32 base)
     c->run_index = 0;
     if (likely(!(how & HELPER_LEAVE) && !c->attention && !c->special && !c->halted &&
                c->next_rip == (u32)(c->rip + in->len) && c->mode == mode &&
-               interp_segment_mode(c) == segments &&
-               changes == run_kills(interp_runs(c)) + c->mmu.sweeps &&
+               changes == j->changes + c->mmu.sweeps &&
+               (!j->loads_segment[in->row] || interp_segment_mode(c) == segments) &&
                (!(in->flags & INSN_ENDS) || c->count < c->engine_word[W_LIMIT]))) {
         c->engine_word[W_LEFT] = c->engine_word[W_LIMIT] - c->count - (u64)(s64)(rest - 1);
         return 0;

@@ -113,6 +113,8 @@ struct jit {
         u64 links, jump_misses;
         u64 executed, in_blocks; /* instructions, of them in translated code */
     } stat;
+    u64 changes; /* runs that were killed: is the current one among them? */
+    bool loads_segment[ROW_COUNT];
     u64 helped[ROW_COUNT]; /* executions that were left to handlers, by row */
     FILE *perf_map;        /* NULL: none */
 };

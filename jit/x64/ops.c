@@ -489,17 +489,18 @@ static bool pop(struct tr *t, const struct insn *in)
 
 static bool push_segment(struct tr *t, const struct insn *in)
 {
+    unsigned n = in->opsize;
     struct emit *e = &t->e;
 
-    if (in->opsize != 2)
+    if (n != 2 && n != 4)
         return false;
-    tr_push_begin(t, in, 2);
+    tr_push_begin(t, in, n);
     emit_alu(e, A_ADD, 8, H_DIFF, RM_R(H_ADDR));
     emit_movzx(e, 2, H_ADDR,
                RM_AT(offsetof(struct cpu, seg) + in->reg[0] * sizeof(struct segment) +
                      offsetof(struct segment, sel)));
-    emit_store(e, 2, RM_POINTER, H_ADDR);
-    tr_push_end(t, 2);
+    emit_store(e, n, RM_POINTER, H_ADDR);
+    tr_push_end(t, n);
     return true;
 }
 
@@ -593,7 +594,7 @@ static bool string(struct tr *t, const struct insn *in, op_handler *h)
     struct site *s;
 
     if (in->flags & (INSN_REP | INSN_REPNE))
-        return false;
+        return (h == op_MOVS || h == op_STOS) && tr_repeat(t, in);
     if (h != op_STOS && h != op_LODS && h != op_MOVS)
         return false;
     s = string_begin(t, in);
@@ -734,5 +735,5 @@ bool tr_insn(struct tr *t, const struct insn *in)
         return string(t, in, h);
     if (optab_rows[in->row].attr & (ATTR_X87 | ATTR_MMX))
         return tr_fpu(t, in);
-    return plain(t, in, h);
+    return plain(t, in, h) || tr_system(t, in);
 }

@@ -18,7 +18,7 @@ enum flags_at {
     FLAGS_UNKNOWN = 0, /* at the head of a block that makes them itself before anybody looks */
 };
 
-enum { SITES_MAX = 6 * RUN_MAX, SITE_JUMPS = 4 };
+enum { SITES_MAX = 6 * RUN_MAX, SITE_JUMPS = 8 };
 
 /* An access that may have to be done by the instruction's handler: code for it goes behind. */
 struct site {
@@ -103,6 +103,9 @@ bool tr_insn(struct tr *t, const struct insn *in);
 bool tr_branch(struct tr *t, const struct insn *in);
 void tr_fall_through(struct tr *t);
 int tr_condition(const struct insn *in);
+/* system.c */
+bool tr_system(struct tr *t, const struct insn *in);
+bool tr_repeat(struct tr *t, const struct insn *in);
 /* fpu.c */
 bool tr_fpu(struct tr *t, const struct insn *in);
 

@@ -1,0 +1,191 @@
+/*
+ * What kernels do all the time: interrupts off and on, flags saved and restored; and repeated moves
+ * and stores within a page. Anything but the common case goes to the handler. SDM Vol. 2, "CLI",
+ * "STI", "PUSHF", "POPF", "REP".
+ */
+#include "jit/x64/translate.h"
+
+#include "cpu/op.h"
+
+/* Bits that POPF may change here: arithmetic ones, DF and IF. */
+enum { POPF_EASY = EF_ARITH | EF_DF | EF_IF };
+
+static void slow_unless_zero(struct tr *t, struct site *s, size_t byte)
+{
+    emit_op(&t->e, 0x80, 1, A_CMP, RM_AT(byte));
+    e8(&t->e, 0);
+    tr_slow(s, emit_jcc(&t->e, CC_NZ));
+}
+
+/*
+ * No pin waits for IF: then STI and POPF change nothing but the flag. The shadow behind STI cannot
+ * be seen either: nothing can be pending at its end that was not before, and the count does not run
+ * out in it, since blocks stop early.
+ */
+static void slow_if_pending(struct tr *t, struct site *s)
+{
+    slow_unless_zero(t, s, offsetof(struct cpu, intr));
+    slow_unless_zero(t, s, offsetof(struct cpu, nmi_latched));
+}
+
+static bool cli_sti(struct tr *t, const struct insn *in, bool set)
+{
+    struct emit *e = &t->e;
+    struct site *s;
+
+    tr_begin(t);
+    s = tr_site(t, in);
+    s->leave = true;
+    slow_unless_zero(t, s, offsetof(struct cpu, cpl));
+    if (set) {
+        slow_if_pending(t, s);
+        emit_alu_imm(e, A_OR, 4, CPU(eflags), EF_IF);
+    } else {
+        emit_alu_imm(e, A_AND, 4, CPU(eflags), ~(u32)EF_IF);
+    }
+    return true;
+}
+
+/* EFLAGS as pushed, in H_ADDR; the flags are in memory. */
+static void load_eflags(struct tr *t)
+{
+    struct emit *e = &t->e;
+
+    emit_movzx(e, 1, H_ADDR, CPU(aflags));
+    emit_alu_imm(e, A_AND, 4, RM_R(H_ADDR), AF_OF);
+    emit_shift_imm(e, S_SHL, 4, H_ADDR, 11);
+    emit_alu(e, A_OR, 4, H_ADDR, CPU(eflags));
+}
+
+static bool push_flags(struct tr *t, const struct insn *in)
+{
+    unsigned n = in->opsize;
+    struct emit *e = &t->e;
+
+    if ((t->mode & MODE_V86) || (n != 2 && n != 4))
+        return false;
+    tr_push_begin(t, in, n);
+    emit_alu(e, A_ADD, 8, H_DIFF, RM_R(H_ADDR));
+    load_eflags(t);
+    emit_alu_imm(e, A_AND, 4, RM_R(H_ADDR), ~(u32)(EF_VM | EF_RF));
+    emit_store(e, n, RM_POINTER, H_ADDR);
+    emit_movzx(e, 1, H_ADDR, RM_AT(offsetof(struct cpu, aflags) + 1));
+    emit_alu_imm(e, A_AND, 4, RM_R(H_ADDR), AF_ALL >> 8);
+    emit_op(e, 0x08, 1, H_ADDR, RM_POINTER); /* or [r9], r8b */
+    tr_push_end(t, n);
+    return true;
+}
+
+static bool pop_flags(struct tr *t, const struct insn *in)
+{
+    unsigned n = in->opsize;
+    struct emit *e = &t->e;
+    struct site *s;
+
+    if ((t->mode & MODE_V86) || (n != 2 && n != 4))
+        return false;
+    s = tr_pop_begin(t, in, n);
+    s->leave = true;
+    slow_unless_zero(t, s, offsetof(struct cpu, cpl));
+    slow_if_pending(t, s);
+    if (n == 2) {
+        emit_movzx(e, 2, H_DIFF, RM_HOST);
+        emit_load(e, 4, H_ADDR, CPU(eflags));
+        emit_movzx(e, 2, H_ADDR, RM_R(H_ADDR));
+    } else {
+        emit_load(e, 4, H_DIFF, RM_HOST);
+        emit_load(e, 4, H_ADDR, CPU(eflags));
+    }
+    emit_alu(e, A_XOR, 4, H_ADDR, RM_R(H_DIFF));
+    emit_op(e, 0xF7, 4, 0, RM_R(H_ADDR)); /* test */
+    e32(e, ~(u32)POPF_EASY & ~(u32)(1 << 3 | 1 << 5 | 1 << 15));
+    tr_slow(s, emit_jcc(e, CC_NZ));
+    emit_alu_imm(e, A_AND, 4, RM_R(H_ADDR), EF_IF | EF_DF);
+    emit_op(e, 0x31, 4, H_ADDR, CPU(eflags)); /* xor */
+    emit_mov(e, 4, H_ADDR, H_DIFF);
+    emit_alu_imm(e, A_AND, 4, RM_R(H_ADDR), AF_ALL >> 8);
+    emit_shift_imm(e, S_SHL, 4, H_ADDR, 8);
+    emit_shift_imm(e, S_SHR, 4, H_DIFF, 11);
+    emit_alu_imm(e, A_AND, 4, RM_R(H_DIFF), AF_OF);
+    emit_alu(e, A_OR, 4, H_ADDR, RM_R(H_DIFF));
+    emit_store(e, 2, CPU(aflags), H_ADDR);
+    tr_pop_end(t, n);
+    return true;
+}
+
+bool tr_system(struct tr *t, const struct insn *in)
+{
+    op_handler *h = optab_rows[in->row].handler;
+
+    if (h == op_CLI || h == op_STI)
+        return cli_sti(t, in, h == op_STI);
+    if (h == op_PUSHF)
+        return push_flags(t, in);
+    if (h == op_POPF)
+        return pop_flags(t, in);
+    return false;
+}
+
+/* ---- REP MOVS and REP STOS within a page ---- */
+
+/* The host address at `reg` in H_DIFF, good for all elements. */
+static void page_pointer(struct tr *t, struct site *s, unsigned reg, unsigned scale, bool write)
+{
+    struct emit *e = &t->e;
+
+    emit_mov(e, 4, H_DIFF, reg);
+    emit_alu_imm(e, A_AND, 4, RM_R(H_DIFF), PAGE_MASK);
+    emit_lea(e, 4, H_DIFF, H_DIFF, H_RCX, scale, 0);
+    emit_alu_imm(e, A_CMP, 4, RM_R(H_DIFF), PAGE_SIZE);
+    tr_slow(s, emit_jcc(e, CC_NBE));
+    emit_mov(e, 4, H_ADDR, reg);
+    tr_table(t, s, 1, write);
+    emit_alu(e, A_ADD, 8, H_DIFF, RM_R(H_ADDR));
+}
+
+bool tr_repeat(struct tr *t, const struct insn *in)
+{
+    bool moves = optab_rows[in->row].handler == op_MOVS;
+    unsigned n = in->opsize, scale = n == 4 ? 2 : n - 1;
+    struct emit *e = &t->e;
+    struct site *s;
+    u8 *none;
+
+    if (in->asize != 4 || !tr_flat(t, SEG_ES) || (moves && !tr_flat(t, in->seg)) || n > 4)
+        return false;
+    tr_begin(t);
+    s = tr_site(t, in);
+    emit_op(e, 0xF6, 1, 0, RM_AT(offsetof(struct cpu, eflags) + 1)); /* going down? */
+    e8(e, EF_DF >> 8);
+    tr_slow(s, emit_jcc(e, CC_NZ));
+    emit_alu_imm(e, A_CMP, 4, RM_R(H_RCX), PAGE_SIZE / n);
+    tr_slow(s, emit_jcc(e, CC_NBE));
+    emit_alu(e, A_CMP, 8, H_LEFT, RM_R(H_RCX)); /* every round counts */
+    tr_slow(s, emit_jcc(e, CC_L));
+    emit_op(e, 0x85, 4, H_RCX, RM_R(H_RCX));
+    none = emit_jcc(e, CC_Z);
+    page_pointer(t, s, H_RDI, scale, true);
+    if (moves) {
+        emit_store(e, 8, WORD(W_TEMP), H_DIFF);
+        page_pointer(t, s, H_RSI, scale, false);
+        emit_load(e, 8, H_ADDR, WORD(W_TEMP));
+        emit_op(e, 0x87, 8, H_DIFF, RM_R(H_RSI));
+    } else {
+        emit_mov(e, 8, H_ADDR, H_DIFF);
+    }
+    emit_op(e, 0x87, 8, H_ADDR, RM_R(H_RDI));
+    emit_alu(e, A_SUB, 8, H_LEFT, RM_R(H_RCX));
+    emit_alu_imm(e, A_ADD, 8, RM_R(H_LEFT), 1);
+    emit_lea(e, 4, H_ADDR, H_ADDR, H_RCX, scale, 0);
+    if (moves)
+        emit_lea(e, 4, H_DIFF, H_DIFF, H_RCX, scale, 0);
+    e8(e, 0xF3);
+    if (n == 2)
+        e8(e, 0x66);
+    e8(e, (moves ? 0xA4 : 0xAA) + (n > 1));
+    emit_mov(e, 4, H_RDI, H_ADDR);
+    if (moves)
+        emit_mov(e, 4, H_RSI, H_DIFF);
+    patch_rel32(none, e->p);
+    return true;
+}
