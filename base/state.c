@@ -119,7 +119,7 @@ struct state *state_new_load(const void *data, size_t len)
 {
     struct state *s = state_new(MODE_LOAD);
 
-    s->data = data;
+    s->data = len ? data : (const void *)""; /* no bytes may have no place */
     s->size = len;
     return s;
 }

@@ -19,6 +19,7 @@
 #include "devices/board/replay.h"
 #include "devices/board/snapshot.h"
 #include "devices/host/chr.h"
+#include "devices/host/quiet.h"
 #include "frontend/commands.h"
 #include "frontend/config.h"
 #include "frontend/commands_debug.h"
@@ -515,10 +516,13 @@ static void *machine_thread(void *opaque)
     struct frontend *f = opaque;
     char err[512] = "";
     bool host_at_fault;
-    struct machine *m = machine_new_blame(&f->config, &host_at_fault, err, sizeof err);
+    struct quiet quiet;
+    struct machine *m;
 
+    quiet_begin(&quiet); /* guest memory is files, whose size the host may limit */
+    m = machine_new_blame(&f->config, &host_at_fault, err, sizeof err);
+    quiet_end(&quiet);
     m = load_machine(f, m, err, sizeof err);
-
     pthread_mutex_lock(&f->lock);
     f->machine = m;
     f->commands = (struct command_context){

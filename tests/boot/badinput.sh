@@ -183,6 +183,8 @@ export REAL LIMITS
 bygone=./starved
 LIMITS="-v 1000000"
 expect "host without memory" 71 "--mem 3072M" "memory: the host has no 3072 MiB" "smaller --mem"
+LIMITS="-f 20000"
+expect "host that lets no file grow" 71 "--mem 64M" "memory: the host has no 64 MiB" "smaller --mem"
 LIMITS="-n 5"
 expect "host without file descriptors" 71 "" "the host "
 bygone=$REAL

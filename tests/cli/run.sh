@@ -119,7 +119,7 @@ cmp one two >out 2>&1
 judge 'a kept write' $? 0 ''
 check 'a write far out' 1 '' $B --debug-exit --keep-writes far.img --hda hd.img --stop-after 60
 # The host refuses to let files grow past 40 MB, as a full disk does; the guest is told, and we are.
-(ulimit -f 80000; timeout 120 $B --debug-exit --keep-writes --mem 1M far.img --hda hd.img \
+(ulimit -f 80000; timeout 120 $B --engine interp --debug-exit --keep-writes --mem 1M far.img --hda hd.img \
 	--stop-after 60; echo "exit code $?") 2>&1 | cat >out
 judge 'a full host disk' 0 0 'exit code 255'
 judge 'a full host disk is told' 0 0 "'hd.img': writing failed"

@@ -1,5 +1,5 @@
 # A small kernel with symbols, started from real mode.
-# guest: kernel --kernel kernel.elf
+# guest: kernel --kernel kernel.elf --debugcon file:console
 # file: kernel.elf
 hbreak main
 continue
@@ -58,6 +58,7 @@ set var expected = 7
 print expected
 #> = 7
 disconnect
+shell for i in $(seq 600); do grep -q "main has returned" console && break; sleep 0.1; done
 target remote ./gdb.sock
 #> _start ()
 info threads

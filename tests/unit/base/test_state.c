@@ -71,6 +71,16 @@ static u64 hash_of(struct part p)
     return h;
 }
 
+Test(state, nothing_is_refused_like_any_damage)
+{
+    struct state *s = state_new_load(NULL, 0);
+    struct part p;
+
+    part_state(&p, s);
+    cr_assert(state_error(s));
+    state_free(s);
+}
+
 Test(state, what_is_saved_loads)
 {
     struct part p = {0};
