@@ -1,6 +1,7 @@
 /* The debugger: each kind of point stops where it should, and nowhere else. */
 #include "devices/board/debug.h"
 
+#include "devices/board/engines.h"
 #include "tests/support/pc_rig.h"
 
 #include <criterion/criterion.h>
@@ -10,19 +11,43 @@ enum { CODE = PC_RIG_CODE };
 
 static struct pc_rig rig;
 static struct debug *d;
+static const char *engine;
+static unsigned seen;
+static char logged[400];
 
 static void start(const char *hex)
 {
-    pc_rig_setup(&rig, "interp", hex);
+    pc_rig_setup(&rig, engine, hex);
     d = machine_debug(rig.machine);
     cr_assert(d);
+    seen = 0;
+    logged[0] = 0;
 }
 
 static void teardown(void)
 {
     if (rig.machine)
         pc_rig_teardown(&rig);
+    rig.machine = NULL;
 }
+
+/* The debugger knows no engine, so each must bring it the same. */
+static void on_each_engine(void (*test)(void))
+{
+    for (const char *const *e = engine_names; *e; e++) {
+        engine = *e;
+        test();
+        teardown();
+    }
+}
+
+#define EACH_ENGINE(name)                                                                          \
+    static void name(void);                                                                        \
+    Test(debugger, name)                                                                           \
+    {                                                                                              \
+        on_each_engine(name);                                                                      \
+    }                                                                                              \
+    static void name(void)
 
 /* The machine stops; the linear address where. */
 static u64 stop(void)
@@ -41,7 +66,7 @@ TestSuite(debugger, .fini = teardown);
 /* mov cx, 3; a: inc ax; loop a; jmp $ */
 #define COUNT_TO_3 "B9 03 00 40 E2 FD EB FE"
 
-Test(debugger, a_breakpoint_stops_before_its_instruction_each_time)
+EACH_ENGINE(a_breakpoint_stops_before_its_instruction_each_time)
 {
     int id;
 
@@ -56,7 +81,7 @@ Test(debugger, a_breakpoint_stops_before_its_instruction_each_time)
     cr_assert_eq(debug_point_by_id(d, id)->hits, 3);
 }
 
-Test(debugger, without_points_the_processor_has_no_hooks)
+EACH_ENGINE(without_points_the_processor_has_no_hooks)
 {
     int id;
 
@@ -69,7 +94,7 @@ Test(debugger, without_points_the_processor_has_no_hooks)
     cr_assert(goes_on());
 }
 
-Test(debugger, a_breakpoint_added_while_the_loop_runs_is_met)
+EACH_ENGINE(a_breakpoint_added_while_the_loop_runs_is_met)
 {
     start("40 EB FD"); /* a: inc ax; jmp a */
     cr_assert(goes_on());
@@ -80,7 +105,7 @@ Test(debugger, a_breakpoint_added_while_the_loop_runs_is_met)
     cr_assert(goes_on());
 }
 
-Test(debugger, a_breakpoint_inside_a_run_of_instructions_is_met)
+EACH_ENGINE(a_breakpoint_inside_a_run_of_instructions_is_met)
 {
     start("40 41 42 43 EB FA"); /* inc ax; inc cx; inc dx; inc bx; jmp a */
     cr_assert(goes_on());
@@ -89,7 +114,7 @@ Test(debugger, a_breakpoint_inside_a_run_of_instructions_is_met)
     cr_assert_eq((u16)(rig.cpu->gpr[RCX] - rig.cpu->gpr[RBX]), 1);
 }
 
-Test(debugger, a_temporary_breakpoint_stops_once)
+EACH_ENGINE(a_temporary_breakpoint_stops_once)
 {
     start("40 EB FD");
     debug_break_add(d, DEBUG_LINEAR, CODE, DEBUG_TEMPORARY);
@@ -98,7 +123,7 @@ Test(debugger, a_temporary_breakpoint_stops_once)
     cr_assert_null(debug_point_at(d, 0));
 }
 
-Test(debugger, a_disabled_breakpoint_does_not_stop)
+EACH_ENGINE(a_disabled_breakpoint_does_not_stop)
 {
     int id;
 
@@ -109,7 +134,7 @@ Test(debugger, a_disabled_breakpoint_does_not_stop)
     cr_assert_eq(stop(), CODE);
 }
 
-Test(debugger, hits_can_be_ignored)
+EACH_ENGINE(hits_can_be_ignored)
 {
     int id;
 
@@ -120,7 +145,7 @@ Test(debugger, hits_can_be_ignored)
     cr_assert_eq((u16)rig.cpu->gpr[RAX], 5);
 }
 
-Test(debugger, a_segmented_breakpoint_wants_its_selector_too)
+EACH_ENGINE(a_segmented_breakpoint_wants_its_selector_too)
 {
     struct debug_point p = {.kind = DEBUG_BREAK, .space = DEBUG_SEGMENTED, .selector = 0x7C0};
 
@@ -137,7 +162,7 @@ Test(debugger, a_segmented_breakpoint_wants_its_selector_too)
     cr_assert(goes_on());
 }
 
-Test(debugger, a_physical_breakpoint_is_met_through_any_linear_address)
+EACH_ENGINE(a_physical_breakpoint_is_met_through_any_linear_address)
 {
     start("66 EA 00 7C 00 00 C0 07"); /* never executed as such: put below */
     /* jmp 0700:0C08; there: jmp 0000:7C08 */
@@ -150,7 +175,7 @@ Test(debugger, a_physical_breakpoint_is_met_through_any_linear_address)
 /* mov [1000h], al; inc ax; mov bl, [1000h]; jmp a */
 #define TOUCH_1000 "A2 00 10 40 8A 1E 00 10 EB F6"
 
-Test(debugger, a_write_watchpoint_tells_writer_and_values)
+EACH_ENGINE(a_write_watchpoint_tells_writer_and_values)
 {
     const struct debug_stop *s;
 
@@ -168,7 +193,7 @@ Test(debugger, a_write_watchpoint_tells_writer_and_values)
     cr_assert_str_eq(s->text, "0000:00007c00 writes a byte at 00001000: 00 -> 01");
 }
 
-Test(debugger, a_read_watchpoint_lets_writes_pass)
+EACH_ENGINE(a_read_watchpoint_lets_writes_pass)
 {
     start(TOUCH_1000);
     debug_watch_add(d, DEBUG_LINEAR, 0x1000, 1, DEBUG_READ);
@@ -176,7 +201,7 @@ Test(debugger, a_read_watchpoint_lets_writes_pass)
         cr_assert_eq(stop(), CODE + 8);
 }
 
-Test(debugger, an_access_beside_the_watched_bytes_does_not_stop)
+EACH_ENGINE(an_access_beside_the_watched_bytes_does_not_stop)
 {
     start(TOUCH_1000);
     debug_watch_add(d, DEBUG_LINEAR, 0x1001, 15, DEBUG_ACCESS);
@@ -184,7 +209,7 @@ Test(debugger, an_access_beside_the_watched_bytes_does_not_stop)
     cr_assert(goes_on());
 }
 
-Test(debugger, pushes_of_an_interrupt_are_watched)
+EACH_ENGINE(pushes_of_an_interrupt_are_watched)
 {
     start("CD 40 EB FC"); /* a: int 40h; jmp a */
     debug_watch_add(d, DEBUG_PHYSICAL, 0x7BFE, 2, DEBUG_WRITE);
@@ -192,7 +217,7 @@ Test(debugger, pushes_of_an_interrupt_are_watched)
     cr_assert_eq(debug_last_stop(d)->from_la, CODE);
 }
 
-Test(debugger, repeated_strings_stop_at_the_watched_byte)
+EACH_ENGINE(repeated_strings_stop_at_the_watched_byte)
 {
     start("BF 00 10 B9 00 01 B0 55 F3 AA EB FE"); /* mov di, 1000h; mov cx, 100h; rep stosb */
     debug_watch_add(d, DEBUG_LINEAR, 0x1080, 1, DEBUG_WRITE);
@@ -203,7 +228,7 @@ Test(debugger, repeated_strings_stop_at_the_watched_byte)
     cr_assert_eq((u16)rig.cpu->gpr[RCX], 0);
 }
 
-Test(debugger, ports_are_watched)
+EACH_ENGINE(ports_are_watched)
 {
     start("B0 30 E6 80 EB FA"); /* a: mov al, 30h; out 80h, al; jmp a */
     debug_point_add(
@@ -214,7 +239,7 @@ Test(debugger, ports_are_watched)
     cr_assert_str_eq(debug_last_stop(d)->text + 13, " writes a byte at port 0080: 30");
 }
 
-Test(debugger, msrs_are_watched)
+EACH_ENGINE(msrs_are_watched)
 {
     start("66 B9 74 01 00 00 0F 30 EB FE"); /* mov ecx, 174h; wrmsr; jmp $ */
     debug_point_add(
@@ -223,7 +248,7 @@ Test(debugger, msrs_are_watched)
     cr_assert_eq(debug_last_stop(d)->address, 0x174);
 }
 
-Test(debugger, dos_functions_are_caught_by_number)
+EACH_ENGINE(dos_functions_are_caught_by_number)
 {
     start("B4 30 CD 21 B4 4C CD 21 EB F6"); /* mov ah, 30h; int 21h; mov ah, 4Ch; int 21h */
     debug_point_add(d, &(struct debug_point){.kind = DEBUG_DOS, .address = 0x4C});
@@ -232,7 +257,7 @@ Test(debugger, dos_functions_are_caught_by_number)
     cr_assert_str_eq(debug_last_stop(d)->text, "INT 21h, AH=4c, at 0000:00007c06");
 }
 
-Test(debugger, exceptions_are_caught_and_software_interrupts_are_none)
+EACH_ENGINE(exceptions_are_caught_and_software_interrupts_are_none)
 {
     start("CD 06 0F 0B EB FA"); /* a: int 6; ud2; jmp a */
     debug_point_add(d, &(struct debug_point){.kind = DEBUG_EXCEPTION, .address = 6});
@@ -240,7 +265,7 @@ Test(debugger, exceptions_are_caught_and_software_interrupts_are_none)
     cr_assert_eq(debug_last_stop(d)->from_la, CODE + 2);
 }
 
-Test(debugger, a_mode_switch_is_caught_and_named)
+EACH_ENGINE(a_mode_switch_is_caught_and_named)
 {
     /* mov eax, cr0; or al, 1; mov cr0, eax; jmp $ */
     start("0F 20 C0 0C 01 0F 22 C0 EB FE");
@@ -249,7 +274,7 @@ Test(debugger, a_mode_switch_is_caught_and_named)
     cr_assert_str_eq(debug_last_stop(d)->text, "from real mode to protected mode at 0000:00007c05");
 }
 
-Test(debugger, a_triple_fault_stops_before_the_reset)
+EACH_ENGINE(a_triple_fault_stops_before_the_reset)
 {
     start("0F 01 1E 00 10 CD 03 EB FE"); /* lidt [1000h], which holds zeros; int 3 */
     debug_point_add(d, &(struct debug_point){.kind = DEBUG_TRIPLE, .address = UINT64_MAX});
@@ -258,7 +283,7 @@ Test(debugger, a_triple_fault_stops_before_the_reset)
     cr_assert_eq(pc_rig_run(&rig), MACHINE_TRIPLE_FAULT);
 }
 
-Test(debugger, the_guests_own_breakpoint_is_off_until_asked_for)
+EACH_ENGINE(the_guests_own_breakpoint_is_off_until_asked_for)
 {
     start("90 87 DB 40 EB FA"); /* a: nop; xchg bx, bx; inc ax; jmp a */
     cr_assert(goes_on());
@@ -271,7 +296,7 @@ Test(debugger, the_guests_own_breakpoint_is_off_until_asked_for)
 
 /* ---- Steps ---- */
 
-Test(debugger, a_step_executes_one_instruction)
+EACH_ENGINE(a_step_executes_one_instruction)
 {
     start("40 41 42 EB FB");
     debug_until(d, CODE);
@@ -287,7 +312,7 @@ Test(debugger, a_step_executes_one_instruction)
 /* call f; nop; jmp $; f: push ax; call g; pop ax; ret; g: ret */
 #define NESTED "E8 03 00 90 EB FE 50 E8 02 00 58 C3 C3"
 
-Test(debugger, a_step_into_enters_calls_and_one_over_does_not)
+EACH_ENGINE(a_step_into_enters_calls_and_one_over_does_not)
 {
     start(NESTED);
     debug_until(d, CODE);
@@ -298,7 +323,7 @@ Test(debugger, a_step_into_enters_calls_and_one_over_does_not)
     cr_assert_eq(stop(), CODE + 10);
 }
 
-Test(debugger, a_step_out_returns_from_the_present_subroutine_only)
+EACH_ENGINE(a_step_out_returns_from_the_present_subroutine_only)
 {
     start(NESTED);
     debug_until(d, CODE + 12);
@@ -309,7 +334,7 @@ Test(debugger, a_step_out_returns_from_the_present_subroutine_only)
     cr_assert_eq(stop(), CODE + 3);
 }
 
-Test(debugger, a_step_out_is_not_misled_by_a_handlers_own_stack)
+EACH_ENGINE(a_step_out_is_not_misled_by_a_handlers_own_stack)
 {
     start("CD 40 90 EB FE"); /* int 40h; nop; jmp $ */
     pc_rig_put(&rig, 0x40 * 4, "00 06 00 00");
@@ -321,7 +346,7 @@ Test(debugger, a_step_out_is_not_misled_by_a_handlers_own_stack)
     cr_assert_eq(stop(), CODE + 2);
 }
 
-Test(debugger, a_step_over_a_recursive_call_waits_for_this_frame)
+EACH_ENGINE(a_step_over_a_recursive_call_waits_for_this_frame)
 {
     /* mov cx, 3; call f; jmp $; f: dec cx; jz g; call f; nop; g: ret */
     start("B9 03 00 E8 02 00 EB FE 49 74 04 E8 FA FF 90 C3");
@@ -333,7 +358,7 @@ Test(debugger, a_step_over_a_recursive_call_waits_for_this_frame)
     cr_assert_eq((u16)rig.cpu->gpr[RSP], 0x7BFE);
 }
 
-Test(debugger, a_breakpoint_on_the_way_ends_a_step_over)
+EACH_ENGINE(a_breakpoint_on_the_way_ends_a_step_over)
 {
     start(NESTED);
     debug_break_add(d, DEBUG_LINEAR, CODE + 12, 0);
@@ -346,7 +371,7 @@ Test(debugger, a_breakpoint_on_the_way_ends_a_step_over)
     cr_assert(goes_on());
 }
 
-Test(debugger, a_step_lets_an_interrupt_run_to_its_end)
+EACH_ENGINE(a_step_lets_an_interrupt_run_to_its_end)
 {
     start("FB 90 90 90 EB FE"); /* sti; nop; nop; nop */
     debug_until(d, CODE + 2);
@@ -356,7 +381,7 @@ Test(debugger, a_step_lets_an_interrupt_run_to_its_end)
     cr_assert_eq(stop(), CODE + 3);
 }
 
-Test(debugger, a_breakpoint_is_not_met_twice_for_an_interrupt_between)
+EACH_ENGINE(a_breakpoint_is_not_met_twice_for_an_interrupt_between)
 {
     start("FB 90 90 90 EB FE"); /* sti; nop; nop; nop; jmp $ */
     debug_break_add(d, DEBUG_LINEAR, CODE + 2, 0);
@@ -367,15 +392,13 @@ Test(debugger, a_breakpoint_is_not_met_twice_for_an_interrupt_between)
 
 /* ---- Filter ---- */
 
-static unsigned seen;
-
 static bool count_them(void *opaque, const struct debug_stop *s)
 {
     seen++;
     return false;
 }
 
-Test(debugger, a_filter_sees_each_stop_and_may_let_it_pass)
+EACH_ENGINE(a_filter_sees_each_stop_and_may_let_it_pass)
 {
     start(COUNT_TO_3);
     debug_break_add(d, DEBUG_LINEAR, CODE + 3, 0);
@@ -385,7 +408,7 @@ Test(debugger, a_filter_sees_each_stop_and_may_let_it_pass)
     cr_assert_eq((u16)rig.cpu->gpr[RAX], 3);
 }
 
-Test(debugger, a_debugged_run_has_the_same_state_as_an_undisturbed_one)
+EACH_ENGINE(a_debugged_run_has_the_same_state_as_an_undisturbed_one)
 {
     u64 hash, count;
 
@@ -407,15 +430,13 @@ Test(debugger, a_debugged_run_has_the_same_state_as_an_undisturbed_one)
 
 /* ---- Conditions, logs, registers ---- */
 
-static char logged[400];
-
 static void keep(void *opaque, const char *line)
 {
     strcat(logged, line);
     strcat(logged, ";");
 }
 
-Test(debugger, a_condition_decides_which_hits_count)
+EACH_ENGINE(a_condition_decides_which_hits_count)
 {
     char err[200];
     int id;
@@ -430,7 +451,7 @@ Test(debugger, a_condition_decides_which_hits_count)
     cr_assert_str_eq(debug_condition_text(d, id), "ax == 2 && byte [cs:ip] == 40h");
 }
 
-Test(debugger, a_log_point_writes_and_goes_on)
+EACH_ENGINE(a_log_point_writes_and_goes_on)
 {
     int id;
 
@@ -443,7 +464,7 @@ Test(debugger, a_log_point_writes_and_goes_on)
                              "ax=2 <a division by zero>;");
 }
 
-Test(debugger, a_register_is_watched)
+EACH_ENGINE(a_register_is_watched)
 {
     const struct debug_stop *s = NULL;
     char err[200];
@@ -460,7 +481,7 @@ Test(debugger, a_register_is_watched)
     cr_assert(goes_on());
 }
 
-Test(debugger, until_an_expression_is_true)
+EACH_ENGINE(until_an_expression_is_true)
 {
     char err[200];
 
