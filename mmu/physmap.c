@@ -41,6 +41,9 @@ struct block {
 };
 
 struct physmap {
+    /* See physmap_watch_chips. */
+    void (*chip_writes)(void *opaque, u64 gpa, const u8 *data, size_t len);
+    void *chip_writes_opaque;
     struct phys_page **root;
     size_t root_end; /* entries from here on were never used */
     struct frame *frames;
@@ -554,11 +557,22 @@ void physmap_write(struct physmap *pm, u64 gpa, const void *data, size_t len)
         const struct phys_page *p = physmap_page(pm, gpa);
 
         n = page_rest(gpa, len);
-        if (p->kind == PHYS_RAM && p->write_frame)
+        if (p->kind == PHYS_RAM && p->write_frame) {
+            if (unlikely(pm->chip_writes != NULL))
+                pm->chip_writes(pm->chip_writes_opaque, gpa, in, n);
             store_frame(pm, p->write_frame, gpa, in, n);
-        else if (p->kind == PHYS_MMIO)
+        } else if (p->kind == PHYS_MMIO) {
             mmio_write_bytes(p->mmio, gpa & pm->a20_mask, in, n);
+        }
     }
+}
+
+void physmap_watch_chips(struct physmap *pm,
+                         void (*writes)(void *opaque, u64 gpa, const u8 *data, size_t len),
+                         void *opaque)
+{
+    pm->chip_writes = writes;
+    pm->chip_writes_opaque = opaque;
 }
 
 size_t physmap_debug_read(struct physmap *pm, u64 gpa, void *data, size_t len)

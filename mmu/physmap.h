@@ -140,6 +140,13 @@ static inline u8 *frame_host(const struct frame *f)
  */
 void physmap_read(struct physmap *pm, u64 gpa, void *data, size_t len);
 void physmap_write(struct physmap *pm, u64 gpa, const void *data, size_t len);
+/*
+ * Called for what chips write to memory with physmap_write (DMA, bus masters), before it is
+ * written; of a piece in one page. NULL: nobody.
+ */
+void physmap_watch_chips(struct physmap *pm,
+                         void (*writes)(void *opaque, u64 gpa, const u8 *data, size_t len),
+                         void *opaque);
 size_t physmap_debug_read(struct physmap *pm, u64 gpa, void *data, size_t len);
 size_t physmap_debug_write(struct physmap *pm, u64 gpa, const void *data, size_t len);
 

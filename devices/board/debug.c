@@ -70,6 +70,7 @@ void debug_arm(struct debug *d)
 
     if (needed && !c->hooks)
         d->mode = debug_mode_bits(c);
+    physmap_watch_chips(c->mmu.pm, any_of(d, DEBUG_WATCH) ? debug_chip_writes : NULL, d);
     d->hooks.ports = d->observers || any_of(d, DEBUG_PORT);
     c->hooks = needed ? &d->hooks : NULL;
     if (debug_plan_steps(&d->plan) || is_observed(d) || any_of(d, DEBUG_REGISTER))

@@ -297,6 +297,53 @@ static void on_memory(void *opaque, const struct cpu_access *a)
     }
 }
 
+/* ---- Chips ---- */
+
+/* The bytes of [gpa, gpa + len) that a point watches, as an offset; false if it watches none. */
+static bool watched_part(struct debug *d, const struct point *p, u64 gpa, size_t len, u64 *offset)
+{
+    u64 end = p->linear + p->pub.length, at, home, n;
+
+    for (at = p->linear; at < end; at += n) {
+        n = min_u64(PAGE_SIZE - (at & PAGE_MASK), end - at);
+        home = at;
+        if (p->pub.space != DEBUG_PHYSICAL && !debug_to_physical(d->cpu, (u32)at, &home))
+            continue;
+        if (home < gpa + len && home + n > gpa) {
+            *offset = home > gpa ? home - gpa : 0;
+            return true;
+        }
+    }
+    return false;
+}
+
+void debug_chip_writes(void *opaque, u64 gpa, const u8 *data, size_t len)
+{
+    struct debug *d = opaque;
+    u64 offset;
+
+    for (unsigned i = 0; i < d->count; i++) {
+        struct point *p = &d->points[i];
+        struct debug_stop what;
+
+        if (p->pub.kind != DEBUG_WATCH || (p->pub.flags & DEBUG_DISABLED) ||
+            !(p->pub.access & DEBUG_WRITE) || !watched_part(d, p, gpa, len, &offset))
+            continue;
+        what = happened(d);
+        what.write = true;
+        what.address = gpa + offset;
+        what.size = (u8)min_u64(min_u64(p->pub.length, len - offset), 8);
+        physmap_debug_read(d->cpu->mmu.pm, what.address, &what.old, what.size);
+        memcpy(&what.value, data + offset, what.size);
+        describe(&what, "a chip writes %u bytes at physical %08llx: %0*llx -> %0*llx at %08llx",
+                 (unsigned)len, (unsigned long long)gpa, what.size * 2,
+                 (unsigned long long)what.old, what.size * 2, (unsigned long long)what.value,
+                 (unsigned long long)what.address);
+        if (hit(d, p, &what))
+            cpu_break(d->cpu);
+    }
+}
+
 static void on_port(void *opaque, u16 port, unsigned size, bool write, u32 value)
 {
     struct debug *d = opaque;

@@ -89,6 +89,9 @@ void debug_hooks_init(struct debug *d);
 struct place debug_here(const struct cpu *c);
 u32 debug_mode_bits(const struct cpu *c);
 
+/* What chips write to memory; for physmap_watch_chips. */
+void debug_chip_writes(void *opaque, u64 gpa, const u8 *data, size_t len);
+
 /* debug_plan.c */
 void debug_plan_begin(struct debug *d, enum debug_step_kind kind);
 /* At a boundary: is what was asked for done? */

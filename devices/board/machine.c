@@ -734,6 +734,8 @@ void machine_state(struct machine *m, struct state *s)
     if (!state_is_loading(s))
         return;
     machine_jumped(m);
+    if (m->debug)
+        debug_jumped(m->debug);
     /* Virtual time has jumped: what the host's time was compared with is void. */
     pace_restart(&m->pace, m->board.cpu->count);
     m->next_chr_poll_ns = 0;

@@ -1,6 +1,7 @@
 /* The debugger: each kind of point stops where it should, and nowhere else. */
 #include "devices/board/debug.h"
 
+#include "base/state.h"
 #include "devices/board/engines.h"
 #include "tests/support/pc_rig.h"
 
@@ -207,6 +208,44 @@ EACH_ENGINE(an_access_beside_the_watched_bytes_does_not_stop)
     debug_watch_add(d, DEBUG_LINEAR, 0x1001, 15, DEBUG_ACCESS);
     debug_watch_add(d, DEBUG_LINEAR, 0xFF0, 16, DEBUG_ACCESS);
     cr_assert(goes_on());
+}
+
+EACH_ENGINE(what_a_chip_writes_is_watched_too)
+{
+    const struct debug_stop *s;
+
+    start("90 EB FD");
+    debug_watch_add(d, DEBUG_LINEAR, 0x1004, 2, DEBUG_WRITE);
+    cr_assert(goes_on());
+    physmap_write(rig.cpu->mmu.pm, 0x1000, "12345678", 8); /* as a bus master does */
+    cr_assert_eq(pc_rig_run(&rig), MACHINE_DEBUG);
+    s = debug_last_stop(d);
+    cr_assert_eq(s->address, 0x1004);
+    cr_assert_str_eq(s->text,
+                     "a chip writes 8 bytes at physical 00001000: 0000 -> 3635 at 00001004");
+    physmap_write(rig.cpu->mmu.pm, 0x1000, "1234", 4);
+    cr_assert(goes_on());
+}
+
+EACH_ENGINE(a_state_that_is_loaded_is_no_switch_of_modes)
+{
+    struct state *saved = state_new_save(), *s;
+    const void *data;
+    size_t len;
+
+    start("0F 20 C0 0C 01 0F 22 C0 EB FE"); /* mov eax, cr0; or al, 1; mov cr0, eax */
+    debug_until(d, CODE);
+    stop();
+    machine_state(rig.machine, saved);
+    data = state_data(saved, &len);
+    cr_assert(goes_on());
+    debug_point_add(d, &(struct debug_point){.kind = DEBUG_MODE_SWITCH, .address = UINT64_MAX});
+    s = state_new_load(data, len);
+    machine_state(rig.machine, s);
+    cr_assert_null(state_error(s));
+    cr_assert_eq(stop(), CODE + 8);
+    state_free(s);
+    state_free(saved);
 }
 
 EACH_ENGINE(pushes_of_an_interrupt_are_watched)
