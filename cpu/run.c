@@ -13,7 +13,8 @@
 enum {
     ARENA_BYTES = 48 << 20,
     BUCKETS = 1 << 15,
-    OVERWRITES = 4, /* in a row, upwards: the page is being filled with something new */
+    OVERWRITES = 4, /* near each other: the page is being filled with something new */
+    OVERWRITE_NEAR = 32,
     RUN_BYTES_MAX = sizeof(struct run) + (RUN_MAX + 1) * sizeof(struct insn),
 };
 
@@ -25,7 +26,7 @@ struct code_page {
     u32 runs;
     u32 reach; /* bytes of the longest run that was ever here */
     u32 kills;
-    u32 written_to; /* end of the last write that killed, and how many went before it in a row */
+    u32 written_to; /* end of the last write, and how many killed that were near the one before */
     u32 in_a_row;
     struct run *at[PAGE_SIZE >> GRANULE_SHIFT];
 };
@@ -208,13 +209,20 @@ static bool kill_overlapping(struct run_cache *rc, struct run *r, frame_id id, u
     return killed;
 }
 
+/* Compilers do not store in strict order. */
+static bool is_next(const struct code_page *page, u32 offset)
+{
+    return offset + OVERWRITE_NEAR >= page->written_to &&
+           offset <= page->written_to + OVERWRITE_NEAR;
+}
+
 /*
  * A program that writes code over old code would come here at each of its stores: after a few of
  * them all runs of the page go, so that it is written freely from there on.
  */
 static void note_overwrite(struct run_cache *rc, struct code_page *page, u32 offset, u32 len)
 {
-    page->in_a_row = offset == page->written_to ? page->in_a_row + 1 : 0;
+    page->in_a_row = is_next(page, offset) ? page->in_a_row + 1 : 0;
     page->written_to = offset + len;
     if (page->in_a_row < OVERWRITES)
         return;
@@ -238,8 +246,8 @@ void run_code_written(void *opaque, frame_id id, u32 offset, u32 len)
         killed |= kill_overlapping(rc, page->at[g], id, offset, len);
     if (killed)
         note_overwrite(rc, page, offset, len);
-    else if (offset == page->written_to)
-        page->written_to += len; /* between two runs */
+    else if (is_next(page, offset))
+        page->written_to = offset + len; /* between two runs */
 }
 
 /* ---- Building ---- */

@@ -250,11 +250,11 @@ static void emit_site(struct tr *t, struct site *s)
 
     if (s->misaligned) {
         patch_rel32(s->misaligned, e->p);
-        emit_mov(e, 4, H_DIFF, H_ADDR);
-        emit_alu_imm(e, A_AND, 4, RM_R(H_DIFF), PAGE_MASK);
-        emit_alu_imm(e, A_CMP, 4, RM_R(H_DIFF), PAGE_SIZE - s->size);
-        over = emit_jcc(e, CC_NBE);
-        emit_mov(e, 4, H_DIFF, H_ADDR);
+        /* Its last byte is among the first `size` of a page where it crosses into that one. */
+        emit_lea(e, 4, H_DIFF, H_ADDR, NO_REG, 0, s->size - 1);
+        emit_op(e, 0xF7, 4, 0, RM_R(H_DIFF)); /* test */
+        e32(e, PAGE_MASK & ~(u32)(s->size - 1));
+        over = emit_jcc(e, CC_Z);
         emit_shift_imm(e, S_SHR, 4, H_DIFF, PAGE_SHIFT);
         patch_rel32(emit_jmp(e), s->aligned);
     }
