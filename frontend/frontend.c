@@ -302,6 +302,9 @@ bool frontend_command(struct frontend *f, const char *line, struct text *out)
     if (call.wait_ms)
         wait_for_stop(f, stops, call.wait_ms, out);
     f->waiters--;
+    /* It stopped while this command ran, which did not ask why. */
+    if (!call.wait_ms && f->stops != stops && !f->waiters && f->monitor && f->stop_report.data)
+        monitor_tell(f->monitor, f->stop_report.data);
     pthread_mutex_unlock(&f->lock);
     return command_save_wait(call.saving, out) && call.good;
 }

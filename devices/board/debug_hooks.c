@@ -25,6 +25,12 @@ u32 debug_mode_bits(const struct cpu *c)
            (c->eflags & EF_VM ? MODE_VM : 0) | (c->msr_efer & 1 << 10 ? MODE_LMA : 0);
 }
 
+/* Nobody observes what only happens again. */
+static struct debug_observer *observers(const struct debug *d)
+{
+    return d->searching ? NULL : d->observers;
+}
+
 /* ---- Hits ---- */
 
 /* What happened, for a stop: filled by the hook, then offered to each point it may belong to. */
@@ -203,7 +209,7 @@ static bool observed(struct debug *d, u64 la)
 {
     bool stop = false;
 
-    for (struct debug_observer *o = d->observers, *next; o; o = next) {
+    for (struct debug_observer *o = observers(d), *next; o; o = next) {
         next = o->next;
         if (o->instruction)
             stop |= o->instruction(o->opaque, d->cpu, la);
@@ -349,7 +355,7 @@ static void on_port(void *opaque, u16 port, unsigned size, bool write, u32 value
     struct debug *d = opaque;
     struct debug_stop what = happened(d);
 
-    for (struct debug_observer *o = d->observers; o; o = o->next)
+    for (struct debug_observer *o = observers(d); o; o = o->next)
         if (o->port)
             o->port(o->opaque, port, size, write, value);
     what.address = port;
@@ -393,7 +399,7 @@ static void on_event(void *opaque, u8 vector, enum event_kind kind, bool has_err
 
     if (kind != EVENT_SOFTWARE && d->passing && d->cpu->count == d->passed_count)
         d->interrupted = true;
-    for (struct debug_observer *o = d->observers; o; o = o->next)
+    for (struct debug_observer *o = observers(d); o; o = o->next)
         if (o->event)
             o->event(o->opaque, vector, (unsigned)kind, has_error, error);
     debug_plan_event(d, kind);
