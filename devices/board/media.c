@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "devices/board/media_size.h"
+#include "devices/board/snapregistry.h"
 #include "devices/storage/fdc.h"
 #include "devices/storage/floppy_geometry.h"
 #include "devices/storage/ide.h"
@@ -76,6 +77,7 @@ bool media_open_all(struct board *b, char *err, size_t err_size)
         d->blk = open_image(b, (enum drive_id)i, d->is_cd, path, err, err_size);
         if (!d->blk)
             return false;
+        snapregistry_adopt(b, i);
     }
     return true;
 }
@@ -144,6 +146,7 @@ static int replace(struct board *b, enum drive_id drive, struct blk *blk, char *
         e = blk_close(d->blk);
     d->blk = blk;
     b->ejected &= (u8) ~(1 << drive);
+    snapregistry_adopt(b, drive);
     return e ? fail(e, err, err_size, drive_names[drive], strerror(-e)) : 0;
 }
 

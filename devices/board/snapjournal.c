@@ -280,3 +280,26 @@ struct preimage *snapjournal_preimage(struct snapjournal *j)
 {
     return j->preimage;
 }
+
+bool snapjournal_adopt(struct board *b, const char *path, const struct snapdisks *d, unsigned slot,
+                       struct blk *blk, char *err, size_t err_size)
+{
+    struct snapjournal *j;
+    bool good;
+
+    if (!snapjournal_find(b, path, d, &j, err, err_size))
+        return false;
+    if (!j) {
+        snprintf(err, err_size, "what its disks held is not beside it");
+        return false;
+    }
+    if (preimage_is_attached(j->preimage, slot)) {
+        snapjournal_end(j, true);
+        return true;
+    }
+    good = preimage_check(j->preimage, slot, blk, err, err_size) ||
+           snapdisk_check(&d->drive[slot], blk, j->preimage, slot, err, err_size);
+    good = good && preimage_attach(j->preimage, slot, blk);
+    snapjournal_end(j, true);
+    return good;
+}

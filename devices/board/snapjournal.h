@@ -8,6 +8,7 @@
 
 #include "base/types.h"
 
+struct blk;
 struct board;
 struct preimage;
 struct snapdisks;
@@ -38,6 +39,12 @@ void snapjournals_free(struct board *b);
 bool snapjournal_find(struct board *b, const char *path, const struct snapdisks *d,
                       struct snapjournal **out, char *err, size_t err_size);
 struct preimage *snapjournal_preimage(struct snapjournal *j);
+/*
+ * Go on keeping for a snapshot, which had this image in drive `slot`, without loading it. False and
+ * the reason in err if the image is not as it was left.
+ */
+bool snapjournal_adopt(struct board *b, const char *path, const struct snapdisks *d, unsigned slot,
+                       struct blk *blk, char *err, size_t err_size);
 /* Go on keeping for it, in the images that are in the drives now. */
 void snapjournal_attach(struct snapjournal *j, struct board *b, const struct snapdisks *d);
 

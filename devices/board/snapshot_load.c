@@ -12,6 +12,7 @@
 #include "devices/board/snapfile.h"
 #include "devices/board/snapjournal.h"
 #include "devices/board/snapmem.h"
+#include "devices/board/snapregistry.h"
 #include "devices/board/snapshot_private.h"
 
 #include <errno.h>
@@ -462,6 +463,9 @@ bool snapshot_load(struct snapshot *s, struct machine *m, char *err, size_t err_
 
     if (good && l.journal)
         snapjournal_attach(l.journal, &m->board, &s->disks);
+    for (unsigned i = 0; i < DRIVE_COUNT && good; i++)
+        if (l.swap[i])
+            snapregistry_adopt(&m->board, i);
     snapjournal_end(l.journal, true);
     snapjournals_sweep(&m->board);
     close_other_media(&l);

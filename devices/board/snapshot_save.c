@@ -12,6 +12,7 @@
 #include "devices/board/snapfile.h"
 #include "devices/board/snapjournal.h"
 #include "devices/board/snapmem.h"
+#include "devices/board/snapregistry.h"
 #include "devices/board/snapshot_private.h"
 
 #include <signal.h>
@@ -120,8 +121,10 @@ static void *write_file(void *opaque)
     } else {
         j->good = snapfile_finish(j->file, j->err, sizeof j->err);
     }
-    if (j->good)
+    if (j->good) {
         snapjournal_tidy(j->path, &j->disks);
+        snapregistry_add(j->path, &j->disks);
+    }
     snapjournal_end(j->journal, j->good);
     machine_post(j->m, sweep, NULL);
     return NULL;

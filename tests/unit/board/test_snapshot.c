@@ -449,6 +449,51 @@ Test(snapshot, snapshot_made_again_forgets_what_the_old_one_kept)
     machine_free(m);
 }
 
+Test(snapshot, machine_that_loads_none_goes_on_keeping_for_all)
+{
+    struct machine *m;
+
+    make_image(IMAGE_BYTES);
+    cr_assert_eq(truncate(image, 40 << 20), 0);
+    m = with_disk();
+    save(m, file);
+    write_disk(m, 5, 0x22);
+    save(m, other);
+    machine_free(m);
+    m = with_disk();
+    write_disk(m, 5, 0x33);
+    write_disk(m, 6, 0x34);
+    machine_free(m);
+    m = with_disk();
+    cr_assert(load(m, other), "%s", err);
+    cr_assert_eq(disk_byte(5), 0x22);
+    cr_assert_eq(disk_byte(6), 42);
+    machine_free(m);
+    m = with_disk();
+    cr_assert(load(m, file), "%s", err);
+    cr_assert_eq(disk_byte(5), 36);
+    machine_free(m);
+}
+
+Test(snapshot, floppy_put_in_again_goes_on_keeping)
+{
+    struct machine *m;
+    u8 data[512];
+
+    make_image(737280);
+    config.drive[DRIVE_FDA] = image;
+    config.discard = false;
+    m = running();
+    save(m, file);
+    cr_assert_eq(machine_eject(m, DRIVE_FDA, err, sizeof err), 0);
+    cr_assert_eq(machine_insert(m, DRIVE_FDA, image, err, sizeof err), 0);
+    memset(data, 0x55, sizeof data);
+    cr_assert_eq(blk_write(machine_board(m)->drive[DRIVE_FDA].blk, 5, 1, data), 0);
+    cr_assert(load(m, file), "%s", err);
+    cr_assert_eq(disk_byte(5), 36);
+    machine_free(m);
+}
+
 Test(snapshot, large_disk_changed_by_somebody_else_is_refused)
 {
     struct machine *m;
