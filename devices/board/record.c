@@ -11,6 +11,7 @@
 #include "devices/board/replay_file.h"
 #include "devices/board/replay_head.h"
 #include "devices/board/state_check.h"
+#include "devices/host/blk_overlay.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -180,6 +181,21 @@ static int keep_old(void *opaque, u64 sector, u32 count, const void *old)
     return 0;
 }
 
+/* What a medium in a drive keeps in memory, which no file will have: as if overwritten now. */
+static void put_private_writes(struct kept_medium *k)
+{
+    const struct blk_overlay *o = blk_private_writes(k->blk);
+    u8 data[SECTOR];
+    u64 sector = 0;
+    u32 count;
+
+    for (; o && blk_overlay_next(o, &sector, &count); sector += count)
+        for (u32 i = 0; i < count; i++) {
+            blk_overlay_patch(o, sector + i, 1, data);
+            keep_old(k, sector + i, 1, data);
+        }
+}
+
 /* A medium is in a drive from now on; its number is taken in any case. */
 static bool watch_medium(struct recording *r, struct blk *blk, u32 number)
 {
@@ -201,6 +217,7 @@ static bool watch_medium(struct recording *r, struct blk *blk, u32 number)
     k->number = number;
     k->next = r->media;
     r->media = k;
+    put_private_writes(k);
     return true;
 }
 

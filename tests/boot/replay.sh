@@ -3,7 +3,7 @@
 #
 # Each guest is used in real time, without --deterministic: keys, the mouse, floppies changed, files
 # written, clocks read; the recording of that is played N times (default 2) and must agree with each
-# check in it. `middle` begins its recording when the guest has been used for a while, and plays it
+# check in it, on each engine in turn. `middle` begins its recording when the guest has been used for a while, and plays it
 # beside processes that take the processors away. NAMEs: freedos middle kolibri linux; without any
 # the first two. Ends in "N passed, N failed, N skipped".
 set -u
@@ -11,7 +11,8 @@ here=$(cd "$(dirname "$0")" && pwd) || exit 70
 root=$here/../..
 bygone=${BYGONE:-$root/bygone}
 guests=${BYGONE_GUESTS:-$root/../shared/guests}
-times=2
+times=2 engines=interp
+"$bygone" --engine jit --print-config >/dev/null 2>&1 && engines="interp jit"
 [ "${1:-}" = --times ] && { times=$2; shift 2; }
 [ $# -gt 0 ] || set -- freedos middle
 work=$(mktemp -d "${TMPDIR:-/tmp}/bygone-replay.XXXXXX") || exit 71
@@ -96,8 +97,14 @@ guest() {
 	esac
 }
 
+# The Nth time: on the Nth of the engines, around.
 plays() {
-	timeout 600 "$bygone" --display none --replay run.rec >out 2>&1 && grep -q 'all as recorded' out
+	n=$1
+	# shellcheck disable=SC2086 # several engines
+	set -- $engines
+	shift $(((n - 1) % $#))
+	timeout 600 "$bygone" --engine "$1" --display none --replay run.rec >out 2>&1 &&
+		grep -q 'all as recorded' out
 }
 
 for name; do
@@ -120,7 +127,7 @@ for name; do
 		load="$load $!"
 	done
 	for i in $(seq "$times"); do
-		plays && good=$((good + 1))
+		plays "$i" && good=$((good + 1))
 	done
 	[ -n "$load" ] && kill $load
 	load=

@@ -258,6 +258,25 @@ Test(replay, a_replay_sees_disks_as_they_were_each_time_they_came_in)
     cr_assert_eq(first_byte(m->board.drive[DRIVE_FDA].blk, 5), 'd');
 }
 
+Test(replay, what_a_disk_keeps_in_memory_is_in_the_recording)
+{
+    struct replay *r;
+    struct machine *other;
+
+    cr_assert_eq(machine_insert(m, DRIVE_FDA, floppy, err, sizeof err), 0, "%s", err);
+    m->config.drive[DRIVE_FDA] = strdup(floppy);
+    fill(m->board.drive[DRIVE_FDA].blk, 9, 'p'); /* the machine discards its writes */
+    cr_assert(machine_record_start(m, file, err, sizeof err), "%s", err);
+    fill(m->board.drive[DRIVE_FDA].blk, 9, 'q');
+    cr_assert(machine_record_stop(m, err, sizeof err), "%s", err);
+    r = open_it();
+    other = build(r);
+    cr_assert_eq(first_byte(other->board.drive[DRIVE_FDA].blk, 9), 'p');
+    cr_assert(replay_start(r, other, err, sizeof err), "%s", err);
+    replay_free(r);
+    machine_free(other);
+}
+
 Test(replay, a_disk_that_was_changed_since_is_refused)
 {
     struct replay *r;
