@@ -246,7 +246,9 @@ static struct block *translate(struct jit *j, struct run *r)
         return NULL;
     if (!j->indirect[mode]) {
         j->indirect[mode] = x64_make_indirect(j, mode);
-        j->jumps[mode * JUMP_SLOTS].frame = UINT32_MAX; /* an empty slot looks like one for rip 0 */
+        /* An empty slot looks like one of tag 0 on an unmapped page. */
+        for (unsigned i = 0; i < JUMP_SLOTS; i++)
+            j->jumps[mode * JUMP_SLOTS + i].frame = UINT32_MAX;
     }
     b = x64_translate(j, r);
     if (!b) {
@@ -281,12 +283,24 @@ static struct block *next_block(struct cpu *c, struct jit *j)
     return b;
 }
 
+static u32 jump_tag(const struct cpu *c, u32 mode)
+{
+    u32 rip = (u32)c->rip, la = (u32)c->seg[SEG_CS].base + rip;
+
+    if ((mode & MODE_CODE_SIZE) == CODE16)
+        return (la & PAGE_MASK) << 16 | rip;
+    return mode & MODE_CS_FREE ? rip : la;
+}
+
 static void remember_jump(struct cpu *c, struct jit *j, const struct block *b)
 {
-    struct jump_slot *s = &j->jumps[run_mode(b->run) * JUMP_SLOTS + (c->rip & (JUMP_SLOTS - 1))];
+    u32 mode = run_mode(b->run);
+    struct jump_slot *s = &j->jumps[mode * JUMP_SLOTS + (c->rip & (JUMP_SLOTS - 1))];
 
-    *s = (struct jump_slot){(u32)c->rip, b->run->frame, b->entry[ENTER_MEMORY]};
     j->stat.jump_misses++;
+    if ((mode & MODE_CODE_SIZE) == CODE16 && c->rip > 0xFFFF)
+        return; /* a faulting one, or none of ours */
+    *s = (struct jump_slot){jump_tag(c, mode), b->run->frame, b->entry[ENTER_MEMORY]};
 }
 
 /* Run translated code from a block on. Afterwards c->rip and c->count are exact. */

@@ -69,8 +69,13 @@ static inline size_t block_size(const struct run *r)
     return (sizeof(struct block) + (r->count + 1u) * sizeof(u16) + 7) & ~(size_t)7;
 }
 
+/*
+ * Slots are found by the target's offset in CS. The tag tells targets apart that share a frame:
+ * that offset; with a base of CS the linear address; in 16-bit code, whose blocks hold for one
+ * place in one segment, the offset and where it is in its page.
+ */
 struct jump_slot {
-    u32 rip;
+    u32 tag;
     frame_id frame;
     const u8 *code;
 };

@@ -729,7 +729,7 @@ bool tr_insn(struct tr *t, const struct insn *in)
         return leave(t, in);
     if (h == op_PUSH_SEG)
         return push_segment(t, in);
-    if (h == op_MOV_SEG)
+    if (h == op_MOV_SEG && in->kind[0] != OPND_SREG)
         return store_segment(t, in);
     if (optab_rows[in->row].attr & ATTR_STRING)
         return string(t, in, h);

@@ -131,52 +131,58 @@ static void make_helper(struct jit *j, struct emit *e)
     make_return(e);
 }
 
+/* cmp [r9 + at], reg */
+static void compare_slot(struct emit *e, unsigned reg, u32 at)
+{
+    e8(e, 0x41 | (reg & 8) >> 1), e8(e, 0x39), e8(e, 0x80 | (reg & 7) << 3 | (H_DIFF & 7)),
+        e32(e, at);
+}
+
 /*
  * To the offset in H_ADDR of code of `mode`: find it in the table, check that its page is still the
- * frame it was, go. The flags are in memory.
+ * frame it was, go. The flags are in memory. What a slot is named by: see jump_tag.
  */
 const u8 *x64_make_indirect(struct jit *j, u32 mode)
 {
-    bool base = !(mode & MODE_CS_FREE) || (mode & MODE_CODE_SIZE) == CODE16;
+    bool code16 = (mode & MODE_CODE_SIZE) == CODE16, base = !(mode & MODE_CS_FREE) || code16;
     struct emit emit = {j->code.write + j->code.hot}, *e = &emit;
     u32 at = mode * JUMP_SLOTS * (u32)sizeof(struct jump_slot);
     const u8 *start = here(j, e);
     u8 *miss[2];
 
+    emit_store(e, 8, WORD(W_RIP), H_ADDR);
     emit_mov(e, 4, H_DIFF, H_ADDR);
     emit_alu_imm(e, A_AND, 4, RM_R(H_DIFF), JUMP_SLOTS - 1);
     emit_shift_imm(e, S_SHL, 4, H_DIFF, 4);
     emit_alu(e, A_ADD, 8, H_DIFF, WORD(W_JUMPS));
-    if (base) {
-        emit_load(e, 4, H_EXEC, CPU(seg[SEG_CS].base));
-        emit_alu(e, A_ADD, 4, H_EXEC, RM_R(H_ADDR));
-    } else {
-        emit_mov(e, 4, H_EXEC, H_ADDR);
-    }
+    emit_mov(e, 4, H_EXEC, H_ADDR);
+    if (base)
+        emit_alu(e, A_ADD, 4, H_EXEC, CPU(seg[SEG_CS].base));
     emit_mov(e, 4, H_BASE, H_EXEC);
     emit_alu_imm(e, A_AND, 4, RM_R(H_BASE), PAGE_MASK);
-    /* cmp [r9 + at], r8d */
-    e8(e, 0x45), e8(e, 0x39), e8(e, 0x80 | (H_ADDR & 7) << 3 | (H_DIFF & 7)), e32(e, at);
+    if (code16) {
+        emit_mov(e, 4, H_ADDR, H_BASE);
+        emit_shift_imm(e, S_SHL, 4, H_ADDR, 16);
+        emit_alu(e, A_OR, 4, H_ADDR, WORD(W_RIP));
+    }
+    compare_slot(e, code16 ? H_ADDR : base ? H_EXEC : H_ADDR, at);
     miss[0] = emit_jcc(e, CC_NZ);
     emit_shift_imm(e, S_SHR, 4, H_EXEC, PAGE_SHIFT);
-    /* lea r10, [r13 + r10 * 4 + EXEC] */
     emit_lea(e, 8, H_EXEC, H_TABLE, H_EXEC, 2, MMU_EXEC_AT);
-    /* rip - offset in page */
     emit_op(e, 0xF7, 4, 3, RM_R(H_BASE)); /* neg */
-    emit_alu(e, A_ADD, 4, H_BASE, RM_R(H_ADDR));
-    /* mov eax.. no register is free: compare through r8, which is rebuilt on a miss from memory */
-    emit_store(e, 8, WORD(W_RIP), H_ADDR);
+    emit_alu(e, A_ADD, 4, H_BASE, WORD(W_RIP));
+    /* mov r8d, [r9 + at + 4]; cmp [r10], r8d */
     e8(e, 0x45), e8(e, 0x8B), e8(e, 0x80 | (H_ADDR & 7) << 3 | (H_DIFF & 7)), e32(e, at + 4);
-    e8(e, 0x45), e8(e, 0x39), e8(e, (H_ADDR & 7) << 3 | (H_EXEC & 7)); /* cmp [r10], r8d */
+    e8(e, 0x45), e8(e, 0x39), e8(e, (H_ADDR & 7) << 3 | (H_EXEC & 7));
     miss[1] = emit_jcc(e, CC_NZ);
     e8(e, 0x41), e8(e, 0xFF), e8(e, 0x80 | 4 << 3 | (H_DIFF & 7)),
         e32(e, at + 8); /* jmp [r9+at+8] */
+    patch_rel32(miss[0], e->p);
     patch_rel32(miss[1], e->p);
     emit_load(e, 4, H_ADDR, WORD(W_RIP));
-    patch_rel32(miss[0], e->p);
     emit_mov_imm32(e, H_DIFF, 0);
     patch_rel32(emit_jmp(e), j->code.write + (j->leave_memory - j->code.exec));
-    j->code.hot = (size_t)(e->p - j->code.write);
+    j->code.hot = (size_t)(e->p - j->code.write + 15) & ~(size_t)15;
     return start;
 }
 

@@ -113,6 +113,105 @@ static bool pop_flags(struct tr *t, const struct insn *in)
     return true;
 }
 
+/* ---- Segments in real and virtual-8086 mode ---- */
+
+static size_t segment_at(unsigned seg)
+{
+    return offsetof(struct cpu, seg) + seg * sizeof(struct segment);
+}
+
+/*
+ * A load there changes selector and base only, if the segment is what such loads make of it: 64 KiB
+ * of writable data.
+ */
+static void check_segment(struct tr *t, struct site *s, unsigned seg)
+{
+    u16 attr = DESC_P | DESC_S | DESC_RW | DESC_ACCESSED;
+    struct emit *e = &t->e;
+
+    if (t->mode & MODE_V86)
+        attr |= 3 << DESC_DPL_SHIFT;
+    emit_op(e, 0x81, 2, A_CMP, RM_AT(segment_at(seg) + offsetof(struct segment, attr)));
+    e16(e, attr);
+    tr_slow(s, emit_jcc(e, CC_NZ));
+    emit_op(e, 0x81, 4, A_CMP, RM_AT(segment_at(seg) + offsetof(struct segment, write_end)));
+    e32(e, 0xFFFF - 6);
+    tr_slow(s, emit_jcc(e, CC_NZ));
+}
+
+/* The selector in H_ADDR. */
+static void set_segment(struct tr *t, unsigned seg)
+{
+    struct emit *e = &t->e;
+
+    emit_store(e, 2, RM_AT(segment_at(seg) + offsetof(struct segment, sel)), H_ADDR);
+    emit_shift_imm(e, S_SHL, 4, H_ADDR, 4);
+    emit_store(e, 8, RM_AT(segment_at(seg) + offsetof(struct segment, base)), H_ADDR);
+}
+
+static bool is_real(const struct tr *t)
+{
+    return !(t->mode & (MODE_PROTECTED | MODE_FLAT));
+}
+
+/* MOV to DS, ES, FS, GS. */
+static bool mov_to_segment(struct tr *t, const struct insn *in)
+{
+    unsigned seg = in->reg[0];
+    struct emit *e = &t->e;
+    struct site *s;
+
+    if (in->kind[0] != OPND_SREG || seg == SEG_SS || seg == SEG_CS || !is_real(t))
+        return false;
+    tr_begin(t);
+    if (in->kind[1] == OPND_MEM) {
+        s = tr_memory(t, in, 2, false);
+        check_segment(t, s, seg);
+        emit_movzx(e, 2, H_ADDR, RM_HOST);
+    } else {
+        s = tr_site(t, in);
+        check_segment(t, s, seg);
+        emit_movzx(e, 2, H_ADDR, RM_R(host_of(in->reg[1])));
+    }
+    set_segment(t, seg);
+    return true;
+}
+
+static bool pop_segment(struct tr *t, const struct insn *in)
+{
+    unsigned seg = in->reg[0];
+    struct emit *e = &t->e;
+    struct site *s;
+
+    if (in->opsize != 2 || seg == SEG_SS || seg == SEG_CS || !is_real(t))
+        return false;
+    s = tr_pop_begin(t, in, 2);
+    check_segment(t, s, seg);
+    emit_movzx(e, 2, H_DIFF, RM_HOST);
+    tr_pop_end(t, 2);
+    emit_mov(e, 4, H_ADDR, H_DIFF);
+    set_segment(t, seg);
+    return true;
+}
+
+/* LDS and LES with a 16-bit offset. */
+static bool load_pointer(struct tr *t, const struct insn *in, unsigned seg)
+{
+    struct emit *e = &t->e;
+    struct site *s;
+
+    if (in->opsize != 2 || !is_real(t) || in->kind[1] != OPND_MEM)
+        return false;
+    s = tr_memory(t, in, 4, false);
+    check_segment(t, s, seg);
+    emit_load(e, 4, H_DIFF, RM_HOST);
+    emit_mov(e, 2, host_of(in->reg[0]), H_DIFF);
+    emit_shift_imm(e, S_SHR, 4, H_DIFF, 16);
+    emit_mov(e, 4, H_ADDR, H_DIFF);
+    set_segment(t, seg);
+    return true;
+}
+
 bool tr_system(struct tr *t, const struct insn *in)
 {
     op_handler *h = optab_rows[in->row].handler;
@@ -123,6 +222,12 @@ bool tr_system(struct tr *t, const struct insn *in)
         return push_flags(t, in);
     if (h == op_POPF)
         return pop_flags(t, in);
+    if (h == op_MOV_SEG)
+        return mov_to_segment(t, in);
+    if (h == op_POP_SEG)
+        return pop_segment(t, in);
+    if (h == op_LDS || h == op_LES)
+        return load_pointer(t, in, h == op_LDS ? SEG_DS : SEG_ES);
     return false;
 }
 
