@@ -82,7 +82,7 @@ static bool is_plain(const struct tr *t, const struct insn *in)
     return (t->mode & MODE_CS_FREE) && in->opsize == (is_code16(t) ? 2 : 4);
 }
 
-static void indirect(struct tr *t)
+void tr_indirect(struct tr *t)
 {
     struct jit *j = t->j;
 
@@ -164,7 +164,7 @@ static bool jump_indirect(struct tr *t, const struct insn *in)
     tr_begin(t);
     settle(t);
     load_target(t, in);
-    indirect(t);
+    tr_indirect(t);
     return true;
 }
 
@@ -180,7 +180,7 @@ static bool call_indirect(struct tr *t, const struct insn *in)
     store_return(t, in);
     tr_push_end(t, in->opsize);
     emit_load(e, 4, H_ADDR, WORD(W_TEMP));
-    indirect(t);
+    tr_indirect(t);
     return true;
 }
 
@@ -209,7 +209,7 @@ static bool ret(struct tr *t, const struct insn *in)
         emit_load(e, 4, H_DIFF, RM_HOST);
     tr_pop_end(t, n + more);
     emit_mov(e, 4, H_ADDR, H_DIFF);
-    indirect(t);
+    tr_indirect(t);
     return true;
 }
 
@@ -234,5 +234,6 @@ bool tr_branch(struct tr *t, const struct insn *in)
         return call_or_jump(t, in, h == op_CALL);
     if (h == op_RET)
         return ret(t, in);
-    return false;
+    settle(t);
+    return tr_far(t, in);
 }

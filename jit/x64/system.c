@@ -212,6 +212,73 @@ static bool load_pointer(struct tr *t, const struct insn *in, unsigned seg)
     return true;
 }
 
+/* CS from H_ADDR; the offset there, which is behind it in the jump table, in H_DIFF. */
+static void far_jump(struct tr *t)
+{
+    struct emit *e = &t->e;
+
+    set_segment(t, SEG_CS);
+    emit_mov(e, 4, H_ADDR, H_DIFF);
+    tr_indirect(t);
+}
+
+static bool far_immediate(struct tr *t, const struct insn *in, bool call)
+{
+    struct emit *e = &t->e;
+    struct site *s;
+
+    if (in->kind[0] != OPND_FAR)
+        return false;
+    if (call) {
+        s = tr_push_begin(t, in, 4);
+        check_segment(t, s, SEG_CS);
+        emit_alu(e, A_ADD, 8, H_DIFF, RM_R(H_ADDR));
+        emit_movzx(e, 2, H_ADDR, RM_AT(segment_at(SEG_CS) + offsetof(struct segment, sel)));
+        emit_shift_imm(e, S_SHL, 4, H_ADDR, 16);
+        emit_alu_imm(e, A_OR, 4, RM_R(H_ADDR), (u16)(t->base16 + page_offset(t, in) + in->len));
+        emit_store(e, 4, RM_POINTER, H_ADDR);
+        tr_push_end(t, 4);
+    } else {
+        tr_begin(t);
+        s = tr_site(t, in);
+        check_segment(t, s, SEG_CS);
+    }
+    s->leave = true;
+    emit_mov_imm32(e, H_ADDR, in->imm2);
+    emit_mov_imm32(e, H_DIFF, (u16)in->imm);
+    far_jump(t);
+    return true;
+}
+
+static bool far_return(struct tr *t, const struct insn *in)
+{
+    unsigned more = in->kind[0] == OPND_IMM ? in->imm & 0xFFFF : 0;
+    struct emit *e = &t->e;
+    struct site *s = tr_pop_begin(t, in, 4);
+
+    s->leave = true;
+    check_segment(t, s, SEG_CS);
+    emit_load(e, 4, H_DIFF, RM_HOST);
+    tr_pop_end(t, 4 + more);
+    emit_mov(e, 4, H_ADDR, H_DIFF);
+    emit_shift_imm(e, S_SHR, 4, H_ADDR, 16);
+    emit_movzx(e, 2, H_DIFF, RM_R(H_DIFF));
+    far_jump(t);
+    return true;
+}
+
+/* Far calls, jumps and returns of 16-bit code. */
+bool tr_far(struct tr *t, const struct insn *in)
+{
+    op_handler *h = optab_rows[in->row].handler;
+
+    if (!is_real(t) || !is_code16(t) || in->opsize != 2)
+        return false;
+    if (h == op_CALL_FAR || h == op_JMP_FAR)
+        return far_immediate(t, in, h == op_CALL_FAR);
+    return h == op_RET_FAR && far_return(t, in);
+}
+
 bool tr_system(struct tr *t, const struct insn *in)
 {
     op_handler *h = optab_rows[in->row].handler;

@@ -102,10 +102,13 @@ bool tr_insn(struct tr *t, const struct insn *in);
 /* branch.c: the last instruction; false if it is left to its handler. */
 bool tr_branch(struct tr *t, const struct insn *in);
 void tr_fall_through(struct tr *t);
+/* To the offset in CS that H_ADDR holds. */
+void tr_indirect(struct tr *t);
 int tr_condition(const struct insn *in);
 /* system.c */
 bool tr_system(struct tr *t, const struct insn *in);
 bool tr_repeat(struct tr *t, const struct insn *in);
+bool tr_far(struct tr *t, const struct insn *in);
 /* fpu.c */
 bool tr_fpu(struct tr *t, const struct insn *in);
 
