@@ -196,6 +196,8 @@ const struct command commands[] = {
     {"xp", "/NF ADDRESS", "show physical memory: xp/2000c 0xB8000", 0, 1, command_dump},
     {"where", "", "registers and the next instruction", 0, 0, command_where},
     {"print", "EXPRESSION", "a value: print word [ss:sp+2]", 1, WORDS, command_print},
+    {"set", "WHAT = EXPR", "a register, a flag or memory: set word [ss:sp] = 5", 1, WORDS,
+     command_set},
     {"break", "WHERE [if EXPR]", "stop at a linear address, SEG:OFF or 'phys ADDRESS'", 1, WORDS,
      command_break},
     {"tbreak", "WHERE [if EXPR]", "the same once", 1, WORDS, command_tbreak},

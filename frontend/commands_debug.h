@@ -14,6 +14,8 @@ command_run_fn command_break, command_tbreak, command_delete, command_list, comm
 /* commands_step.c */
 command_run_fn command_cont, command_step, command_next, command_finish, command_until,
     command_wait;
+/* commands_set.c */
+command_run_fn command_set;
 /* commands_trace.c */
 command_run_fn command_trace;
 /* commands_show.c */

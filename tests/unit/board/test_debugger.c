@@ -313,6 +313,25 @@ EACH_ENGINE(a_mode_switch_is_caught_and_named)
     cr_assert_str_eq(debug_last_stop(d)->text, "from real mode to protected mode at 0000:00007c05");
 }
 
+EACH_ENGINE(a_task_switch_is_caught_with_both_selectors)
+{
+    /*
+     * cli; lgdt [7C58h]; protected mode; jmp 8:7C13h; flat data; ltr 18h; jmp 20h:0. GDT at 7C30h:
+     * flat code, flat data, TSSs at 2000h and 3000h.
+     */
+    start("FA 0F 01 16 58 7C 0F 20 C0 0C 01 0F 22 C0 EA 13 7C 08 00 66 B8 10 00 8E D8 8E C0 8E D0 "
+          "66 B8 18 "
+          "00 0F 00 D8 EA 00 00 00 00 20 00 90 90 90 90 90 00 00 00 00 00 00 00 00 FF FF 00 00 00 "
+          "9A CF 00 "
+          "FF FF 00 00 00 92 CF 00 67 00 00 20 00 89 00 00 67 00 00 30 00 89 00 00 27 00 30 7C 00 "
+          "00");
+    pc_rig_put(&rig, 0x3020, "5E 7C 00 00 02 00 00 00");                         /* eip, eflags */
+    pc_rig_put(&rig, 0x3048, "10 00 00 00 08 00 00 00 10 00 00 00 10 00 00 00"); /* es cs ss ds */
+    debug_point_add(d, &(struct debug_point){.kind = DEBUG_TASK_SWITCH, .address = UINT64_MAX});
+    cr_assert_eq(stop(), 0x7C5E);
+    cr_assert_str_eq(debug_last_stop(d)->text, "task switch from 0018 to 0020");
+}
+
 EACH_ENGINE(a_triple_fault_stops_before_the_reset)
 {
     start("0F 01 1E 00 10 CD 03 EB FE"); /* lidt [1000h], which holds zeros; int 3 */

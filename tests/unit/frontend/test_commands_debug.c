@@ -290,3 +290,43 @@ Test(commands_debug, why_tells_who_asked_for_a_reset)
               out.data);
     cr_assert(strstr(out.data, ", at 0000:00007c02.\n"), "%s", out.data);
 }
+
+/* ---- set ---- */
+
+Test(commands_debug, registers_and_flags_can_be_set)
+{
+    says("until 7c05h");
+    report();
+    cr_assert_str_eq(says("set ebx = 12345678h"), "");
+    cr_assert_str_eq(says("set bh = 0ffh"), "");
+    cr_assert_str_eq(says("set $cx=bx+1"), "");
+    cr_assert_str_eq(says("set zf = 1"), "");
+    cr_assert_str_eq(says("set es = 40h"), "");
+    cr_assert_eq((u32)rig.cpu->gpr[RBX], 0x1234FF78);
+    cr_assert_eq((u16)rig.cpu->gpr[RCX], 0xFF79);
+    cr_assert(cpu_flags(rig.cpu) & EF_ZF);
+    cr_assert_eq(rig.cpu->seg[SEG_ES].base, 0x400);
+    cr_assert_str_eq(says("set ip = 7c03h"), "");
+    says("step");
+    report();
+    cr_assert(strstr(out.data, "0000:7c03"));
+}
+
+Test(commands_debug, memory_can_be_set)
+{
+    u64 value = 0;
+
+    says("set word 1000h = 1234h");
+    says("set byte [1002h] = 'A'");
+    says("set [1003h] = 0ffffh");
+    machine_read_physical(rig.machine, 0x1000, &value, 8);
+    cr_assert_eq(value, 0xFFFF411234);
+}
+
+Test(commands_debug, what_cannot_be_set_says_so)
+{
+    cr_assert(strstr(says("set fish = 1"), "'fish' is no register that can be set"));
+    cr_assert(strstr(says("set eax"), "set REGISTER = EXPRESSION"));
+    cr_assert_str_eq(says("set eax = "), "a number or a register is missing before: ''\n");
+    cr_assert_str_eq(says("set byte f0000000h = 1"), "no memory at f0000000\n");
+}
