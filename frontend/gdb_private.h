@@ -1,6 +1,6 @@
 /*
  * What the files of a gdb session share. gdb_session.c sorts packets, gdb_run.c runs and tells of
- * stops, gdb_access.c reads, writes and sets points, gdb_query.c answers
+ * stops, gdb_reverse.c goes back, gdb_access.c reads, writes and sets points, gdb_query.c answers
  * questions.
  */
 #ifndef FRONTEND_GDB_PRIVATE_H
@@ -75,6 +75,10 @@ const char *gdb_architecture_now(struct gdb_session *s);
 void gdb_listen(void *opaque, enum machine_event e);
 void gdb_run_packet(struct gdb_session *s, const char *at);
 void gdb_run_vcont(struct gdb_session *s, const char *at);
+
+/* gdb_reverse.c */
+bool gdb_can_go_back(struct gdb_session *s);
+void gdb_back_packet(struct gdb_session *s, const char *at, struct gdb_output *o);
 
 /* gdb_access.c */
 void gdb_read_registers(struct gdb_session *s);

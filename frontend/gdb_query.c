@@ -117,8 +117,8 @@ void gdb_query(struct gdb_session *s, const char *at, struct gdb_output *o)
     if (gdb_take_word(&at, "qSupported"))
         gdb_reply_textf(&s->reply,
                         "PacketSize=%x;QStartNoAckMode+;qXfer:features:read+;swbreak+;hwbreak+;"
-                        "vContSupported+",
-                        GDB_PACKET_MAX);
+                        "vContSupported+%s",
+                        GDB_PACKET_MAX, gdb_can_go_back(s) ? ";ReverseStep+;ReverseContinue+" : "");
     else if (gdb_take_word(&at, "qXfer:features:read:"))
         query_features(s, at);
     else if (gdb_take_word(&at, "qRcmd,"))

@@ -120,6 +120,7 @@ static void packet(struct gdb_session *s, const char *data, size_t len, struct g
     case 'C':
     case 'S': gdb_run_packet(s, data); break;
     case 'v': packet_v(s, data); break;
+    case 'b': gdb_back_packet(s, data, o); break;
     case 'Z':
     case 'z': gdb_point_packet(s, data); break;
     case 'H':

@@ -147,7 +147,7 @@ jobs_of() {
 	$all && echo "cpu/matrix tests/cpu/matrix.sh"
 	for e in $engines; do
 		only=
-		[ "$e" = interp ] || only='sector kernel program' # connections do not depend on it
+		[ "$e" = interp ] || only='sector kernel program reverse' # connections do not depend on it
 		echo "gdb/dialogues-$e tests/gdb/run.sh --engine $e $only"
 	done
 	echo "debug/tutorial tests/debug/tutorial.py"

@@ -341,7 +341,10 @@ void machine_unlisten(struct machine *m, struct machine_listener *l)
 
 void machine_tell(struct machine *m, enum machine_event e)
 {
-    for (struct machine_listener *l = m->muted ? NULL : m->listeners; l; l = l->next)
+    /* What the guest did was told when it did it first; that it stands still is new. */
+    bool again = m->muted && e != MACHINE_EVENT_STOP && e != MACHINE_EVENT_RESUME;
+
+    for (struct machine_listener *l = again ? NULL : m->listeners; l; l = l->next)
         l->event(l->opaque, e);
 }
 

@@ -424,6 +424,7 @@ bool rewind_to_present(struct rewind *r, char *err, size_t err_size)
 
 struct search {
     u64 below;   /* stops at or behind this count are not meant */
+    bool access; /* but accesses of the instruction before it are */
     u64 found;   /* how many were */
     u64 stop_at; /* stop at this one; 0: only count */
     struct debug_stop last;
@@ -433,7 +434,8 @@ static bool wants(void *opaque, const struct debug_stop *stop)
 {
     struct search *s = opaque;
 
-    if (stop->count >= s->below)
+    if (stop->count >= s->below &&
+        !(s->access && stop->count == s->below && stop->kind == DEBUG_WATCH))
         return false;
     s->last = *stop;
     return ++s->found == s->stop_at;
@@ -506,9 +508,9 @@ static bool go_back_to(struct rewind *r, struct place p, char *err, size_t err_s
                   : rewind_to_present(r, err, err_size);
 }
 
-enum rewind_found rewind_continue_back(struct rewind *r, char *err, size_t err_size)
+static enum rewind_found continue_back(struct rewind *r, bool access, char *err, size_t err_size)
 {
-    struct search s = {.below = r->m->board.cpu->count};
+    struct search s = {.below = r->m->board.cpu->count, .access = access};
     struct debug *d = machine_debug(r->m);
     enum rewind_found found;
     struct place start = here(r);
@@ -532,6 +534,24 @@ enum rewind_found rewind_continue_back(struct rewind *r, char *err, size_t err_s
     debug_search(d, true, 0);
     run_segment(r, from, start.count, &s);
     debug_search(d, false, 0);
+    return REWIND_FOUND;
+}
+
+enum rewind_found rewind_continue_back(struct rewind *r, char *err, size_t err_size)
+{
+    return continue_back(r, false, err, err_size);
+}
+
+enum rewind_found rewind_back_before(struct rewind *r, struct debug_stop *out, char *err,
+                                     size_t err_size)
+{
+    enum rewind_found found = continue_back(r, true, err, err_size);
+
+    if (found != REWIND_FOUND)
+        return found;
+    *out = *debug_last_stop(machine_debug(r->m));
+    if (out->kind == DEBUG_WATCH && !rewind_step_back(r, 1, err, err_size))
+        return REWIND_FAILED;
     return REWIND_FOUND;
 }
 

@@ -38,6 +38,12 @@ enum rewind_found { REWIND_FOUND, REWIND_NOT_FOUND, REWIND_FAILED };
  */
 enum rewind_found rewind_continue_back(struct rewind *r, char *err, size_t err_size);
 /*
+ * The same for who wants to see things undone: an access that the last instruction made is one of
+ * the stops, and the machine ends before the instruction that made the access. *out: the stop.
+ */
+enum rewind_found rewind_back_before(struct rewind *r, struct debug_stop *out, char *err,
+                                     size_t err_size);
+/*
  * The last time before now that `point` (a DEBUG_WATCH, say) would have stopped the machine, which
  * ends where it was.
  */

@@ -424,6 +424,53 @@ Test(gdb_session, the_kind_of_code_is_told_when_it_changes)
     cr_assert_eq(strncmp(news(), "O33322d62697420636f6465", 23), 0); /* 32-bit code */
 }
 
+Test(gdb_session, without_a_past_there_is_no_way_back)
+{
+    cr_assert_not(strstr(ask("qSupported"), "Reverse"));
+    expect("bs", "");
+    expect("bc", "");
+}
+
+static void keep_the_past(void)
+{
+    char err[300];
+
+    cr_assert(machine_rewind_start(m, 64 << 20, err, sizeof err), "%s", err);
+    machine_set_paused(m, false);
+    machine_run(m, machine_now_ns(m) + 1000000);
+    machine_set_paused(m, true);
+}
+
+Test(gdb_session, back_is_before_the_access)
+{
+    /* inc ax; mov [5000h], ax; dec bx; jmp to the first */
+    put("\x40\xA3\x00\x50\x4B\xEB\xF9", 7);
+    keep_the_past();
+    cr_assert(strstr(ask("qSupported"), ";ReverseStep+;ReverseContinue+"));
+    expect("Z2,5000,2", "OK");
+    ask("c");
+    run();
+    cr_assert(strstr(news(), "08:04100000;watch:5000;"));    /* it is done */
+    cr_assert(strstr(ask("bc"), "08:01100000;watch:5000;")); /* it is undone, not the one before */
+    cr_assert(strstr(ask("bs"), "08:00100000;"));
+    cr_assert(strstr(ask("bc"), "08:01100000;watch:5000;"));
+    expect("z2,5000,2", "OK");
+    expect("Z0,1004,1", "OK");
+    cr_assert(strstr(ask("bc"), "08:04100000;swbreak:;"));
+    ask("s");
+    run();
+    cr_assert(strstr(news(), "08:05100000;"));
+}
+
+Test(gdb_session, the_past_has_a_beginning)
+{
+    put("\x40\xEB\xFD", 3);
+    keep_the_past();
+    cr_assert(strstr(ask("bc"), "replaylog:begin;"));
+    cr_assert(strstr(ask("bs"), "replaylog:begin;"));
+    expect("bx", "");
+}
+
 Test(gdb_session, kill_ends_the_program)
 {
     expect("k", "");
