@@ -321,9 +321,9 @@ static void emit_out(struct tr *t, unsigned i)
         miss = emit_jcc(e, CC_NZ);
         emit_lea(e, 8, H_EXEC, H_EXEC, NO_REG, 0, (s32)(pages * 4));
         if (is_code16(t))
-            emit_mov_imm32(e, H_BASE, t->base16 + (u32)(pages << PAGE_SHIFT));
+            emit_mov_imm32(e, H_BASE, t->base16 + (u32)(pages * (s32)PAGE_SIZE));
         else
-            emit_lea(e, 4, H_BASE, H_BASE, NO_REG, 0, (s32)(pages << PAGE_SHIFT));
+            emit_lea(e, 4, H_BASE, H_BASE, NO_REG, 0, (s32)(pages * (s32)PAGE_SIZE));
         l->jump = emit_jmp(e);
         patch_rel32(miss, e->p);
         patch_rel32(l->jump, e->p);
