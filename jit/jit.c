@@ -174,54 +174,6 @@ void jit_set_threshold(struct cpu *c, u32 n)
     jit_flush(c);
 }
 
-/* ---- Helpers ---- */
-
-static u64 leave(struct jit *j, enum engine_stop why)
-{
-    j->stopped = true;
-    j->stop = why;
-    return 1;
-}
-
-/* Where the count is, from inside a block that has `rest` of its instructions still to do. */
-static void count_from(struct cpu *c, s32 rest)
-{
-    c->count = c->engine_word[W_LIMIT] - c->engine_word[W_LEFT] - (u64)(s64)rest;
-    c->run_index = 0;
-}
-
-u64 jit_help(struct cpu *c, const struct insn *in, u32 how, u32 base)
-{
-    struct jit *j = jit_of(c);
-    struct run *r = run_of(in);
-    s32 rest = (s16)how;
-    u32 mode = c->mode, segments = run_mode(r) & (MODE_FLAT | MODE_CS_FREE);
-    u64 changes = j->changes + c->mmu.sweeps;
-
-    c->aflags &= AF_ALL;
-    count_from(c, rest);
-    c->rip = (u32)(base + r->offset + in->offset_in_run);
-    c->next_rip = (u32)(c->rip + in->len);
-    if (how & HELPER_SLOW)
-        j->stat.slow_calls++;
-    else
-        j->stat.helper_calls++, j->helped[in->row]++;
-    if (unlikely(!optab_rows[in->row].handler(c, in)))
-        return leave(j, fault_deliver(c) ? ENGINE_COUNT : ENGINE_SHUTDOWN);
-    c->count += c->run_index + 1;
-    c->run_index = 0;
-    if (likely(!(how & HELPER_LEAVE) && !c->attention && !c->special && !c->halted &&
-               c->next_rip == (u32)(c->rip + in->len) && c->mode == mode &&
-               changes == j->changes + c->mmu.sweeps &&
-               (!j->loads_segment[in->row] || interp_segment_mode(c) == segments) &&
-               (!(in->flags & INSN_ENDS) || c->count < c->engine_word[W_LIMIT]))) {
-        c->engine_word[W_LEFT] = c->engine_word[W_LIMIT] - c->count - (u64)(s64)(rest - 1);
-        return 0;
-    }
-    c->rip = c->next_rip;
-    return leave(j, ENGINE_COUNT);
-}
-
 /* ---- Running ---- */
 
 /* Code on a page that keeps changing must be the hotter to be worth it. */
@@ -262,6 +214,20 @@ static struct block *translate(struct jit *j, struct run *r)
     return b;
 }
 
+/* Is this block, of 16-bit code, one for the place in its segment where it is entered? */
+static bool is_for_here(const struct cpu *c, const struct run *r, const struct block *b)
+{
+    return (c->mode & MODE_CODE_SIZE) != CODE16 || b->base16 == (u32)c->rip - r->offset;
+}
+
+/* The block at CS:rip if there is one. */
+static const struct block *known_block(struct cpu *c)
+{
+    struct run *r = interp_find_run(c, interp_segment_mode(c));
+
+    return r && r->block && is_for_here(c, r, r->block) ? r->block : NULL;
+}
+
 /* The block at CS:rip, translated if its time has come. NULL: interpret. */
 static struct block *next_block(struct cpu *c, struct jit *j)
 {
@@ -278,9 +244,7 @@ static struct block *next_block(struct cpu *c, struct jit *j)
         if (!b)
             return NULL;
     }
-    if ((c->mode & MODE_CODE_SIZE) == CODE16 && b->base16 != (u32)c->rip - r->offset)
-        return NULL;
-    return b;
+    return is_for_here(c, r, b) ? b : NULL;
 }
 
 static u32 jump_tag(const struct cpu *c, u32 mode)
@@ -303,16 +267,24 @@ static void remember_jump(struct cpu *c, struct jit *j, const struct block *b)
     *s = (struct jump_slot){jump_tag(c, mode), b->run->frame, b->entry[ENTER_MEMORY]};
 }
 
-/* Run translated code from a block on. Afterwards c->rip and c->count are exact. */
-static void enter(struct cpu *c, struct jit *j, const struct block *b)
+/* Tell translated code where it is. */
+static void place(struct cpu *c, const struct block *b)
 {
     u64 *w = c->engine_word;
     u32 la = (u32)(c->seg[SEG_CS].base + c->rip);
-    u64 start = c->count;
 
     w[W_LEFT] = w[W_LIMIT] - c->count;
     w[W_BASE] = (u32)c->rip - b->run->offset;
     w[W_EXEC] = (u64)(uintptr_t)&c->mmu.exec[la >> PAGE_SHIFT];
+}
+
+/* Run translated code from a block on. Afterwards c->rip and c->count are exact. */
+static void enter(struct cpu *c, struct jit *j, const struct block *b)
+{
+    const u64 *w = c->engine_word;
+    u64 start = c->count;
+
+    place(c, b);
     j->stopped = false;
     j->stat.entered++;
     j->enter(c, b->entry[ENTER_MEMORY]);
@@ -334,6 +306,65 @@ static bool is_near(const struct cpu *c)
 static bool may_enter(const struct cpu *c)
 {
     return !c->attention && !c->special && !c->halted && !is_near(c);
+}
+
+/* ---- Helpers ---- */
+
+static u64 leave(struct jit *j, enum engine_stop why)
+{
+    j->stopped = true;
+    j->stop = why;
+    return HELPED_LEAVE;
+}
+
+/* Where the count is, from inside a block that has `rest` of its instructions still to do. */
+static void count_from(struct cpu *c, s32 rest)
+{
+    c->count = c->engine_word[W_LIMIT] - c->engine_word[W_LEFT] - (u64)(s64)rest;
+    c->run_index = 0;
+}
+
+/* To the block at CS:rip if there is one already. */
+static u64 onward(struct cpu *c, struct jit *j)
+{
+    const struct block *b = may_enter(c) ? known_block(c) : NULL;
+
+    if (!b)
+        return leave(j, ENGINE_COUNT);
+    place(c, b);
+    return (u64)(uintptr_t)b->entry[ENTER_MEMORY];
+}
+
+u64 jit_help(struct cpu *c, const struct insn *in, u32 how, u32 base)
+{
+    struct jit *j = jit_of(c);
+    struct run *r = run_of(in);
+    s32 rest = (s16)how;
+    u32 mode = c->mode, segments = run_mode(r) & (MODE_FLAT | MODE_CS_FREE);
+    u64 changes = j->changes + c->mmu.sweeps;
+
+    c->aflags &= AF_ALL;
+    count_from(c, rest);
+    c->rip = (u32)(base + r->offset + in->offset_in_run);
+    c->next_rip = (u32)(c->rip + in->len);
+    if (how & HELPER_SLOW)
+        j->stat.slow_calls++;
+    else
+        j->stat.helper_calls++, j->helped[in->row]++;
+    if (unlikely(!optab_rows[in->row].handler(c, in)))
+        return fault_deliver(c) ? onward(c, j) : leave(j, ENGINE_SHUTDOWN);
+    c->count += c->run_index + 1;
+    c->run_index = 0;
+    if (likely(!(how & HELPER_LEAVE) && !c->attention && !c->special && !c->halted &&
+               c->next_rip == (u32)(c->rip + in->len) && c->mode == mode &&
+               changes == j->changes + c->mmu.sweeps &&
+               (!j->loads_segment[in->row] || interp_segment_mode(c) == segments) &&
+               (!(in->flags & INSN_ENDS) || c->count < c->engine_word[W_LIMIT]))) {
+        c->engine_word[W_LEFT] = c->engine_word[W_LIMIT] - c->count - (u64)(s64)(rest - 1);
+        return HELPED_STAY;
+    }
+    c->rip = c->next_rip;
+    return onward(c, j);
 }
 
 /* From block to block, as long as the next one is translated. True: stop, with the reason. */

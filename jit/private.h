@@ -127,7 +127,11 @@ struct jit {
 /* In r9d of a helper call: instructions not yet done, as s16, and this if it must leave after. */
 enum { HELPER_LEAVE = 1 << 16, HELPER_SLOW = 1 << 17 };
 
-/* jit.c: called by translated code through the stub. 0: go on in the block. */
+/*
+ * jit.c: called by translated code through the stub. HELPED_STAY: go on in the block; HELPED_LEAVE:
+ * back to the dispatcher; anything else is where the next block begins.
+ */
+enum { HELPED_STAY, HELPED_LEAVE };
 u64 jit_help(struct cpu *c, const struct insn *in, u32 how, u32 base);
 
 /* Text of bounded size. */

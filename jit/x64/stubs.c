@@ -102,9 +102,10 @@ static void make_leave(struct jit *j, struct emit *e)
     make_return(e);
 }
 
+/* Back into the block, on to another one, or out: what jit_help says. */
 static void make_helper(struct jit *j, struct emit *e)
 {
-    u8 *leaves;
+    u8 *stays, *leaves;
 
     j->helper = here(j, e);
     store_registers(e);
@@ -118,16 +119,22 @@ static void make_helper(struct jit *j, struct emit *e)
     emit_mov(e, 4, H_RCX, H_BASE);
     emit_mov_imm64(e, H_RAX, (u64)(uintptr_t)jit_help);
     emit_op(e, 0xFF, 4, 2, RM_R(H_RAX)); /* call rax */
-    emit_op(e, 0x85, 8, H_RAX, RM_R(H_RAX));
-    leaves = emit_jcc(e, CC_NZ);
+    emit_mov(e, 8, H_DIFF, H_RAX);
     emit_load(e, 8, H_LEFT, WORD(W_LEFT));
     emit_load(e, 8, H_EXEC, WORD(W_EXEC));
     emit_load(e, 4, H_BASE, WORD(W_BASE));
     load_registers(e);
+    emit_alu_imm(e, A_CMP, 8, RM_R(H_DIFF), HELPED_LEAVE);
+    stays = emit_jcc(e, CC_B);
+    leaves = emit_jcc(e, CC_Z);
+    move_rsp(e, 16); /* the return address too */
+    emit_load(e, 8, H_TABLE, CPU(mmu.read));
+    emit_op(e, 0xFF, 4, 4, RM_R(H_DIFF)); /* jmp r9 */
+    patch_rel32(stays, e->p);
     move_rsp(e, 8);
     e8(e, 0xC3);
     patch_rel32(leaves, e->p);
-    move_rsp(e, 16); /* the return address too */
+    move_rsp(e, 16);
     make_return(e);
 }
 
