@@ -476,7 +476,7 @@ static bool begin_recordings(struct frontend *f, char *err, size_t err_size)
     u64 past;
 
     options_rewind(o, f->setup.display || o->monitor || o->qmp || o->gdb, &past);
-    if (past && !f->replay && !machine_rewind_start(f->machine, past, err, err_size))
+    if (past && !machine_rewind_start(f->machine, past, err, err_size))
         return false;
     return (!f->replay || replay_start(f->replay, f->machine, err, err_size)) &&
            (!o->record || machine_record_start(f->machine, o->record, err, err_size));

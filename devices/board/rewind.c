@@ -38,6 +38,7 @@ struct rewind {
 
     bool past, restoring;
     struct input_player player; /* in the past */
+    struct input_player *outer; /* whom it stands in for: a replay, or NULL */
     u64 played;                 /* position of the next input */
 };
 
@@ -211,7 +212,7 @@ static void mute(struct machine *m, bool muted)
 static void leave_past(struct rewind *r)
 {
     r->past = false;
-    machine_set_player(r->m, NULL);
+    machine_set_player(r->m, r->outer);
     mute(r->m, false);
     r->listener.point_ns = clock_now(r->m->board.clock) + r->interval_ns;
     r->host_ns = host_now();
@@ -284,6 +285,8 @@ static bool live(void *opaque, const struct input_record *rec)
 
     if ((rec && rec->source == INPUT_RATE) || r->m->alone)
         return false;
+    if (r->outer && !r->outer->live(r->outer->opaque, rec))
+        return false; /* a recording has no branches */
     branch(r);
     return true;
 }
@@ -298,6 +301,8 @@ static bool restore(struct rewind *r, unsigned i, char *err, size_t err_size)
         snprintf(err, err_size, "rewind: the host has no memory left for the disks as they were");
         return false;
     }
+    if (!r->past)
+        r->outer = m->player;
     r->past = true;
     r->played = point(r, i)->log_at;
     mute(m, true);

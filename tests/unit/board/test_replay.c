@@ -8,6 +8,7 @@
 #include "base/state.h"
 #include "devices/board/machine_private.h"
 #include "devices/board/record.h"
+#include "devices/board/rewind.h"
 #include "tests/fuzz/bare_machine.h"
 
 #include <criterion/criterion.h>
@@ -192,6 +193,32 @@ Test(replay, what_differs_is_named)
     cr_assert_not(strstr(report, "cpu"), "%s", report);
     report = diverges(BARE_CODE + 60, 0x90); /* somewhere in the program */
     cr_assert(strstr(report, "between instruction"), "%s", report);
+}
+
+Test(replay, a_recording_can_be_wound_back_while_it_plays)
+{
+    struct replay *r;
+    struct machine *other;
+    struct rewind *past;
+    u64 hash = record(0), at_200;
+
+    r = open_it();
+    other = build(r);
+    cr_assert(machine_rewind_start(other, 64 << 20, err, sizeof err), "%s", err);
+    past = machine_rewind(other);
+    cr_assert(replay_start(r, other, err, sizeof err), "%s", err);
+    cr_assert_eq(machine_run(other, 200 * MS), MACHINE_TIME);
+    at_200 = machine_state_hash(other);
+    cr_assert_eq(machine_run(other, 350 * MS), MACHINE_TIME);
+    cr_assert(rewind_to_time(past, 200 * MS, err, sizeof err), "%s", err);
+    cr_assert_eq(machine_state_hash(other), at_200);
+    machine_key(other, 0x39, true); /* no branch */
+    cr_assert(rewind_is_past(past));
+    cr_assert(rewind_step_back(past, 3, err, sizeof err), "%s", err);
+    cr_assert_eq(machine_run(other, UINT64_MAX), MACHINE_REPLAYED, "%s", replay_report(r));
+    cr_assert_eq(machine_state_hash(other), hash);
+    replay_free(r);
+    machine_free(other);
 }
 
 /* ---- Disks ---- */
