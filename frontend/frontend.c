@@ -496,7 +496,8 @@ static void end_recordings(struct frontend *f)
 }
 
 /* What --load asked for becomes the machine. */
-static struct machine *load_machine(struct frontend *f, struct machine *m, char *err, size_t size)
+static struct machine *load_machine(struct frontend *f, struct machine *m, bool *host_at_fault,
+                                    char *err, size_t size)
 {
     struct snapshot *s = f->snapshot;
 
@@ -504,6 +505,7 @@ static struct machine *load_machine(struct frontend *f, struct machine *m, char 
     if (m && s && !snapshot_load(s, m, err, size)) {
         machine_free(m);
         m = NULL;
+        *host_at_fault = false;
     }
     snapshot_close(s);
     return m;
@@ -525,7 +527,7 @@ static void *machine_thread(void *opaque)
     quiet_begin(&quiet); /* guest memory is files, whose size the host may limit */
     m = machine_new_blame(&f->config, &host_at_fault, err, sizeof err);
     quiet_end(&quiet);
-    m = load_machine(f, m, err, sizeof err);
+    m = load_machine(f, m, &host_at_fault, err, sizeof err);
     pthread_mutex_lock(&f->lock);
     f->machine = m;
     f->commands = (struct command_context){

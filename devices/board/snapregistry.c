@@ -113,7 +113,8 @@ static void adopt_for(struct board *b, struct blk *blk, const char *image, const
     for (unsigned slot = 0; slot < DRIVE_COUNT; slot++)
         if (d.drive[slot].writable && !strcmp(d.drive[slot].path, image) &&
             !snapjournal_adopt(b, snapshot, &d, slot, blk, err, sizeof err))
-            log_warn(b->log, "snapshot", "'%s' can no longer be loaded: %s", snapshot, err);
+            log_warn(b->log, "snapshot", "'%s' can no longer be loaded: %s", snapshot,
+                     err + (strncmp(err, "load: ", 6) ? 0 : 6));
     snapdisks_free(&d);
     snapfile_close(f);
 }

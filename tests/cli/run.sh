@@ -159,6 +159,21 @@ timeout 60 sh -c "(sleep 1; cat commands) | $bygone --display none --discard idl
 	>out 2>&1
 judge 'save and load in the monitor' $? 0 'is no snapshot'
 
+# Disks go back with the machine: the guest writes its boot sector to the second one after the save.
+cp write.img w.img
+printf 'save w.snap\nwait-still 1 20\n' >write.script
+check 'a snapshot before a write' 1 '' $B --keep-writes --debug-exit w.img --script write.script
+cmp -s write.img w.img && judge 'the guest wrote' 1 0 ''
+check 'going back before the write' 0 "kept in 'w.snap.before'" $bygone --load w.snap --display none \
+	--stop-after 0.001
+cmp write.img w.img >out 2>&1
+judge 'the image as it was' $? 0 ''
+check 'and forward again' 0 '' $bygone --load w.snap.before --display none --stop-after 0.001
+cmp -s write.img w.img && judge 'the image as it became' 1 0 ''
+check 'the same write again' 1 '' $bygone --load w.snap --display none --stop-after 60
+printf 'X' >>w.img
+check 'an image that something else wrote' 65 'another size' $bygone --load w.snap --display none
+
 # Seen and heard.
 check 'a screenshot' 0 '' $B idle.img --stop-after 2 --screenshot s.png
 head -c 8 s.png | od -An -c | tr -d ' \n' >out
