@@ -403,11 +403,11 @@ static const struct section *find(const struct snapfile *f, const char *name)
 
 u32 snapfile_count(const struct snapfile *f, const char *name)
 {
-    const struct section *s = find(f, name), *end = f->sections + f->count;
+    const struct section *s = find(f, name);
     u32 n = 0;
 
-    for (; s && s + n < end && s[n].kind == s->kind; n++)
-        ;
+    while (s && s + n < f->sections + f->count && s[n].kind == s->kind)
+        n++;
     return n;
 }
 
