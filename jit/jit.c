@@ -228,6 +228,20 @@ static const struct block *known_block(struct cpu *c)
     return r && r->block && is_for_here(c, r, r->block) ? r->block : NULL;
 }
 
+/*
+ * The code is executed at another alias now: it is interpreted for a while, then translated for
+ * that one. With the heat left at 1 the interpreter would hand it back at once, for ever.
+ */
+static void give_up(struct jit *j, struct run *r)
+{
+    struct block *b = r->block;
+
+    x64_retire(j, b);
+    b->run = NULL;
+    r->block = NULL;
+    r->heat = j->heat + 1;
+}
+
 /* The block at CS:rip, translated if its time has come. NULL: interpret. */
 static struct block *next_block(struct cpu *c, struct jit *j)
 {
@@ -244,7 +258,10 @@ static struct block *next_block(struct cpu *c, struct jit *j)
         if (!b)
             return NULL;
     }
-    return is_for_here(c, r, b) ? b : NULL;
+    if (is_for_here(c, r, b))
+        return b;
+    give_up(j, r);
+    return NULL;
 }
 
 static u32 jump_tag(const struct cpu *c, u32 mode)
