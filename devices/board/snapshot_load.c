@@ -183,10 +183,11 @@ static bool check_config(struct loading *l)
 
 static bool check_moment(struct loading *l)
 {
-    if (l->m->board.in_write_error)
-        return refuse(l, "the machine waits for the host to write a disk; free some room there "
-                         "first");
-    if (l->m->player && !l->m->player->live(l->m->player->opaque, NULL))
+    char why[300];
+
+    if (!snapshot_check_moment(l->m, why, sizeof why))
+        return refuse(l, why);
+    if (l->m->player)
         return refuse(l, "a recording plays; end it first");
     return true;
 }

@@ -16,6 +16,15 @@
 
 enum { SNAPSHOT_CONFIG = 1, SNAPSHOT_MACHINE = 1, SNAPSHOT_ABOUT = 1 };
 
+struct machine;
+
+/*
+ * Whether this is a moment to save or load at: not in the middle of a write that waits for the
+ * host, nor in the past, where the disks are not what their images hold. False and the reason in
+ * err.
+ */
+bool snapshot_check_moment(struct machine *m, char *err, size_t err_size);
+
 /* All of them; ends with a row without a name. */
 extern const struct snapfile_kind snapshot_kinds[];
 

@@ -8,6 +8,7 @@
 #include "devices/board/config.h"
 #include "devices/board/machine_private.h"
 #include "devices/board/rewind.h"
+#include "devices/board/rewind.h"
 #include "devices/board/snapdisk.h"
 #include "devices/board/snapfile.h"
 #include "devices/board/snapjournal.h"
@@ -19,6 +20,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+bool snapshot_check_moment(struct machine *m, char *err, size_t err_size)
+{
+    const char *why = NULL;
+
+    if (m->board.in_write_error)
+        why = "the machine waits for the host to write a disk; free some room there first";
+    else if (rewind_is_past(m->rewind))
+        why = "the machine is in the past; go to the present first, or let it go on from here";
+    if (why)
+        snprintf(err, err_size, "%s", why);
+    return !why;
+}
 
 struct snapshot_job {
     struct machine *m;
@@ -71,11 +85,8 @@ static bool capture(struct snapshot_job *j, struct machine *m)
 {
     u64 ms = machine_now_ns(m) / 1000000;
 
-    if (m->board.in_write_error) {
-        snprintf(j->err, sizeof j->err,
-                 "the machine waits for the host to write a disk; free some room there first");
+    if (!snapshot_check_moment(m, j->err, sizeof j->err))
         return false;
-    }
     if (rewind_is_past(m->rewind)) { /* its disks hold the newest state */
         snprintf(j->err, sizeof j->err,
                  "the machine is in its past; 'rewind present' first, or use it, to go on from "

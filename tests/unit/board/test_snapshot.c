@@ -3,6 +3,7 @@
 
 #include "base/bytes.h"
 #include "devices/board/board.h"
+#include "devices/board/rewind.h"
 #include "devices/board/snapfile.h"
 #include "devices/host/blk.h"
 #include "devices/host/compress.h"
@@ -734,6 +735,26 @@ Test(snapshot, harm_under_right_checksums_is_refused_or_loaded_whole)
         cr_assert_eq(machine_state_hash(m), before, "%s", err);
     }
     cr_assert_gt(refused, 300);
+    machine_free(m);
+}
+
+Test(snapshot, past_of_rewind_is_no_moment_to_save_or_load)
+{
+    struct machine *m = running();
+
+    save(m, file);
+    cr_assert(machine_rewind_start(m, 64 << 20, err, sizeof err), "%s", err);
+    for (unsigned i = 0; i < 20; i++)
+        machine_run(m, machine_now_ns(m) + 50 * MS);
+    cr_assert(rewind_to_time(machine_rewind(m), 500 * MS, err, sizeof err), "%s", err);
+    cr_assert(rewind_is_past(machine_rewind(m)));
+    cr_assert_not(snapshot_save(m, other, err, sizeof err));
+    cr_assert(strstr(err, "past"), "%s", err);
+    cr_assert_not(load(m, file));
+    cr_assert(strstr(err, "past"), "%s", err);
+    cr_assert(rewind_to_present(machine_rewind(m), err, sizeof err), "%s", err);
+    cr_assert(load(m, file), "%s", err);
+    machine_run(m, machine_now_ns(m) + 50 * MS);
     machine_free(m);
 }
 
