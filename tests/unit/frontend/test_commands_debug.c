@@ -330,3 +330,28 @@ Test(commands_debug, what_cannot_be_set_says_so)
     cr_assert_str_eq(says("set eax = "), "a number or a register is missing before: ''\n");
     cr_assert_str_eq(says("set byte f0000000h = 1"), "no memory at f0000000\n");
 }
+
+/* ---- Translated code ---- */
+
+Test(commands_debug, what_is_not_translated_is_said)
+{
+    cr_assert_str_eq(says("info jit"), "nothing is translated: the engine is interp\n");
+    cr_assert(strstr(says("jit-dump cs:ip"), "the interpreter"), "%s", out.data);
+    cr_assert(strstr(says("jit-dump nowhere"), "nowhere"), "%s", out.data);
+}
+
+Test(commands_debug, translated_code_is_shown)
+{
+#ifdef HAVE_JIT
+    pc_rig_teardown(&rig);
+    pc_rig_setup(&rig, "jit", "B8 34 12 90 EB FD"); /* mov ax, 1234h; again: nop; jmp again */
+    context.machine = rig.machine;
+    pc_rig_run(&rig);
+    cr_assert(strstr(says("info jit"), "blocks "), "%s", out.data);
+    cr_assert(strstr(says("jit-dump 7c03h"), "nop"), "%s", out.data);
+    cr_assert(strstr(out.data, "real mode"), "%s", out.data);
+    cr_assert_str_eq(says("jit-dump 100000h"), "no translated code is there\n");
+#else
+    cr_skip_test("there is no translator for this kind of host");
+#endif
+}
