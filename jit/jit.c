@@ -376,7 +376,8 @@ u64 jit_help(struct cpu *c, const struct insn *in, u32 how, u32 base)
                c->next_rip == (u32)(c->rip + in->len) && c->mode == mode &&
                changes == j->changes + c->mmu.sweeps &&
                (!j->loads_segment[in->row] || interp_segment_mode(c) == segments) &&
-               (!(in->flags & INSN_ENDS) || c->count < c->engine_word[W_LIMIT]))) {
+               (!(in->flags & (INSN_ENDS | INSN_REP | INSN_REPNE)) ||
+                c->count < c->engine_word[W_LIMIT]))) {
         c->engine_word[W_LEFT] = c->engine_word[W_LIMIT] - c->count - (u64)(s64)(rest - 1);
         return HELPED_STAY;
     }

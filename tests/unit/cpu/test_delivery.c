@@ -186,6 +186,12 @@ ON_EACH(a_string_whose_last_round_reaches_the_count_is_the_last_instruction)
     struct cpu *c = rig.cpu;
 
     real_code("90 F3 AA 11 C0 43 F3 AA 90 F4"); /* rep stosb; adc ax, ax; inc bx; rep stosb */
+    for (unsigned hot = 0; hot < 4; hot++) {
+        c->rip = 0;
+        c->halted = false;
+        cr_assert_eq(c->engine->run(c, c->count + 100000), ENGINE_HALT);
+    }
+    c->halted = false;
     for (u32 rounds = 1; rounds < 400; rounds += 13)
         for (u32 more = 0; more < 3; more++) {
             u64 until = c->count + 1 + rounds + more;
