@@ -31,7 +31,12 @@ enum host_reg {
 };
 
 /* Second operands: where ModRM.rm points. */
-enum rm_kind { RM_REG, RM_MEM /* [r9 + r8] */, RM_DIFF /* [r9] */, RM_CPU /* [r14 + disp] */ };
+enum rm_kind {
+    RM_REG,
+    RM_MEM /* [r9 + r8 + disp8] */,
+    RM_DIFF /* [r9] */,
+    RM_CPU /* [r14 + disp] */
+};
 
 struct rm {
     u8 kind;
@@ -96,8 +101,10 @@ static inline void emit_op(struct emit *e, unsigned opcode, unsigned size, unsig
     switch (rm.kind) {
     case RM_REG: e8(e, 0xC0 | reg | (rm.reg & 7)); break;
     case RM_MEM:
-        e8(e, reg | 4);
+        e8(e, reg | 4 | (rm.disp ? 0x40 : 0));
         e8(e, (H_ADDR & 7) << 3 | (H_DIFF & 7));
+        if (rm.disp)
+            e8(e, (u32)rm.disp);
         break;
     case RM_DIFF: e8(e, reg | (H_DIFF & 7)); break;
     case RM_CPU:

@@ -264,7 +264,8 @@ static void emit_site(struct tr *t, struct site *s)
         patch_rel32(s->jump[i], e->p);
     if (s->noted >= 0)
         emit_note(t, (unsigned)s->noted);
-    call_helper(t, s->in, s->counted, HELPER_SLOW | (s->leave ? HELPER_LEAVE : 0));
+    for (unsigned i = 0; i <= s->group; i++)
+        call_helper(t, s->in + i, s->counted, HELPER_SLOW | (s->leave ? HELPER_LEAVE : 0));
     if (s->restore)
         restore(t, H_ADDR, true);
     patch_rel32(emit_jmp(e), s->back ? s->back : e->p);
@@ -425,10 +426,17 @@ static void emit_body(struct tr *t)
     for (unsigned i = 0; i < r->count; i++) {
         const struct insn *in = &r->insn[i];
         bool last = i + 1u == r->count;
-        unsigned sites = t->sites;
+        unsigned sites = t->sites, group;
 
         note_place(t, i);
         count_before(t, in, last);
+        group = tr_stack_group(t, in, r->count - i);
+        if (group) {
+            close_sites(t, sites);
+            while (--group)
+                note_place(t, ++i);
+            continue;
+        }
         if (last && (in->flags & INSN_ENDS) && tr_branch(t, in)) {
             close_sites(t, sites);
             return;

@@ -28,6 +28,7 @@ struct site {
     u8 *misaligned;    /* jump to a second look at the page's end */
     const u8 *aligned; /* and where it goes on */
     u8 size;
+    u8 group;   /* instructions it stands for, besides the first */
     bool leave; /* not back into the block */
     bool counted;
     bool restore; /* flags back into the host's afterwards */
@@ -96,6 +97,12 @@ struct site *tr_push_begin(struct tr *t, const struct insn *in, unsigned n);
 void tr_push_end(struct tr *t, unsigned n);
 struct site *tr_pop_begin(struct tr *t, const struct insn *in, unsigned n);
 void tr_pop_end(struct tr *t, unsigned n);
+
+/*
+ * Two or more instructions that push registers and constants, or pop registers, done with one look
+ * at the page: how many were, from `in` on; 0 if this is no such group.
+ */
+unsigned tr_stack_group(struct tr *t, const struct insn *in, unsigned most);
 
 /* ops.c: false if the instruction is left to its handler. */
 bool tr_insn(struct tr *t, const struct insn *in);
