@@ -70,7 +70,8 @@ static bool make_room(struct snapmem *m)
     if (p == MAP_FAILED)
         return false;
     m->data = p;
-    madvise(p, m->pages * PAGE_SIZE, MADV_HUGEPAGE); /* fewer page faults while the guest waits */
+    /* Not in huge pages: the host may have to make some first, while the guest waits. */
+    madvise(p, m->pages * PAGE_SIZE, MADV_NOHUGEPAGE);
     madvise(p, m->pages * PAGE_SIZE, MADV_DONTDUMP);
     return true;
 }
