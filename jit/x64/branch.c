@@ -76,10 +76,25 @@ static s64 target_of(struct tr *t, const struct insn *in)
     return (s64)(u16)(t->base16 + (u32)to) - (s64)(s32)t->base16;
 }
 
+/*
+ * With 32-bit operands in 16-bit code, which compilers make of C for firmware: the target is not
+ * cut to 16 bits, so it must be known to lie within the 64 KiB.
+ */
+static bool is_wide(const struct tr *t, const struct insn *in)
+{
+    return is_code16(t) && in->opsize == 4;
+}
+
 /* Branches in plain code: 32-bit code with 32-bit targets, 16-bit code with 16-bit ones. */
 static bool is_plain(const struct tr *t, const struct insn *in)
 {
-    return (t->mode & MODE_CS_FREE) && in->opsize == (is_code16(t) ? 2 : 4);
+    if (!(t->mode & MODE_CS_FREE))
+        return false;
+    if (!is_wide(t, in))
+        return in->opsize == (is_code16(t) ? 2 : 4);
+    if (in->kind[0] == OPND_REL)
+        return t->base16 + page_offset(t, in) + in->len + (u32)in->imm <= 0xFFFF;
+    return optab_rows[in->row].handler == op_RET;
 }
 
 void tr_indirect(struct tr *t)
@@ -199,14 +214,20 @@ static bool ret(struct tr *t, const struct insn *in)
 {
     unsigned n = in->opsize, more = in->kind[0] == OPND_IMM ? in->imm & 0xFFFF : 0;
     struct emit *e = &t->e;
+    struct site *s;
 
     tr_begin(t);
     settle(t);
-    tr_pop_begin(t, in, n)->leave = true;
+    s = tr_pop_begin(t, in, n);
+    s->leave = true;
     if (n == 2)
         emit_movzx(e, 2, H_DIFF, RM_HOST);
     else
         emit_load(e, 4, H_DIFF, RM_HOST);
+    if (is_wide(t, in)) {
+        emit_alu_imm(e, A_CMP, 4, RM_R(H_DIFF), 0xFFFF);
+        tr_slow(s, emit_jcc(e, CC_NBE));
+    }
     tr_pop_end(t, n + more);
     emit_mov(e, 4, H_ADDR, H_DIFF);
     tr_indirect(t);

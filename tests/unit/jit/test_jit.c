@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -339,6 +340,60 @@ Test(jit, code_at_two_segment_aliases_sees_its_own_ip)
         cr_assert_eq(c->gpr[RSP], AT_STACK0);
     }
     cr_assert_gt(jit()->stat.in_blocks, 0);
+}
+
+static u64 left_to_handlers(const char *name)
+{
+    u64 n = 0;
+
+    for (unsigned row = 0; row < ROW_COUNT; row++)
+        if (!strcmp(optab_rows[row].name, name))
+            n += jit()->helped[row];
+    return n;
+}
+
+Test(jit, calls_with_32_bit_operands_in_16_bit_code)
+{
+    struct cpu *c = rig.cpu;
+
+    cpu_rig_real(&rig);
+    /* call dword next; hlt; next: mov eax, [esp]; ret dword */
+    cpu_rig_code(&rig, AT_CODE, "66 E8 01 00 00 00 F4 67 66 8B 04 24 66 C3");
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        c->gpr[RAX] = 0;
+        run_from(0);
+        cr_assert_eq(c->gpr[RAX], 6, "all 32 bits of the return address");
+        cr_assert_eq(c->gpr[RSP], AT_STACK0);
+        cr_assert_eq(c->rip, 7);
+    }
+    cr_assert_eq(left_to_handlers("CALL") + left_to_handlers("RET"), 0);
+}
+
+Test(jit, a_return_beyond_64_kib_faults_before_it_moves_the_stack)
+{
+    struct cpu *c = rig.cpu;
+
+    cpu_rig_real(&rig);
+    /* push dword [si]; ret dword; at 100h: hlt */
+    cpu_rig_code(&rig, AT_CODE, "66 FF 34 66 C3");
+    cpu_rig_code(&rig, AT_CODE + 0x100, "F4");
+    c->gpr[RSI] = AT_DATA;
+    for (unsigned i = 0; i < 2 * ROUNDS; i++) {
+        bool beyond = i >= ROUNDS;
+
+        cpu_rig_put(&rig, AT_DATA, 4, beyond ? 0x10100 : 0x100);
+        c->gpr[RSP] = AT_STACK0;
+        seg_load_real(c, SEG_CS, AT_CODE >> 4);
+        run_from(0);
+        if (!beyond) {
+            cr_assert_eq(c->rip, 0x101);
+            continue;
+        }
+        cr_assert_eq(c->seg[SEG_CS].base + c->rip, AT_HANDLERS + VEC_GP * 16 + 1);
+        /* IP, CS and FLAGS below the address that was not popped. */
+        cr_assert_eq(c->gpr[RSP], AT_STACK0 - 4 - 6);
+        cr_assert_eq(cpu_rig_stack(&rig, 0) & 0xFFFF, 3, "of the RET");
+    }
 }
 
 Test(jit, a_limit_of_cs_inside_a_block_stops_there)
