@@ -106,3 +106,13 @@ Test(monitor, a_socket_that_cannot_be_is_an_error)
     cr_assert_null(monitor_start("unix:/nonexistent/m", echo_line, NULL, err, sizeof err));
     cr_assert(strstr(err, "/nonexistent/m"), "%s", err);
 }
+
+Test(monitor, what_others_tell_comes_between_answers)
+{
+    say("one\n");
+    cr_assert(strstr(hear("(bygone) "), "<one>\n(bygone) "));
+    monitor_tell(monitor, "point 1: breakpoint");
+    cr_assert(strstr(hear("(bygone) "), "point 1: breakpoint\n(bygone) "), "%s", got);
+    say("two\n");
+    cr_assert(strstr(hear("(bygone) "), "<two>\n"));
+}
