@@ -116,6 +116,8 @@ static const struct {
     s32 disp;
 } memory[] = {
     {{RM_MEM, 0, 0}, X86_REG_R9, X86_REG_R8, 0},
+    {{RM_MEM, 0, 4}, X86_REG_R9, X86_REG_R8, 4},
+    {{RM_MEM, 0, 60}, X86_REG_R9, X86_REG_R8, 60},
     {{RM_DIFF, 0, 0}, X86_REG_R9, X86_REG_INVALID, 0},
     {{RM_CPU, 0, 0}, X86_REG_R14, X86_REG_INVALID, 0},
     {{RM_CPU, 0, 8}, X86_REG_R14, X86_REG_INVALID, 8},
