@@ -57,7 +57,7 @@ measure_kit() {
 			[ $p = emu ] || rename_runs "$results/kit" emu-686 interp-686
 			;;
 		tcg) SCALE=$SCALE "$kit/run-peers.sh" "$KIT" "$results/kit" tcg-686 >> "$log" 2>&1 ;;
-		bochs) RUNS=1 SCALE=${BOCHS_SCALE:-5} "$kit/run-peers.sh" "$KIT" "$results/kit" bochs-686 >> "$log" 2>&1 ;;
+		bochs) RUNS=1 BOCHS="$PWD/tests/bench/bochs.sh" SCALE=${BOCHS_SCALE:-5} "$kit/run-peers.sh" "$KIT" "$results/kit" bochs-686 >> "$log" 2>&1 ;;
 		esac
 	done
 	python3 "$kit/table.py" "$results/kit" | sed "s/^## /### /" > "$results/kit.md"
@@ -80,7 +80,8 @@ measure_real() {
 		peer=$p
 		[ $p = interp ] && peer=emu
 		EMU="$PWD/bygone $(engine_of $p) --fda @FLOPPY@ --discard --serial stdio --display none --speed max" \
-			SCALE=1 LINESTAMP=$KIT/linestamp "$kit/run-realmode.sh" "$results/real" $peer >> "$log" 2>&1
+			BOCHS="$PWD/tests/bench/bochs.sh" SCALE=1 LINESTAMP=$KIT/linestamp \
+			"$kit/run-realmode.sh" "$results/real" $peer >> "$log" 2>&1
 		[ $p != interp ] || rename_runs "$results/real" emu interp
 	done
 	python3 "$kit/table.py" "$results/real" | sed "s/^## /### /" > "$results/real.md"
