@@ -7,8 +7,11 @@
 
 #include "cpu/op.h"
 
-/* Bits that POPF may change here: arithmetic ones, DF and IF. */
-enum { POPF_EASY = EF_ARITH | EF_DF | EF_IF };
+/*
+ * What POPF and IRET do here must not change these: all but the arithmetic flags, DF, IF, and the
+ * three bits that are always zero.
+ */
+#define FLAGS_HARD (~(u32)(EF_ARITH | EF_DF | EF_IF | 1 << 3 | 1 << 5 | 1 << 15))
 
 static void slow_unless_zero(struct tr *t, struct site *s, size_t byte)
 {
@@ -76,6 +79,25 @@ static bool push_flags(struct tr *t, const struct insn *in)
     return true;
 }
 
+/*
+ * FLAGS of which H_DIFF has the new value and H_ADDR what differs from the old one: bits that are
+ * easy, and no others.
+ */
+static void set_flags(struct tr *t)
+{
+    struct emit *e = &t->e;
+
+    emit_alu_imm(e, A_AND, 4, RM_R(H_ADDR), EF_IF | EF_DF);
+    emit_op(e, 0x31, 4, H_ADDR, CPU(eflags)); /* xor */
+    emit_mov(e, 4, H_ADDR, H_DIFF);
+    emit_alu_imm(e, A_AND, 4, RM_R(H_ADDR), AF_ALL >> 8);
+    emit_shift_imm(e, S_SHL, 4, H_ADDR, 8);
+    emit_shift_imm(e, S_SHR, 4, H_DIFF, 11);
+    emit_alu_imm(e, A_AND, 4, RM_R(H_DIFF), AF_OF);
+    emit_alu(e, A_OR, 4, H_ADDR, RM_R(H_DIFF));
+    emit_store(e, 2, CPU(aflags), H_ADDR);
+}
+
 static bool pop_flags(struct tr *t, const struct insn *in)
 {
     unsigned n = in->opsize;
@@ -98,17 +120,9 @@ static bool pop_flags(struct tr *t, const struct insn *in)
     }
     emit_alu(e, A_XOR, 4, H_ADDR, RM_R(H_DIFF));
     emit_op(e, 0xF7, 4, 0, RM_R(H_ADDR)); /* test */
-    e32(e, ~(u32)POPF_EASY & ~(u32)(1 << 3 | 1 << 5 | 1 << 15));
+    e32(e, FLAGS_HARD);
     tr_slow(s, emit_jcc(e, CC_NZ));
-    emit_alu_imm(e, A_AND, 4, RM_R(H_ADDR), EF_IF | EF_DF);
-    emit_op(e, 0x31, 4, H_ADDR, CPU(eflags)); /* xor */
-    emit_mov(e, 4, H_ADDR, H_DIFF);
-    emit_alu_imm(e, A_AND, 4, RM_R(H_ADDR), AF_ALL >> 8);
-    emit_shift_imm(e, S_SHL, 4, H_ADDR, 8);
-    emit_shift_imm(e, S_SHR, 4, H_DIFF, 11);
-    emit_alu_imm(e, A_AND, 4, RM_R(H_DIFF), AF_OF);
-    emit_alu(e, A_OR, 4, H_ADDR, RM_R(H_DIFF));
-    emit_store(e, 2, CPU(aflags), H_ADDR);
+    set_flags(t);
     tr_pop_end(t, n);
     return true;
 }
@@ -267,6 +281,45 @@ static bool far_return(struct tr *t, const struct insn *in)
     return true;
 }
 
+/* IRET of real mode: IP, CS and FLAGS in one load. */
+static bool interrupt_return(struct tr *t, const struct insn *in)
+{
+    struct emit *e = &t->e;
+    struct site *s;
+
+    if (t->mode & MODE_V86)
+        return false;
+    tr_begin(t);
+    s = tr_site(t, in);
+    s->leave = true;
+    slow_if_pending(t, s);
+    slow_unless_zero(t, s, offsetof(struct cpu, nmi_blocked));
+    check_segment(t, s, SEG_CS);
+    if (t->mode & MODE_STACK32)
+        emit_mov(e, 4, H_ADDR, H_ESP);
+    else
+        emit_movzx(e, 2, H_ADDR, RM_R(H_ESP));
+    tr_segment(t, s, SEG_SS, false);
+    tr_table(t, s, 8, false);
+    emit_load(e, 8, H_DIFF, RM_HOST);
+    emit_store(e, 8, WORD(W_TEMP), H_DIFF);
+    emit_shift_imm(e, S_SHR, 8, H_DIFF, 32);
+    emit_movzx(e, 2, H_DIFF, RM_R(H_DIFF));
+    emit_load(e, 4, H_ADDR, CPU(eflags));
+    emit_movzx(e, 2, H_ADDR, RM_R(H_ADDR));
+    emit_alu(e, A_XOR, 4, H_ADDR, RM_R(H_DIFF));
+    emit_op(e, 0xF7, 4, 0, RM_R(H_ADDR)); /* test */
+    e32(e, FLAGS_HARD);
+    tr_slow(s, emit_jcc(e, CC_NZ));
+    set_flags(t);
+    tr_pop_end(t, 6);
+    emit_load(e, 4, H_ADDR, WORD(W_TEMP));
+    emit_movzx(e, 2, H_DIFF, RM_R(H_ADDR));
+    emit_shift_imm(e, S_SHR, 4, H_ADDR, 16);
+    far_jump(t);
+    return true;
+}
+
 /* Far calls, jumps and returns of 16-bit code. */
 bool tr_far(struct tr *t, const struct insn *in)
 {
@@ -276,6 +329,8 @@ bool tr_far(struct tr *t, const struct insn *in)
         return false;
     if (h == op_CALL_FAR || h == op_JMP_FAR)
         return far_immediate(t, in, h == op_CALL_FAR);
+    if (h == op_IRET)
+        return interrupt_return(t, in);
     return h == op_RET_FAR && far_return(t, in);
 }
 

@@ -7,6 +7,8 @@
 #include "cpu/fpu_inline.h"
 #include "cpu/op.h"
 
+#include <assert.h>
+
 /* ---- Flags ---- */
 
 struct flag_use tr_flag_use(const struct insn *in)
@@ -184,6 +186,7 @@ struct site *tr_site(struct tr *t, const struct insn *in)
 
 void tr_slow(struct site *s, u8 *jump)
 {
+    assert(s->jumps < SITE_JUMPS);
     s->jump[s->jumps++] = jump;
 }
 

@@ -18,7 +18,7 @@ enum flags_at {
     FLAGS_UNKNOWN = 0, /* at the head of a block that makes them itself before anybody looks */
 };
 
-enum { SITES_MAX = 6 * RUN_MAX, SITE_JUMPS = 8 };
+enum { SITES_MAX = 6 * RUN_MAX, SITE_JUMPS = 12 };
 
 /* An access that may have to be done by the instruction's handler: code for it goes behind. */
 struct site {
