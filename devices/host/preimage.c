@@ -476,6 +476,7 @@ static int before_write(void *opaque, u64 sector, u32 count, const void *old)
     if (!is_as_noted(s))
         give_up(p, "something else has written the image");
     put_le32(slot_header(s) + SLOT_BUSY, 1);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
     if (!get_le32(p->header + AT_VOID))
         error = keep(s, sector / PREIMAGE_CLUSTER, (sector + count - 1) / PREIMAGE_CLUSTER);
     if (error)
@@ -491,7 +492,10 @@ static void note_image(struct slot *s, u64 size, s64 mtime_ns)
 
     put_le64(h, size);
     put_le64(h + SLOT_TIME, (u64)mtime_ns);
+    /* Whoever is killed between two stores has not done the later one. */
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
     put_le32(h + SLOT_BUSY, 0);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
 
 static void after_write(void *opaque)
