@@ -34,19 +34,26 @@ static struct jit *jit_of(const struct cpu *c)
 
 /* ---- Code that changes ---- */
 
-static void killed(void *opaque, struct run *r)
+/* The run has no block any more. */
+static void drop_block(struct jit *j, struct run *r)
 {
-    struct jit *j = opaque;
     struct block *b = r->block;
 
-    j->changes++;
-    if (!b)
-        return;
-    j->stat.killed++;
-    jit_note_killed(j, r);
     x64_retire(j, b);
     b->run = NULL;
     r->block = NULL;
+}
+
+static void killed(void *opaque, struct run *r)
+{
+    struct jit *j = opaque;
+
+    j->changes++;
+    if (!r->block)
+        return;
+    j->stat.killed++;
+    jit_note_killed(j, r);
+    drop_block(j, r);
 }
 
 static void flushed(void *opaque)
@@ -234,11 +241,7 @@ static const struct block *known_block(struct cpu *c)
  */
 static void give_up(struct jit *j, struct run *r)
 {
-    struct block *b = r->block;
-
-    x64_retire(j, b);
-    b->run = NULL;
-    r->block = NULL;
+    drop_block(j, r);
     r->heat = j->heat + 1;
 }
 
@@ -385,41 +388,35 @@ u64 jit_help(struct cpu *c, const struct insn *in, u32 how, u32 base)
     return onward(c, j);
 }
 
+/* A block was left by a jump; the next time it goes straight to where it led. */
+static void connect(struct cpu *c, struct jit *j, struct block *to)
+{
+    u64 at = c->engine_word[W_LINK];
+    struct link *l = (struct link *)(j->blocks + at);
+
+    if (!at) {
+        remember_jump(c, j, to);
+    } else if (!j->flushed && !l->to && l->from->run && !to->run->frame2) {
+        x64_link(j, l, to, to->run->frame);
+        j->stat.links++;
+    }
+}
+
 /* From block to block, as long as the next one is translated. True: stop, with the reason. */
 static bool run_blocks(struct cpu *c, struct jit *j, enum engine_stop *why)
 {
-    struct block *b, *to;
-    struct link *l;
+    struct block *b = may_enter(c) ? next_block(c, j) : NULL;
 
-    if (!may_enter(c))
-        return false;
-    b = next_block(c, j);
     while (b) {
         enter(c, j, b);
-        if (j->stopped) {
-            if (j->stop == ENGINE_SHUTDOWN || c->halted) {
-                *why = j->stop == ENGINE_SHUTDOWN ? ENGINE_SHUTDOWN : ENGINE_HALT;
-                return true;
-            }
-            if (!may_enter(c))
-                return false;
-            b = next_block(c, j);
-            continue;
+        if (j->stopped && (j->stop == ENGINE_SHUTDOWN || c->halted)) {
+            *why = j->stop == ENGINE_SHUTDOWN ? ENGINE_SHUTDOWN : ENGINE_HALT;
+            return true;
         }
-        if (!may_enter(c))
-            return false;
-        l = c->engine_word[W_LINK] ? (struct link *)(j->blocks + c->engine_word[W_LINK]) : NULL;
         j->flushed = false;
-        to = next_block(c, j);
-        if (!to)
-            return false;
-        if (!j->flushed && l && !l->to && l->from->run && to->run->frame2 == 0) {
-            x64_link(j, l, to, to->run->frame);
-            j->stat.links++;
-        } else if (!l) {
-            remember_jump(c, j, to);
-        }
-        b = to;
+        b = may_enter(c) ? next_block(c, j) : NULL;
+        if (b && !j->stopped)
+            connect(c, j, b);
     }
     return false;
 }

@@ -111,7 +111,7 @@ static bool loop(struct tr *t, const struct insn *in, bool counts)
     struct emit *e = &t->e;
     u8 *jump;
 
-    tr_begin(t);
+    tr_clobber(t);
     settle(t);
     if (counts && in->asize == 4) {
         emit_lea(e, 4, H_RCX, H_RCX, NO_REG, 0, -1);
@@ -176,7 +176,7 @@ static void load_target(struct tr *t, const struct insn *in)
 
 static bool jump_indirect(struct tr *t, const struct insn *in)
 {
-    tr_begin(t);
+    tr_clobber(t);
     settle(t);
     load_target(t, in);
     tr_indirect(t);
@@ -187,7 +187,7 @@ static bool call_indirect(struct tr *t, const struct insn *in)
 {
     struct emit *e = &t->e;
 
-    tr_begin(t);
+    tr_clobber(t);
     settle(t);
     load_target(t, in);
     emit_store(e, 8, WORD(W_TEMP), H_ADDR);
@@ -216,7 +216,7 @@ static bool ret(struct tr *t, const struct insn *in)
     struct emit *e = &t->e;
     struct site *s;
 
-    tr_begin(t);
+    tr_clobber(t);
     settle(t);
     s = tr_pop_begin(t, in, n);
     s->leave = true;

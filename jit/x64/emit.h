@@ -214,7 +214,6 @@ static inline void emit_shift_imm(struct emit *e, unsigned op, unsigned size, un
 }
 enum { S_ROL, S_ROR, S_RCL, S_RCR, S_SHL, S_SHR, S_SAL, S_SAR };
 
-/* BMI2 would do it without flags too, but its encoding alone needs a CPUID bit: see `rotate8`. */
 static inline void emit_movzx(struct emit *e, unsigned from_size, unsigned reg, struct rm rm)
 {
     emit_op(e, from_size == 1 ? 0x0FB6 : 0x0FB7, 4, reg, rm);

@@ -17,7 +17,7 @@ static void ready(struct tr *t, const struct insn *in)
 
     if (t->x87_ready)
         return;
-    tr_begin(t);
+    tr_clobber(t);
     s = tr_site(t, in);
     s->leave = true;
     emit_op(e, 0x80, 1, A_CMP, CPU(fpu.host));

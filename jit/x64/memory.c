@@ -91,7 +91,7 @@ struct site *tr_memory(struct tr *t, const struct insn *in, unsigned size, bool 
 {
     struct site *s;
 
-    tr_begin(t);
+    tr_clobber(t);
     s = tr_site(t, in);
     tr_address(t, in);
     tr_segment(t, s, in->seg, write);
@@ -106,7 +106,7 @@ struct site *tr_push_begin(struct tr *t, const struct insn *in, unsigned n)
     struct emit *e = &t->e;
     struct site *s;
 
-    tr_begin(t);
+    tr_clobber(t);
     s = tr_site(t, in);
     emit_lea(e, 4, H_ADDR, H_ESP, NO_REG, 0, -(s32)n);
     if (!(t->mode & MODE_STACK32))
@@ -139,7 +139,7 @@ struct site *tr_pop_begin(struct tr *t, const struct insn *in, unsigned n)
     struct emit *e = &t->e;
     struct site *s;
 
-    tr_begin(t);
+    tr_clobber(t);
     s = tr_site(t, in);
     if (t->mode & MODE_STACK32)
         emit_mov(e, 4, H_ADDR, H_ESP);
@@ -195,7 +195,7 @@ unsigned tr_stack_group(struct tr *t, const struct insn *in, unsigned most)
         n++;
     if (n < 2)
         return 0;
-    tr_begin(t);
+    tr_clobber(t);
     s = tr_site(t, in);
     s->group = (u8)(n - 1);
     group_address(t, s, down ? -4 * (s32)n : 0, 4 * n, down);

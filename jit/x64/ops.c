@@ -332,7 +332,7 @@ static bool divide(struct tr *t, const struct insn *in, bool is_signed)
 
     if (in->size[0] != 4)
         return false;
-    tr_begin(t);
+    tr_clobber(t);
     by = source(t, in, 0);
     s = tr_site(t, in);
     if (is_signed) {
@@ -361,7 +361,7 @@ static bool scan(struct tr *t, const struct insn *in, unsigned opcode)
 
     if (in->size[0] != 4)
         return false;
-    tr_begin(t);
+    tr_clobber(t);
     from = source(t, in, 1);
     s = tr_site(t, in);
     emit_op(e, 0x85, 4, from, RM_R(from));
@@ -528,7 +528,7 @@ static bool leave(struct tr *t, const struct insn *in)
 
     if (n != (stack32 ? 4 : 2))
         return false;
-    tr_begin(t);
+    tr_clobber(t);
     s = tr_site(t, in);
     if (stack32)
         emit_mov(e, 4, H_ADDR, H_RBP);
@@ -579,7 +579,7 @@ static struct site *string_begin(struct tr *t, const struct insn *in)
     struct emit *e = &t->e;
     struct site *s;
 
-    tr_begin(t);
+    tr_clobber(t);
     s = tr_site(t, in);
     emit_op(e, 0xF6, 1, 0, RM_AT(offsetof(struct cpu, eflags) + 1)); /* going down? */
     e8(e, EF_DF >> 8);
@@ -658,7 +658,7 @@ static bool plain(struct tr *t, const struct insn *in, op_handler *h)
         return true;
     }
     if (h == op_CLD) {
-        tr_begin(t);
+        tr_clobber(t);
         emit_alu_imm(e, A_AND, 4, CPU(eflags), ~(u32)EF_DF);
         return true;
     }

@@ -201,7 +201,5 @@ bool x64_make_stubs(struct jit *j)
     make_leave(j, &e);
     make_helper(j, &e);
     j->code.hot = (size_t)(e.p - j->code.write + 63) & ~(size_t)63;
-    for (u32 mode = 0; mode < JUMP_MODES; mode++)
-        j->indirect[mode] = NULL;
     return true;
 }

@@ -36,7 +36,7 @@ static bool cli_sti(struct tr *t, const struct insn *in, bool set)
     struct emit *e = &t->e;
     struct site *s;
 
-    tr_begin(t);
+    tr_clobber(t);
     s = tr_site(t, in);
     s->leave = true;
     slow_unless_zero(t, s, offsetof(struct cpu, cpl));
@@ -177,7 +177,7 @@ static bool mov_to_segment(struct tr *t, const struct insn *in)
 
     if (in->kind[0] != OPND_SREG || seg == SEG_SS || seg == SEG_CS || !is_real(t))
         return false;
-    tr_begin(t);
+    tr_clobber(t);
     if (in->kind[1] == OPND_MEM) {
         s = tr_memory(t, in, 2, false);
         check_segment(t, s, seg);
@@ -253,7 +253,7 @@ static bool far_immediate(struct tr *t, const struct insn *in, bool call)
         emit_store(e, 4, RM_POINTER, H_ADDR);
         tr_push_end(t, 4);
     } else {
-        tr_begin(t);
+        tr_clobber(t);
         s = tr_site(t, in);
         check_segment(t, s, SEG_CS);
     }
@@ -289,7 +289,7 @@ static bool interrupt_return(struct tr *t, const struct insn *in)
 
     if (t->mode & MODE_V86)
         return false;
-    tr_begin(t);
+    tr_clobber(t);
     s = tr_site(t, in);
     s->leave = true;
     slow_if_pending(t, s);
@@ -380,7 +380,7 @@ bool tr_repeat(struct tr *t, const struct insn *in)
 
     if (in->asize != 4 || !tr_flat(t, SEG_ES) || (moves && !tr_flat(t, in->seg)) || n > 4)
         return false;
-    tr_begin(t);
+    tr_clobber(t);
     s = tr_site(t, in);
     emit_op(e, 0xF6, 1, 0, RM_AT(offsetof(struct cpu, eflags) + 1)); /* going down? */
     e8(e, EF_DF >> 8);

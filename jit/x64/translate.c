@@ -165,12 +165,6 @@ static void look_at_count(struct tr *t, const struct insn *in, bool copies)
     t->counted = true;
 }
 
-/* At the start of an instruction whose code may destroy flags. */
-void tr_begin(struct tr *t)
-{
-    tr_clobber(t);
-}
-
 /* ---- Leaving instructions to handlers ---- */
 
 struct site *tr_site(struct tr *t, const struct insn *in)
@@ -225,7 +219,7 @@ void tr_note(struct tr *t)
 
 void tr_help(struct tr *t, const struct insn *in)
 {
-    tr_begin(t);
+    tr_clobber(t);
     tr_note(t);
     call_helper(t, in, t->counted, 0);
     t->x87_ready = false;

@@ -76,7 +76,6 @@ void tr_note(struct tr *t);
 void tr_help(struct tr *t, const struct insn *in);
 struct site *tr_site(struct tr *t, const struct insn *in);
 void tr_slow(struct site *s, u8 *jump);
-void tr_begin(struct tr *t);
 
 /* Flags that must be in the host's before an instruction runs, and that it leaves there. */
 struct flag_use {
