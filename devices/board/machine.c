@@ -14,6 +14,7 @@
 #include "devices/board/config.h"
 #include "devices/board/debug.h"
 #include "devices/board/info.h"
+#include "devices/board/interval.h"
 #include "devices/board/machine_private.h"
 #include "devices/board/rewind.h"
 #include "devices/host/chr.h"
@@ -56,10 +57,7 @@ struct posted {
 
 static u64 host_now_ns(void *opaque)
 {
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (u64)t.tv_sec * NS_PER_SEC + (u64)t.tv_nsec;
+    return host_monotonic_ns();
 }
 
 /* Which serial port a stream leads to; MACHINE_SERIALS: a printer or a console. */

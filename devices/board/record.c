@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "base/state.h"
+#include "devices/board/interval.h"
 #include "devices/board/machine_private.h"
 #include "devices/board/replay_file.h"
 #include "devices/board/replay_head.h"
@@ -17,7 +18,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum {
     CHECK_MS = 100,       /* virtual, between two checks, if they cost little */
@@ -55,14 +55,6 @@ struct recording {
     bool broken;        /* the state was replaced, or memory ran out: `why` */
     const char *why;
 };
-
-static u64 host_now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (u64)t.tv_sec * NS_PER_SEC + (u64)t.tv_nsec;
-}
 
 static void fail(struct recording *r, const char *why)
 {
@@ -118,24 +110,20 @@ static void take_check(struct recording *r)
 }
 
 /* Often enough to narrow a difference down, seldom enough to cost little. */
-static void adapt_interval(struct recording *r, u64 began, u64 ended)
-{
-    u64 cost = ended - began, passed = ended - r->host_ns;
-
-    if (cost > passed / COST_SHARE)
-        r->interval_ns = min_u64(r->interval_ns * 2, CHECK_MOST_MS * 1000000ull);
-    else if (cost < passed / COST_SHARE / 4)
-        r->interval_ns = max_u64(r->interval_ns / 2, CHECK_MS * 1000000ull);
-    r->host_ns = ended;
-}
+static const struct interval_rule interval_rule = {
+    .least_ns = CHECK_MS * 1000000ull,
+    .most_ns = CHECK_MOST_MS * 1000000ull,
+    .share = COST_SHARE,
+    .ease = 4,
+};
 
 static void on_point(void *opaque)
 {
     struct recording *r = opaque;
-    u64 began = host_now();
+    u64 began = host_monotonic_ns();
 
     take_check(r);
-    adapt_interval(r, began, host_now());
+    interval_adapt(&interval_rule, &r->interval_ns, &r->host_ns, began);
     r->listener.point_ns = clock_now(r->m->board.clock) + r->interval_ns;
 }
 
@@ -416,7 +404,7 @@ struct recording *record_start(struct machine *m, const char *path, char *err, s
     r->m = m;
     r->next_medium = DRIVE_COUNT;
     r->interval_ns = CHECK_MS * 1000000ull;
-    r->host_ns = host_now();
+    r->host_ns = host_monotonic_ns();
     machine_settle(m); /* a replay begins its first round there */
     if (!begin(r, path, err, err_size)) {
         if (r->file)

@@ -5,6 +5,7 @@
 #include "devices/board/rewind.h"
 
 #include "base/log.h"
+#include "devices/board/interval.h"
 #include "devices/board/machine_private.h"
 #include "devices/board/rewind_disk.h"
 #include "devices/board/rewind_store.h"
@@ -14,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum {
     INTERVAL_LEAST_MS = 100, /* virtual, between two snapshots */
@@ -41,14 +41,6 @@ struct rewind {
     struct input_player *outer; /* whom it stands in for: a replay, or NULL */
     u64 played;                 /* position of the next input */
 };
-
-static u64 host_now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (u64)t.tv_sec * NS_PER_SEC + (u64)t.tv_nsec;
-}
 
 static u64 log_end(const struct rewind *r)
 {
@@ -160,25 +152,21 @@ static bool take(struct rewind *r)
     return true;
 }
 
-static void adapt_interval(struct rewind *r, u64 began, u64 ended)
-{
-    u64 cost = ended - began, passed = ended - r->host_ns;
-
-    if (cost > passed / COST_SHARE)
-        r->interval_ns = min_u64(r->interval_ns * 2, INTERVAL_MOST_MS * 1000000ull);
-    else if (cost < passed / COST_SHARE / 3)
-        r->interval_ns = max_u64(r->interval_ns / 2, INTERVAL_LEAST_MS * 1000000ull);
-    r->host_ns = ended;
-}
+static const struct interval_rule interval_rule = {
+    .least_ns = INTERVAL_LEAST_MS * 1000000ull,
+    .most_ns = INTERVAL_MOST_MS * 1000000ull,
+    .share = COST_SHARE,
+    .ease = 3,
+};
 
 static void on_point(void *opaque)
 {
     struct rewind *r = opaque;
-    u64 began = host_now();
+    u64 began = host_monotonic_ns();
 
     if (!r->past && take(r))
         keep_limit(r);
-    adapt_interval(r, began, host_now());
+    interval_adapt(&interval_rule, &r->interval_ns, &r->host_ns, began);
     r->listener.point_ns = clock_now(r->m->board.clock) + r->interval_ns;
 }
 
@@ -215,7 +203,7 @@ static void leave_past(struct rewind *r)
     machine_set_player(r->m, r->outer);
     mute(r->m, false);
     r->listener.point_ns = clock_now(r->m->board.clock) + r->interval_ns;
-    r->host_ns = host_now();
+    r->host_ns = host_monotonic_ns();
 }
 
 /* The newest moment was passed: nothing ever happened. */
@@ -651,7 +639,7 @@ struct rewind *rewind_new(struct machine *m, size_t limit, char *err, size_t err
         r->m = m;
         r->limit = limit;
         r->interval_ns = INTERVAL_LEAST_MS * 1000000ull;
-        r->host_ns = host_now();
+        r->host_ns = host_monotonic_ns();
         r->log = input_log_new();
         r->disks = rewind_disks_new(&m->board);
         r->store = rewind_store_new(m);
