@@ -237,6 +237,30 @@ static const struct script_action *find_action(struct parser *p, const char *nam
     return NULL;
 }
 
+/* The rest of the line up to a comment: a command, which is looked up here and run later. */
+static bool take_command(struct parser *p, struct script_step *s)
+{
+    char *start = p->at + strspn(p->at, " \t"), *end;
+    struct text why = {0};
+    struct command_line line;
+    bool quoted = false, good;
+
+    for (end = start; *end && (quoted || *end != '#' || (end > start && !is_blank(end[-1]))); end++)
+        quoted ^= *end == '"';
+    p->at = *end ? end + strlen(end) : end;
+    while (end > start && is_blank(end[-1]))
+        end--;
+    *end = 0;
+    s->text = start;
+    if (!*start)
+        return fail(p, "too few arguments; usage: %s %s", s->action->name, s->action->usage);
+    good = command_parse(start, &line, &why) && command_find(&line, &why);
+    if (!good)
+        fail(p, "%.*s", (int)strcspn(why.data ? why.data : "", "\n"), why.data ? why.data : "");
+    text_free(&why);
+    return good;
+}
+
 static bool parse_step(struct parser *p, struct script_step *s, const char *name)
 {
     const char *kind;
@@ -246,6 +270,8 @@ static bool parse_step(struct parser *p, struct script_step *s, const char *name
     s->action = find_action(p, name);
     if (!s->action)
         return false;
+    if (s->action->arguments[0] == 'R')
+        return take_command(p, s);
     p->seconds = p->numbers = 0;
     for (kind = s->action->arguments; *kind; kind++) {
         if (!take_word(p, &word, &quoted))

@@ -31,20 +31,7 @@ enum {
     MOUSE_STEP = 4,      /* counts at once: drivers accelerate faster moves */
 };
 
-struct script_runner {
-    const struct script *script;
-    const struct script_host *host;
-    struct machine *machine;
-    struct display_frame frame;
-    u8 buttons;
-    int exit_code; /* with STEP_ENDED */
-    char message[600];
-};
-
-static enum step_result fail(struct script_runner *r, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static enum step_result fail(struct script_runner *r, const char *fmt, ...)
+enum step_result script_fail(struct script_runner *r, const char *fmt, ...)
 {
     va_list args;
 
@@ -54,7 +41,7 @@ static enum step_result fail(struct script_runner *r, const char *fmt, ...)
     return STEP_FAILED;
 }
 
-static enum step_result end(struct script_runner *r, int code)
+enum step_result script_end(struct script_runner *r, int code)
 {
     r->exit_code = code;
     return STEP_ENDED;
@@ -63,7 +50,7 @@ static enum step_result end(struct script_runner *r, int code)
 /* True if it ran as long as it was to, or runs again when others let it. */
 static bool goes_on(struct script_runner *r, enum machine_stop stop)
 {
-    if (stop != MACHINE_DEBUG || !r->host->stopped)
+    if (stop != MACHINE_DEBUG || !r->host->stopped || r->commands.used)
         return stop == MACHINE_TIME || stop == MACHINE_INTERRUPTED;
     r->host->stopped(r->host->opaque);
     return true;
@@ -75,22 +62,29 @@ static enum step_result run_until(struct script_runner *r, u64 until_ns)
     enum machine_stop stop;
     int code;
 
+    if (r->commands.held && machine_is_paused(r->machine))
+        return script_fail(r,
+                           "the machine stands still since line %u; 'command cont' lets it go on",
+                           r->commands.held);
     for (;;) {
         if (r->host->stop_after_ns && machine_now_ns(r->machine) >= r->host->stop_after_ns)
-            return fail(r, "the time given by --stop-after is over");
+            return script_fail(r, "the time given by --stop-after is over");
         stop = machine_run(r->machine, r->host->stop_after_ns
                                            ? min_u64(until_ns, r->host->stop_after_ns)
                                            : until_ns);
         if (r->host->wants_quit && r->host->wants_quit(r->host->opaque, &code))
-            return end(r, code);
+            return script_end(r, code);
         if (machine_now_ns(r->machine) >= until_ns && stop == MACHINE_TIME)
             return STEP_DONE;
         if (goes_on(r, stop))
             continue;
         if (stop == MACHINE_POWERED_OFF)
-            return fail(r, "the guest has switched the machine off");
+            return script_fail(r, "the guest has switched the machine off");
+        if (stop == MACHINE_DEBUG && r->commands.used)
+            return script_command_stopped(r);
         code = outcome_report(r->machine, stop);
-        return stop == MACHINE_TRIPLE_FAULT ? fail(r, "the guest has crashed") : end(r, code);
+        return stop == MACHINE_TRIPLE_FAULT ? script_fail(r, "the guest has crashed")
+                                            : script_end(r, code);
     }
 }
 
@@ -137,13 +131,15 @@ static enum step_result do_wait_text(struct script_runner *r, const struct scrip
     enum step_result result = look_until(r, s, s->ns[0], text_shows, s->text, &seen);
 
     if (result == STEP_DONE && !seen)
-        return fail(r, "\"%.200s\" was not on the screen within %g s", s->text, seconds(s->ns[0]));
+        return script_fail(r, "\"%.200s\" was not on the screen within %g s", s->text,
+                           seconds(s->ns[0]));
     return result;
 }
 
 static enum step_result do_expect_text(struct script_runner *r, const struct script_step *s)
 {
-    return text_shows(r, s->text) ? STEP_DONE : fail(r, "\"%.200s\" is not on the screen", s->text);
+    return text_shows(r, s->text) ? STEP_DONE
+                                  : script_fail(r, "\"%.200s\" is not on the screen", s->text);
 }
 
 /* ---- Pictures ---- */
@@ -177,8 +173,8 @@ static enum step_result do_wait_still(struct script_runner *r, const struct scri
     last = picture_print(&r->frame);
     while (now < since + s->ns[0]) {
         if (now >= until)
-            return fail(r, "the picture was not still for %g s within %g s", seconds(s->ns[0]),
-                        seconds(s->ns[1]));
+            return script_fail(r, "the picture was not still for %g s within %g s",
+                               seconds(s->ns[0]), seconds(s->ns[1]));
         result = run_until(r, now + LOOK_NS);
         if (result != STEP_DONE)
             return result;
@@ -218,14 +214,14 @@ static enum step_result do_picture(struct script_runner *r, const struct script_
     bool seen;
 
     if (!picture_load(&w.picture, s->file, err, sizeof err))
-        return fail(r, "%s", err);
+        return script_fail(r, "%s", err);
     result = look_until(r, s, s->ns[0], picture_shows, &w, &seen);
     if (result == STEP_DONE && !seen && w.difference >= 100)
-        fail(r, "the screen has %ux%u pixels, '%.200s' has %ux%u", r->frame.width, r->frame.height,
-             s->file, w.picture.width, w.picture.height);
+        script_fail(r, "the screen has %ux%u pixels, '%.200s' has %ux%u", r->frame.width,
+                    r->frame.height, s->file, w.picture.width, w.picture.height);
     else if (result == STEP_DONE && !seen)
-        fail(r, "%.4g %% of the screen differs from '%.200s', %g %% may", w.difference, s->file,
-             s->percent);
+        script_fail(r, "%.4g %% of the screen differs from '%.200s', %g %% may", w.difference,
+                    s->file, s->percent);
     picture_free(&w.picture);
     return result == STEP_DONE && !seen ? STEP_FAILED : result;
 }
@@ -235,7 +231,8 @@ static enum step_result do_screenshot(struct script_runner *r, const struct scri
     char err[400];
 
     machine_render(r->machine, &r->frame, true);
-    return picture_save(&r->frame, s->file, err, sizeof err) ? STEP_DONE : fail(r, "%s", err);
+    return picture_save(&r->frame, s->file, err, sizeof err) ? STEP_DONE
+                                                             : script_fail(r, "%s", err);
 }
 
 /* ---- Keyboard and mouse ---- */
@@ -356,14 +353,14 @@ static enum step_result do_wait_serial(struct script_runner *r, const struct scr
     enum step_result result = look_until(r, s, s->ns[0], serial_shows, s->text, &seen);
 
     if (result == STEP_DONE && !seen)
-        return fail(r, "\"%.200s\" did not come from the serial port within %g s", s->text,
-                    seconds(s->ns[0]));
+        return script_fail(r, "\"%.200s\" did not come from the serial port within %g s", s->text,
+                           seconds(s->ns[0]));
     return result;
 }
 
 static enum step_result do_type_serial(struct script_runner *r, const struct script_step *s)
 {
-    return serial_tap_type(r->host->serial, s->text) ? STEP_DONE : fail(r, "out of memory");
+    return serial_tap_type(r->host->serial, s->text) ? STEP_DONE : script_fail(r, "out of memory");
 }
 
 /* ---- The machine ---- */
@@ -384,11 +381,14 @@ static enum step_result do_wait_poweroff(struct script_runner *r, const struct s
         if (stop == MACHINE_POWERED_OFF)
             return STEP_DONE;
         if (r->host->wants_quit && r->host->wants_quit(r->host->opaque, &code))
-            return end(r, code);
+            return script_end(r, code);
+        if (stop == MACHINE_DEBUG && r->commands.used)
+            return script_command_stopped(r);
         if (!goes_on(r, stop))
-            return end(r, outcome_report(r->machine, stop));
+            return script_end(r, outcome_report(r->machine, stop));
     }
-    return fail(r, "the guest did not switch the machine off within %g s", seconds(s->ns[0]));
+    return script_fail(r, "the guest did not switch the machine off within %g s",
+                       seconds(s->ns[0]));
 }
 
 static enum step_result do_insert(struct script_runner *r, const struct script_step *s)
@@ -397,7 +397,7 @@ static enum step_result do_insert(struct script_runner *r, const struct script_s
 
     if (machine_insert(r->machine, machine_drive_by_name(r->machine, s->drive), s->file, err,
                        sizeof err))
-        return fail(r, "%s", err);
+        return script_fail(r, "%s", err);
     return STEP_DONE;
 }
 
@@ -406,7 +406,7 @@ static enum step_result do_eject(struct script_runner *r, const struct script_st
     char err[400];
 
     if (machine_eject(r->machine, machine_drive_by_name(r->machine, s->drive), err, sizeof err))
-        return fail(r, "%s", err);
+        return script_fail(r, "%s", err);
     return STEP_DONE;
 }
 
@@ -421,22 +421,25 @@ static enum step_result do_record(struct script_runner *r, const struct script_s
 {
     char told[600];
 
-    return machine_record_start(r->machine, s->file, told, sizeof told) ? STEP_DONE
-                                                                        : fail(r, "%s", told);
+    return machine_record_start(r->machine, s->file, told, sizeof told)
+               ? STEP_DONE
+               : script_fail(r, "%s", told);
 }
 
 static enum step_result do_record_stop(struct script_runner *r, const struct script_step *s)
 {
     char told[600];
 
-    return machine_record_stop(r->machine, told, sizeof told) ? STEP_DONE : fail(r, "%s", told);
+    return machine_record_stop(r->machine, told, sizeof told) ? STEP_DONE
+                                                              : script_fail(r, "%s", told);
 }
 
 static enum step_result do_save(struct script_runner *r, const struct script_step *s)
 {
     char err[500];
 
-    return snapshot_save(r->machine, s->file, err, sizeof err) ? STEP_DONE : fail(r, "%s", err);
+    return snapshot_save(r->machine, s->file, err, sizeof err) ? STEP_DONE
+                                                               : script_fail(r, "%s", err);
 }
 
 static enum step_result do_load(struct script_runner *r, const struct script_step *s)
@@ -446,7 +449,7 @@ static enum step_result do_load(struct script_runner *r, const struct script_ste
     bool good = snap && snapshot_load(snap, r->machine, err, sizeof err);
 
     snapshot_close(snap);
-    return good ? STEP_DONE : fail(r, "%s", err);
+    return good ? STEP_DONE : script_fail(r, "%s", err);
 }
 
 static enum step_result do_echo(struct script_runner *r, const struct script_step *s)
@@ -470,7 +473,7 @@ static enum step_result do_reset(struct script_runner *r, const struct script_st
 
 static enum step_result do_quit(struct script_runner *r, const struct script_step *s)
 {
-    return end(r, 0);
+    return script_end(r, 0);
 }
 
 const struct script_action script_actions[] = {
@@ -499,6 +502,8 @@ const struct script_action script_actions[] = {
     {"record-stop", "", "", do_record_stop, false},
     {"save", "F", "FILE", do_save, false},
     {"load", "F", "FILE", do_load, false},
+    {"command", "R", "COMMAND OF THE MONITOR", script_do_command, false},
+    {"expect-output", "T", "\"TEXT\"", script_do_expect_output, false},
     {"echo", "T", "\"TEXT\"", do_echo, false},
     {"powerdown", "", "", do_powerdown, false},
     {"reset", "", "", do_reset, false},
@@ -554,6 +559,7 @@ int script_run(const struct script *script, const struct script_host *host)
     size_t i;
 
     display_frame_init(&r.frame);
+    script_commands_init(&r);
     for (i = 0; i < script->count && result == STEP_DONE; i++) {
         s = &script->steps[i];
         log_trace(host->log, "script", "%.9f s: line %u: %s", seconds(machine_now_ns(r.machine)),
@@ -564,6 +570,7 @@ int script_run(const struct script *script, const struct script_host *host)
         report_failure(&r, s);
         r.exit_code = EXIT_SCRIPT_FAILED;
     }
+    text_free(&r.commands.output);
     display_frame_free(&r.frame);
     return r.exit_code;
 }

@@ -2,7 +2,10 @@
 #ifndef FRONTEND_SCRIPT_TABLE_H
 #define FRONTEND_SCRIPT_TABLE_H
 
+#include "devices/host/display.h"
+#include "frontend/commands.h"
 #include "frontend/script.h"
+#include "frontend/text.h"
 
 enum { SCRIPT_KEYS_MAX = 8 };
 
@@ -18,7 +21,8 @@ enum step_result {
 
 /*
  * One action. Its arguments by letter: T text, C text that can be typed, F file, S seconds, I
- * number, K keys with dashes between, k one key, D drive, B mouse button; p percent, optional.
+ * number, K keys with dashes between, k one key, D drive, B mouse button, R the rest of the line, a
+ * command of the monitor; p percent, optional.
  */
 struct script_action {
     const char *name;
@@ -51,5 +55,39 @@ struct script {
     struct script_step *steps;
     size_t count;
 };
+
+/* ---- While it runs ---- */
+
+/* Of the monitor's commands. */
+struct script_commands {
+    struct command_context context;
+    struct text output; /* of the last one */
+    bool used;          /* there was one: stops of the debugger are the script's business */
+    unsigned held;      /* the line since which the machine stands still; 0: it runs */
+    bool quit;
+    int quit_code;
+};
+
+struct script_runner {
+    const struct script *script;
+    const struct script_host *host;
+    struct machine *machine;
+    struct display_frame frame;
+    struct script_commands commands;
+    u8 buttons;
+    int exit_code; /* with STEP_ENDED */
+    char message[1200];
+};
+
+enum step_result script_fail(struct script_runner *r, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+enum step_result script_end(struct script_runner *r, int code);
+
+/* script_command.c: `r` stays in place from here on. */
+void script_commands_init(struct script_runner *r);
+enum step_result script_do_command(struct script_runner *r, const struct script_step *s);
+enum step_result script_do_expect_output(struct script_runner *r, const struct script_step *s);
+/* The debugger has stopped the machine in the middle of another action. */
+enum step_result script_command_stopped(struct script_runner *r);
 
 #endif

@@ -124,6 +124,41 @@ check 'a write far out' 1 '' $B --debug-exit --keep-writes far.img --hda hd.img 
 judge 'a full host disk' 0 0 'exit code 255'
 judge 'a full host disk is told' 0 0 "'hd.img': writing failed"
 
+# Commands of the monitor in scripts. The guest of idle.img stands at the HLT behind its INT 10h.
+cat >command.script <<'END'
+command tbreak 0x7c00
+command cont 10
+expect-output "0000:7c00"
+command step
+expect-output "int 0x10"
+command print ax
+expect-output "0xe41"
+command until 0x7c05  # the call to the BIOS
+expect-output "hlt"
+command cont
+wait-text "A" 5
+END
+check 'commands in a script' 0 '' $B idle.img --script command.script
+cp out out.first
+$B idle.img --script command.script >out 2>&1
+cmp out out.first >/dev/null || judge 'commands in a script, twice' 1 0 ''
+printf 'command print\n' >bad.script
+check 'a command in a script is checked first' 65 'line 1: usage: print EXPRESSION' \
+	$B idle.img --script bad.script
+printf 'command print foo\n' >bad.script
+check 'a command that fails ends the script' 2 "foo" $B idle.img --script bad.script
+printf 'command stop\nrun 1\n' >bad.script
+check 'a script does not wait for itself' 2 "stands still since line 1; 'command cont'" \
+	$B idle.img --script bad.script
+printf 'command break 0x7c00\nrun 5\n' >bad.script
+check 'a stop in the middle of another action' 2 'the debugger has stopped the machine' \
+	$B idle.img --script bad.script
+printf 'command quit\necho "never"\n' >bad.script
+check 'quit by a command' 0 '' $B idle.img --script bad.script
+grep -q never out && judge 'quit by a command ends it' 1 0 ''
+printf 'run 2\ncommand rewind 1\ncommand step-back\ncommand rewind present\ncommand where\n' >back.script
+check 'going back in a script' 0 'the newest moment' $B idle.img --rewind 64M --script back.script
+
 # Snapshots: saved in one process, loaded in another.
 printf 'wait-text "A" 20\nsave s.snap\nrun 1\nstate-hash\n' >save.script
 printf 'run 1\nstate-hash\n' >load.script

@@ -54,6 +54,8 @@ Test(script, every_action_is_taken)
           "record-stop\n"
           "save m.snap\n"
           "load m.snap\n"
+          "command info registers\n"
+          "expect-output \"eax\"\n"
           "echo \"done\"\n"
           "powerdown\n"
           "reset\n"
@@ -86,6 +88,16 @@ Test(script, numbers_and_keys)
     cr_assert_eq(s[2].keys[2], 0x3B);
     cr_assert_float_eq(s[3].percent, 1.5, 1e-9);
     cr_assert_eq(s[4].button, MOUSE_RIGHT);
+}
+
+Test(script, a_command_is_the_rest_of_the_line)
+{
+    const struct script_step *s = parse("command print  word [ss:sp] # top\n"
+                                        "command log 1 \"# {ax}\"\r\ncommand delete\n");
+
+    cr_assert_str_eq(s[0].text, "print  word [ss:sp]");
+    cr_assert_str_eq(s[1].text, "log 1 \"# {ax}\"");
+    cr_assert_str_eq(s[2].text, "delete");
 }
 
 Test(script, files_are_beside_the_script)
@@ -148,6 +160,11 @@ Test(script, errors_name_the_line_and_the_reason)
         {"mouse-click up", "line 1: 'up' is none of left, right, middle"},
         {"insert fdc x", "line 1: 'fdc' is none of fda, fdb, cdrom; did you mean 'fda'?"},
         {"expect-picture x.png 101", "line 1: '101' is not a percentage from 0 to 100"},
+        {"command", "line 1: too few arguments; usage: command COMMAND OF THE MONITOR"},
+        {"command # where", "line 1: too few arguments; usage: command COMMAND OF THE MONITOR"},
+        {"command brake 0",
+         "line 1: unknown command 'brake'; did you mean 'break'? (help lists them)"},
+        {"command eject", "line 1: usage: eject DRIVE"},
         {"\"x\"", "line 1: an action is missing before the text"},
     };
     char expected[600];
