@@ -13,6 +13,7 @@
 enum {
     ARENA_BYTES = 48 << 20,
     BUCKETS = 1 << 15,
+    VISITED = 16,   /* one bucket of so many */
     OVERWRITES = 4, /* near each other: the page is being filled with something new */
     OVERWRITE_NEAR = 32,
     RUN_BYTES_MAX = sizeof(struct run) + (RUN_MAX + 1) * sizeof(struct insn),
@@ -176,7 +177,7 @@ static void unlist(struct run_cache *rc, struct run *r, frame_id id)
         physmap_clear_code(rc->c->mmu.pm, id); /* the lists stay: code tends to come again */
 }
 
-static void kill(struct run_cache *rc, struct run *r)
+void run_kill(struct run_cache *rc, struct run *r)
 {
     struct code_page *page = physmap_frame(rc->c->mmu.pm, r->frame)->code;
 
@@ -203,7 +204,7 @@ static bool kill_overlapping(struct run_cache *rc, struct run *r, frame_id id, u
         extent(r, id, &from, &to);
         if (offset >= to || offset + len <= from)
             continue;
-        kill(rc, r);
+        run_kill(rc, r);
         killed = true;
     }
     return killed;
@@ -229,7 +230,7 @@ static void note_overwrite(struct run_cache *rc, struct code_page *page, u32 off
     page->in_a_row = 0;
     for (u32 g = 0; g < ARRAY_LEN(page->at); g++)
         while (page->at[g])
-            kill(rc, page->at[g]);
+            run_kill(rc, page->at[g]);
 }
 
 void run_code_written(void *opaque, frame_id id, u32 offset, u32 len)
@@ -248,6 +249,18 @@ void run_code_written(void *opaque, frame_id id, u32 offset, u32 len)
         note_overwrite(rc, page, offset, len);
     else if (is_next(page, offset))
         page->written_to = offset + len; /* between two runs */
+}
+
+void run_cache_visit_some(struct run_cache *rc, u64 seed,
+                          void (*visit)(void *opaque, struct run *r), void *opaque)
+{
+    struct run *next;
+
+    for (u32 i = (u32)(seed % VISITED); i < BUCKETS; i += VISITED)
+        for (struct run *r = rc->bucket[i]; r; r = next) {
+            next = r->hash_next;
+            visit(opaque, r);
+        }
 }
 
 /* ---- Building ---- */

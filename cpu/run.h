@@ -58,6 +58,12 @@ void run_cache_watch(struct run_cache *rc, const struct run_watcher *w);
 /* Times that a page's runs were killed since it held none: tells pages that keep changing. */
 u32 run_page_kills(struct run_cache *rc, const struct run *r);
 
+/* Call `visit` for some of the runs, about a sixteenth, that `seed` chooses; it may kill them. */
+void run_cache_visit_some(struct run_cache *rc, u64 seed,
+                          void (*visit)(void *opaque, struct run *r), void *opaque);
+/* As if its bytes had been written. */
+void run_kill(struct run_cache *rc, struct run *r);
+
 /* The run that a decoded instruction is part of. */
 static inline struct run *run_of(const struct insn *in)
 {

@@ -34,8 +34,7 @@ static struct jit *jit_of(const struct cpu *c)
 
 /* ---- Code that changes ---- */
 
-/* The run has no block any more. */
-static void drop_block(struct jit *j, struct run *r)
+void jit_drop_block(struct jit *j, struct run *r)
 {
     struct block *b = r->block;
 
@@ -53,7 +52,7 @@ static void killed(void *opaque, struct run *r)
         return;
     j->stat.killed++;
     jit_note_killed(j, r);
-    drop_block(j, r);
+    jit_drop_block(j, r);
 }
 
 static void flushed(void *opaque)
@@ -111,7 +110,7 @@ static bool open_all(struct jit *j)
     return true;
 }
 
-static void set_heat(struct jit *j, u32 heat)
+void jit_set_heat(struct jit *j, u32 heat)
 {
     struct run_watcher w = {.opaque = j, .killed = killed, .flushed = flushed, .heat = heat};
 
@@ -153,7 +152,7 @@ static bool jit_attach(struct cpu *c)
     c->engine_data = j;
     c->engine_word[W_JUMPS] = (u64)(uintptr_t)j->jumps;
     /* What older chips do otherwise only the handlers know. */
-    set_heat(j, model_has(c->model, FEAT_386) ? JIT_HEAT : 0);
+    jit_set_heat(j, model_has(c->model, FEAT_386) ? JIT_HEAT : 0);
     return true;
 }
 
@@ -177,7 +176,7 @@ static void jit_flush(struct cpu *c)
 void jit_set_threshold(struct cpu *c, u32 n)
 {
     if (model_has(c->model, FEAT_386))
-        set_heat(jit_of(c), n ? n : JIT_HEAT);
+        jit_set_heat(jit_of(c), n ? n : JIT_HEAT);
     jit_flush(c);
 }
 
@@ -241,7 +240,7 @@ static const struct block *known_block(struct cpu *c)
  */
 static void give_up(struct jit *j, struct run *r)
 {
-    drop_block(j, r);
+    jit_drop_block(j, r);
     r->heat = j->heat + 1;
 }
 
@@ -375,6 +374,8 @@ u64 jit_help(struct cpu *c, const struct insn *in, u32 how, u32 base)
         return fault_deliver(c) ? onward(c, j) : leave(j, ENGINE_SHUTDOWN);
     c->count += c->run_index + 1;
     c->run_index = 0;
+    if (unlikely(j->often.one_in))
+        jit_disturb_perhaps(j);
     if (likely(!(how & HELPER_LEAVE) && !c->attention && !c->special && !c->halted &&
                c->next_rip == (u32)(c->rip + in->len) && c->mode == mode &&
                changes == j->changes + c->mmu.sweeps &&
@@ -414,6 +415,8 @@ static bool run_blocks(struct cpu *c, struct jit *j, enum engine_stop *why)
             return true;
         }
         j->flushed = false;
+        if (unlikely(j->often.one_in))
+            jit_disturb_perhaps(j);
         b = may_enter(c) ? next_block(c, j) : NULL;
         if (b && !j->stopped)
             connect(c, j, b);

@@ -20,6 +20,27 @@ extern const struct engine engine_jit;
 void jit_set_threshold(struct cpu *c, u32 n);
 
 /*
+ * For tests: what the translator may do, or have done to it, at any moment without the guest seeing
+ * it. A seed chooses what a disturbance is about.
+ */
+enum jit_disturbance {
+    DISTURB_FLUSH,  /* forget all blocks and decoded runs */
+    DISTURB_BLOCKS, /* some blocks; their runs are interpreted and become hot again */
+    DISTURB_RUNS,   /* some runs with their blocks, as if their bytes had been written */
+    DISTURB_TABLES, /* drop some pages from T and keep what the guest's TLB has of them */
+    DISTURB_HEAT,   /* runs decoded from now on are translated sooner or later */
+    DISTURBANCES,
+};
+
+/* Between two runs of the engine or in a handler: whenever the state is that of struct cpu. */
+void jit_disturb(struct cpu *c, enum jit_disturbance what, u64 seed);
+/*
+ * From now on any of them, at random moments: about each `one_in`-th time that a handler was called
+ * or a block left. 0: no more.
+ */
+void jit_disturb_often(struct cpu *c, u32 one_in, u64 seed);
+
+/*
  * Write the names of blocks into /tmp/perf-PID.map, where Linux' perf looks for them:
  * guest_ADDRESS, with _rare behind for code that is kept apart. False, and errno, if that file
  * cannot be.

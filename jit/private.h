@@ -122,6 +122,10 @@ struct jit {
     bool loads_segment[ROW_COUNT];
     u64 helped[ROW_COUNT]; /* executions that were left to handlers, by row */
     FILE *perf_map;        /* NULL: none */
+    struct {
+        u32 one_in; /* 0: off */
+        u64 seed;
+    } often; /* see jit_disturb_often */
 };
 
 /* In r9d of a helper call: instructions not yet done, as s16, and this if it must leave after. */
@@ -133,6 +137,14 @@ enum { HELPER_LEAVE = 1 << 16, HELPER_SLOW = 1 << 17 };
  */
 enum { HELPED_STAY, HELPED_LEAVE };
 u64 jit_help(struct cpu *c, const struct insn *in, u32 how, u32 base);
+
+/* The run has no block any more. */
+void jit_drop_block(struct jit *j, struct run *r);
+/* New runs are hot after so many executions. */
+void jit_set_heat(struct jit *j, u32 heat);
+
+/* disturb.c: what jit_disturb_often asked for. */
+void jit_disturb_perhaps(struct jit *j);
 
 /* Text of bounded size. */
 struct jit_text {

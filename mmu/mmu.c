@@ -212,6 +212,15 @@ void mmu_drop_entries(struct mmu *m)
     sweep(m, REC_VALID);
 }
 
+void mmu_drop_some_entries(struct mmu *m, u32 one_in, u64 seed)
+{
+    for (u32 i = 0; i < m->logged_count; i++) {
+        seed = seed * 6364136223846793005ull + 1442695040888963407ull; /* Knuth's */
+        if ((u32)(seed >> 32) % one_in == 0)
+            drop_tables(m, m->log[i]);
+    }
+}
+
 /* The page stays in the log, where it costs nothing but a slot. */
 static void forget(struct mmu *m, u32 page)
 {

@@ -102,6 +102,8 @@ void mmu_flush_all(struct mmu *m);
 void mmu_invlpg(struct mmu *m, u64 la);
 /* Drop T and exec entries but keep the record (memory was remapped, watchpoints changed). */
 void mmu_drop_entries(struct mmu *m);
+/* For tests: the same for some pages, about one in `one_in`, that `seed` chooses. */
+void mmu_drop_some_entries(struct mmu *m, u32 one_in, u64 seed);
 
 /*
  * Translate a linear address for an access of this class: from the record if its rights suffice,

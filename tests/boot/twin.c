@@ -5,14 +5,15 @@
  * behind it on both.
  *
  *     twin [--engine NAME] [--against NAME] [--step MS] [--full MS] [--threshold N]
- *          [--soak SEED] [--until S] [--wrong COUNT] -- OPTIONS OF BYGONE
+ *          [--soak SEED] [--often N] [--until S] [--wrong COUNT] -- OPTIONS OF BYGONE
  *
  * --engine is the one on trial ("jit"), --against what it is measured with ("interp"); "stepper" is
  * one too. Processors, counts and clocks are compared every --step (10) ms of virtual time,
  * everything every --full (250) ms. --soak disturbs the one on trial at random moments, which must
- * not show: translations dropped, runs cut, state saved and loaded. Without --script in OPTIONS the
- * guest runs for --until seconds (10). --wrong is for its own test. The last line is "N passed, N
- * failed, N skipped".
+ * not show: translations and entries of T dropped, runs cut, state saved and loaded; --often
+ * besides disturbs the translator at about each N-th call of a handler. Without --script in OPTIONS
+ * the guest runs for --until seconds (10). --wrong is for its own test. The last line is "N passed,
+ * N failed, N skipped".
  */
 #include "tests/boot/twin.h"
 
@@ -62,7 +63,7 @@ static void disturb(u64 now, u64 next)
 
     disturbed++;
     twin_do(&twin, &op, NULL);
-    switch (random_next() % 8) {
+    switch (random_next() % 12) {
     case 0: op.kind = TWIN_RELOAD; break;
     case 1:
     case 2:
@@ -71,6 +72,13 @@ static void disturb(u64 now, u64 next)
     case 5:
         op.kind = TWIN_THRESHOLD;
         op.ns = random_next() % 30;
+        break;
+    case 6:
+    case 7:
+    case 8:
+    case 9:
+        op.kind = TWIN_DISTURB;
+        op.ns = random_next();
         break;
     default: return;
     }
@@ -215,6 +223,8 @@ static bool option(const char *name, const char *value)
         twin.threshold = (unsigned)strtoul(value, NULL, 0);
     else if (!strcmp(name, "--soak"))
         soak = strtoull(value, NULL, 0) * 2 + 1;
+    else if (!strcmp(name, "--often"))
+        twin.often = (unsigned)strtoul(value, NULL, 0);
     else if (!strcmp(name, "--wrong"))
         twin.wrong_at = strtoull(value, NULL, 0);
     else if (!strcmp(name, "--until"))
@@ -303,6 +313,7 @@ int main(int argc, char **argv)
     for (unsigned n = 0; n < TWINS; n++)
         if (!test_engine(twin.engine[n]))
             return test_engine_missing(twin.engine[n]);
+    twin.often_seed = soak;
     signal(SIGALRM, late);
     options_init(&options);
     code = i < argc ? go(&options, argc - i, argv + i) : complain("-- and bygone's options lack");

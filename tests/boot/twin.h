@@ -35,6 +35,7 @@ struct twin_op {
         TWIN_CUT,       /* run up to a moment, and stop there */
         TWIN_RELOAD,    /* save it, and load that again */
         TWIN_THRESHOLD, /* of translation: `ns` executions */
+        TWIN_DISTURB,   /* what jit_disturb does, chosen by `ns` */
     } kind;
     u64 ns; /* of TWIN_RUN and TWIN_CUT: virtual time to run to */
     u16 key;
@@ -50,7 +51,9 @@ struct twin {
     bool taps; /* the script uses the serial port */
     const char *engine[TWINS];
     unsigned threshold; /* of translation; 0: as it is */
-    u64 wrong_at;       /* make a mistake at this count; 0: do not */
+    unsigned often;     /* disturb the translator once in so many calls of handlers; 0: not */
+    u64 often_seed;
+    u64 wrong_at; /* make a mistake at this count; 0: do not */
 
     struct machine *m[TWINS];
     struct serial_tap *tap[TWINS];

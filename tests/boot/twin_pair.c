@@ -24,6 +24,12 @@ bool __real_serial_tap_type(struct serial_tap *t, const char *text);
 
 /* ---- Life ---- */
 
+/* The same disturbances follow each time that it goes on from here. */
+static void disturb_from(struct twin *t, size_t at)
+{
+    test_engine_disturb_often(machine_cpu(t->m[1], 0), t->often, t->often_seed + at);
+}
+
 static void build_one(struct twin *t, unsigned i)
 {
     struct machine_config config = t->config;
@@ -59,6 +65,7 @@ void twin_build(struct twin *t)
     free_machines(t);
     for (unsigned i = 0; i < TWINS; i++)
         build_one(t, i);
+    disturb_from(t, 0);
 }
 
 void twin_free(struct twin *t)
@@ -112,6 +119,7 @@ void twin_keep(struct twin *t)
     /* As loading will do: what follows must go the same way again. */
     for (unsigned i = 0; i < TWINS; i++)
         flush(t->m[i]);
+    disturb_from(t, t->equal_at);
 }
 
 size_t twin_back(struct twin *t, bool from_start)
@@ -122,6 +130,7 @@ size_t twin_back(struct twin *t, bool from_start)
     }
     for (unsigned i = 0; i < TWINS; i++)
         load(t->m[i], t->equal);
+    disturb_from(t, t->equal_at);
     return t->equal_at;
 }
 
@@ -181,6 +190,7 @@ static void apply_to(struct twin *t, unsigned i, const struct twin_op *op, enum 
     case TWIN_TYPE_SERIAL: __real_serial_tap_type(t->tap[i], op->text); break;
     case TWIN_FLUSH: flush(m); break;
     case TWIN_THRESHOLD: test_engine_threshold(machine_cpu(m, 0), (unsigned)op->ns); break;
+    case TWIN_DISTURB: test_engine_disturb(machine_cpu(m, 0), op->ns); break;
     case TWIN_CUT: __real_machine_run(m, op->ns); break;
     case TWIN_RELOAD: {
         struct state *s = save(m);

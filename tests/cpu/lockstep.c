@@ -82,7 +82,7 @@ static bool take_dirty(unsigned i)
 
 static bool start(struct program *p)
 {
-    static const u8 thresholds[] = {1, 1, 2, 5, 0};
+    static const u8 thresholds[] = {1, 1, 2, 5, 0}, often[] = {0, 40, 0, 8};
 
     if (!program_image(p, image))
         return false;
@@ -91,6 +91,8 @@ static bool start(struct program *p)
         take_dirty(i);
         program_start(p, lab[i].cpu);
         test_engine_threshold(lab[i].cpu, thresholds[p->seed % ARRAY_LEN(thresholds)]);
+        /* And in handlers, on every other program. */
+        test_engine_disturb_often(lab[i].cpu, often[p->seed % ARRAY_LEN(often)], p->seed);
     }
     return true;
 }
@@ -102,6 +104,8 @@ static bool disturb(struct silicon_rng *r)
 
     if (rng_percent(r, DISTURB_PERCENT))
         lab[1].cpu->engine->flush(lab[1].cpu);
+    if (rng_percent(r, DISTURB_PERCENT))
+        test_engine_disturb(lab[1].cpu, rng_next(r));
     if (rng_percent(r, DISTURB_PERCENT))
         mmu_drop_entries(&lab[1].cpu->mmu);
     for (unsigned i = 0; i < 2; i++)

@@ -6,11 +6,11 @@
 #include "cpu/fpu.h"
 #include "devices/board/engines.h"
 
-#include <string.h>
+#ifdef HAVE_JIT
+#include "jit/jit.h"
+#endif
 
-/* Where there is a translator, these are in it. */
-size_t jit_dump(struct cpu *c, u64 la, char *out, size_t out_size) __attribute__((weak));
-void jit_set_threshold(struct cpu *c, u32 n) __attribute__((weak));
+#include <string.h>
 
 static enum engine_stop step_until(struct cpu *c, u64 until)
 {
@@ -90,21 +90,54 @@ bool test_engine_take(struct cpu *c, const struct engine *engine)
     return true;
 }
 
+#ifdef HAVE_JIT
+static bool translates(const struct cpu *c)
+{
+    return c->engine == &engine_jit;
+}
+
 void test_engine_threshold(struct cpu *c, unsigned n)
 {
-    if (jit_set_threshold && !strcmp(c->engine->name, "jit"))
+    if (translates(c))
         jit_set_threshold(c, n);
+}
+
+void test_engine_disturb(struct cpu *c, u64 seed)
+{
+    if (translates(c))
+        jit_disturb(c, (enum jit_disturbance)(seed >> 40) % DISTURBANCES, seed);
+}
+
+void test_engine_disturb_often(struct cpu *c, unsigned one_in, u64 seed)
+{
+    if (translates(c))
+        jit_disturb_often(c, one_in, seed);
 }
 
 void test_engine_show_code(struct cpu *c, const u32 *la, unsigned count, FILE *out)
 {
     static char text[1 << 16];
 
-    if (!jit_dump || strcmp(c->engine->name, "jit"))
-        return;
-    for (unsigned i = 0; i < count; i++)
+    for (unsigned i = 0; translates(c) && i < count; i++)
         if (jit_dump(c, la[i], text, sizeof text)) {
             fprintf(out, "the translation:\n%s", text);
             return;
         }
 }
+#else
+void test_engine_threshold(struct cpu *c, unsigned n)
+{
+}
+
+void test_engine_disturb(struct cpu *c, u64 seed)
+{
+}
+
+void test_engine_disturb_often(struct cpu *c, unsigned one_in, u64 seed)
+{
+}
+
+void test_engine_show_code(struct cpu *c, const u32 *la, unsigned count, FILE *out)
+{
+}
+#endif

@@ -32,6 +32,10 @@ bool test_engine_take(struct cpu *c, const struct engine *engine);
  * Translate code at its n-th execution, 0: the default; nothing on engines that do not translate.
  */
 void test_engine_threshold(struct cpu *c, unsigned n);
+/* A disturbance that `seed` chooses, see jit_disturb; nothing on engines that do not translate. */
+void test_engine_disturb(struct cpu *c, u64 seed);
+/* See jit_disturb_often. */
+void test_engine_disturb_often(struct cpu *c, unsigned one_in, u64 seed);
 /*
  * Show the translation of the first of these linear addresses that begins one; nothing where there
  * is none.
