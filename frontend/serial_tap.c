@@ -133,6 +133,16 @@ bool serial_tap_type(struct serial_tap *t, const char *text)
     return true;
 }
 
+void serial_tap_take_over(struct serial_tap *t, struct serial_tap *from)
+{
+    free(t->typed);
+    t->typed = from->typed;
+    t->typed_len = from->typed_len;
+    t->typed_at = from->typed_at;
+    from->typed = NULL;
+    from->typed_len = from->typed_at = 0;
+}
+
 const char *serial_tap_tail(struct serial_tap *t)
 {
     size_t from = t->got_len > TAIL_BYTES ? t->got_len - TAIL_BYTES : 0;

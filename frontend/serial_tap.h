@@ -19,6 +19,8 @@ struct chr *serial_tap_chr(struct serial_tap *t);
 bool serial_tap_seen(struct serial_tap *t, const char *text);
 /* Send to the guest, as fast as its port takes it. False when out of memory. */
 bool serial_tap_type(struct serial_tap *t, const char *text);
+/* What has been typed into `from` and is still on its way goes to this one's guest instead. */
+void serial_tap_take_over(struct serial_tap *t, struct serial_tap *from);
 /* The last of what the guest sent, from a line's beginning; at most some lines. */
 const char *serial_tap_tail(struct serial_tap *t);
 

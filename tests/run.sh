@@ -98,13 +98,20 @@ jobs_of() {
 			echo "boot/$t-$e tests/boot/run.sh --engine $e $t"
 			$all && echo "boot/$t-twin-$e tests/boot/run.sh --twin $e $t"
 		done
+		# Snapshots of each engine go on with each. The tour in the quick run too.
+		[ -e "tests/boot/$t.script" ] && for a in $engines; do
+			for b in $engines; do
+				{ $all || [ "$t" = tour ]; } &&
+					echo "boot/$t-snapshots-$a-$b tests/boot/run.sh --twin $b --against $a --moves 20 $t"
+			done
+		done
 	done
 	echo "boot/roundtrip $B/tests/boot/roundtrip --fda roms/tour.img --mem 8"
 	for g in mikeos/mikeos.flp floppybird/floppybird.img haribote/haribote.img kolibrios-2013/kolibri.img; do
 		$all && [ -e "$SHARED/guests/$g" ] &&
 			echo "boot/roundtrip-$(basename $g) $B/tests/boot/roundtrip --until 20 --points 20 --fda $SHARED/guests/$g"
 	done
-	for g in freedos opengem disk linux kolibri haribote mikeos floppybird; do
+	for g in freedos opengem disk; do
 		$all && echo "boot/snapshots-$g tests/boot/snapshots.sh --points 20 $g"
 	done
 	$all && echo "boot/replay-long tests/boot/replay.sh --times 5 freedos middle kolibri linux"

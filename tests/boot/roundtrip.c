@@ -17,6 +17,7 @@
 #include "devices/board/snapshot.h"
 #include "devices/host/input.h"
 #include "tests/support/statediff.h"
+#include "tests/support/whole.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -98,31 +99,11 @@ static struct machine *build(void)
     return m;
 }
 
-static struct state *save(struct machine *m)
-{
-    struct state *s = state_new_save();
-
-    machine_state(m, s);
-    if (state_error(s)) {
-        fprintf(stderr, "saving: %s\n", state_error(s));
-        exit(1);
-    }
-    return s;
-}
-
 static struct machine *load(const struct state *from)
 {
     struct machine *m = build();
-    size_t len;
-    const void *data = state_data(from, &len);
-    struct state *s = state_new_load(data, len);
 
-    machine_state(m, s);
-    if (state_error(s)) {
-        fprintf(stderr, "loading: %s\n", state_error(s));
-        exit(1);
-    }
-    state_free(s);
+    whole_load(m, from);
     return m;
 }
 
@@ -136,8 +117,8 @@ static void compare(const char *when, u64 at_ns, struct machine *a, struct machi
         return;
     }
     failed++;
-    x = save(a);
-    y = save(b);
+    x = whole_save(a);
+    y = whole_save(b);
     if (!state_diff(x, y, where, sizeof where))
         snprintf(where, sizeof where, "the hashes differ, what is saved does not");
     printf("at %.6f s, %s: %s\n", (double)at_ns / 1e9, when, where);
@@ -226,7 +207,7 @@ static void compare_resumed(FILE *from, u64 at_ns, struct machine *m)
 static void check_point(struct machine *m, u64 at_ns)
 {
     FILE *resumed = start_resumed(m, at_ns + more_ms * MS);
-    struct state *s = save(m);
+    struct state *s = whole_save(m);
     struct machine *b = load(s), *a = load(s);
 
     compare("right after loading", at_ns, m, b);

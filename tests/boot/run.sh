@@ -1,7 +1,8 @@
 #!/bin/sh
 # run.sh [--qemu] [--all] [--engine NAME] [NAME...]: boot real systems and judge what they show.
-# run.sh --twin NAME [--soak SEED] [--all] [NAME...]: the same with engine NAME and the interpreter
-# side by side, which must go through the same states (tests/boot/twin.c).
+# run.sh --twin NAME [--against NAME] [--soak SEED] [--moves N] [--all] [NAME...]: the same with engine
+# NAME and the interpreter (or another) side by side, which must go through the same states
+# (tests/boot/twin.c); with snapshots of the other loaded into the one at N moments.
 # run.sh --list [--all]: the names; --all with the long ones.
 #
 # Each NAME.script here says in its first lines what it needs; a NAME.sh sees to itself:
@@ -31,6 +32,8 @@ while :; do
 	--engine) engine="--engine $2"; shift ;;
 	--twin) against=$2; shift ;;
 	--soak) soak="--soak $2"; shift ;;
+	--against) soak="$soak --against $2"; shift ;;
+	--moves) soak="$soak --moves $2"; shift ;;
 	*) break ;;
 	esac
 	shift
@@ -146,7 +149,7 @@ run_guest() {
 			cmp "$work/first" "$dir/out" >>"$dir/log" 2>&1
 	}; }; then
 		echo "passed $label"
-		[ $against ] && sed -n 's/.* s, .*alike$/    &/p' "$dir/out"
+		[ $against ] && sed -n 's/.* s, .*alike$/    &/p; s/.* snapshots, .*/    &/p' "$dir/out"
 		passed=$((passed + 1))
 	elif [ -e "$dir/skip" ]; then
 		skip "$label" "$(cat "$dir/skip")"

@@ -5,15 +5,19 @@
  * behind it on both.
  *
  *     twin [--engine NAME] [--against NAME] [--step MS] [--full MS] [--threshold N]
- *          [--soak SEED] [--often N] [--until S] [--wrong COUNT] -- OPTIONS OF BYGONE
+ *          [--soak SEED] [--often N] [--moves N] [--until S] [--wrong COUNT]
+ *          -- OPTIONS OF BYGONE
  *
  * --engine is the one on trial ("jit"), --against what it is measured with ("interp"); "stepper" is
  * one too. Processors, counts and clocks are compared every --step (10) ms of virtual time,
  * everything every --full (250) ms. --soak disturbs the one on trial at random moments, which must
  * not show: translations and entries of T dropped, runs cut, state saved and loaded; --often
- * besides disturbs the translator at about each N-th call of a handler. Without --script in OPTIONS
- * the guest runs for --until seconds (10). --wrong is for its own test. The last line is "N passed,
- * N failed, N skipped".
+ * besides disturbs the translator at about each N-th call of a handler. --moves goes the whole way
+ * once with the first machine alone; then again with both, and at N random instruction counts a
+ * snapshot of the first is loaded into a new machine, which takes the second's place: saved on one
+ * engine, it goes on with the other. The end must be that of the first time. Without --script in
+ * OPTIONS the guest runs for --until seconds (10). --wrong is for its own test. The last line is
+ * "N passed, N failed, N skipped".
  */
 #include "tests/boot/twin.h"
 
@@ -35,6 +39,7 @@
 #define MS 1000000ull
 
 enum {
+    MOVES_MAX = 1000,
     SCRIPT_MAX_BYTES = 4 << 20,
     DISTURBANCES = 4, /* one for so many steps, about */
     TIMEOUT = 120,    /* seconds of the host's for one step */
@@ -43,6 +48,8 @@ enum {
 static struct twin twin = {.engine = {"interp", "interp"}};
 static u64 step_ns = 10 * MS, full_ns = 250 * MS, next_full_ns, soak, until_ns = 10000 * MS;
 static u64 compared, disturbed;
+static unsigned moves, moved;
+static u64 move_at[MOVES_MAX + 1]; /* counts, rising */
 
 /* ---- Comparison on the way ---- */
 
@@ -122,6 +129,50 @@ static void compare(bool full)
         twin_keep(&twin);
 }
 
+/* ---- Snapshots on the way ---- */
+
+static int rising(const void *a, const void *b)
+{
+    u64 x = *(const u64 *)a, y = *(const u64 *)b;
+
+    return x < y ? -1 : x > y;
+}
+
+/* So many in a run of `length` instructions. */
+static void choose_moves(u64 length)
+{
+    u64 kept = soak;
+
+    soak = 1;
+    for (unsigned i = 0; i < moves; i++)
+        move_at[i] = 1 + random_next() % length;
+    soak = kept;
+    qsort(move_at, moves, sizeof move_at[0], rising);
+    move_at[moves] = 0;
+}
+
+/* To `next`, by way of the moments at which the second machine is built again. */
+static void run_both(u64 next, enum machine_stop why[TWINS])
+{
+    struct twin_op op = {.kind = TWIN_RUN, .ns = next};
+
+    for (;;) {
+        while (moved < moves && move_at[moved] <= machine_instructions(twin.m[0]))
+            moved++; /* two at one place */
+        op.stop_count = moved < moves ? move_at[moved] : 0;
+        twin_do(&twin, &op, why);
+        if (why[0] != why[1])
+            differ();
+        if (!op.stop_count || machine_instructions(twin.m[0]) < op.stop_count)
+            return;
+        compare(true);
+        twin_do(&twin, &(struct twin_op){.kind = TWIN_MOVE}, NULL);
+        compare(true);
+        if (why[0] != MACHINE_TIME || machine_now_ns(twin.m[0]) >= next)
+            return;
+    }
+}
+
 /* ---- What a script calls, taken to both; the linker leads it here, see the Makefile ---- */
 
 enum machine_stop __wrap_machine_run(struct machine *m, u64 until);
@@ -139,6 +190,10 @@ enum machine_stop __wrap_machine_run(struct machine *m, u64 until)
     enum machine_stop why[TWINS];
     u64 now = machine_now_ns(m), next;
 
+    if (twin.alone) {
+        twin_do(&twin, &(struct twin_op){.kind = TWIN_RUN, .ns = until}, why);
+        return why[0];
+    }
     do {
         bool full;
 
@@ -146,9 +201,7 @@ enum machine_stop __wrap_machine_run(struct machine *m, u64 until)
         if (soak && random_next() % DISTURBANCES == 0)
             disturb(now, next);
         alarm(TIMEOUT);
-        twin_do(&twin, &(struct twin_op){.kind = TWIN_RUN, .ns = next}, why);
-        if (why[0] != why[1])
-            differ();
+        run_both(next, why);
         full = machine_now_ns(m) >= next_full_ns || why[0] != MACHINE_TIME;
         compare(full);
         if (full)
@@ -225,6 +278,8 @@ static bool option(const char *name, const char *value)
         soak = strtoull(value, NULL, 0) * 2 + 1;
     else if (!strcmp(name, "--often"))
         twin.often = (unsigned)strtoul(value, NULL, 0);
+    else if (!strcmp(name, "--moves"))
+        moves = (unsigned)min_u64(strtoull(value, NULL, 0), MOVES_MAX);
     else if (!strcmp(name, "--wrong"))
         twin.wrong_at = strtoull(value, NULL, 0);
     else if (!strcmp(name, "--until"))
@@ -277,10 +332,27 @@ static int run(struct script *script)
     return 0;
 }
 
+/* The first machine alone, undisturbed; the hash of its state at the end. */
+static int run_alone(struct script *script, u64 *hash)
+{
+    int code;
+
+    twin.alone = true;
+    code = run(script);
+    if (code)
+        return code;
+    *hash = machine_state_hash(twin.m[0]);
+    choose_moves(max_u64(machine_instructions(twin.m[0]), 1));
+    twin_free(&twin);
+    twin.alone = false;
+    return 0;
+}
+
 static int go(struct options *o, int argc, char **argv)
 {
     struct script *script = NULL;
     char boot[4];
+    u64 alone = 0;
     int code = configure(o, argc, argv, boot);
 
     if (!code && o->script)
@@ -288,9 +360,19 @@ static int go(struct options *o, int argc, char **argv)
     if (code)
         return code;
     twin.config.log = log_new(NULL, NULL);
-    code = run(script);
+    if (moves)
+        code = run_alone(script, &alone);
+    if (!code)
+        code = run(script);
     if (!code)
         compare(true);
+    if (!code && moves && machine_state_hash(twin.m[0]) != alone) {
+        printf("the end is another one than without snapshots\n");
+        code = 1;
+    }
+    if (moves && !code)
+        printf("%u of %u snapshots, the end %016llx as without\n", moved, moves,
+               (unsigned long long)alone);
     printf("%.3f s, %llu instructions, %llu comparisons, %llu disturbances: %s and %s alike\n",
            (double)machine_now_ns(twin.m[0]) / 1e9,
            (unsigned long long)machine_instructions(twin.m[0]), (unsigned long long)compared,

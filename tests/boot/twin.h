@@ -14,6 +14,7 @@
 
 #include <stdio.h>
 
+struct blk_overlay;
 struct serial_tap;
 struct state;
 
@@ -36,8 +37,10 @@ struct twin_op {
         TWIN_RELOAD,    /* save it, and load that again */
         TWIN_THRESHOLD, /* of translation: `ns` executions */
         TWIN_DISTURB,   /* what jit_disturb does, chosen by `ns` */
+        TWIN_MOVE,      /* a new machine in its place, which goes on from a snapshot of the first */
     } kind;
-    u64 ns; /* of TWIN_RUN and TWIN_CUT: virtual time to run to */
+    u64 ns;         /* of TWIN_RUN and TWIN_CUT: virtual time to run to */
+    u64 stop_count; /* of TWIN_RUN: or up to this count; 0: none */
     u16 key;
     bool down;
     s32 dx, dy, dz;
@@ -62,10 +65,14 @@ struct twin {
 
     /* The last moment at which both were found alike in everything: behind ops[equal_at - 1]. */
     struct state *equal;
+    struct blk_overlay *equal_disk[DRIVE_COUNT]; /* what was written to disks until then */
     size_t equal_at;
+
+    bool alone; /* there is only the first machine */
 };
 
-/* Build both machines, in place of those that are there. Exits when the host cannot. */
+/* Build both machines (alone: one), in place of those that are there. Exits when the host cannot.
+ */
 void twin_build(struct twin *t);
 void twin_free(struct twin *t);
 /* Do it to both and note it. Of a run the reasons for which the two stopped go to `why`. */

@@ -3,13 +3,18 @@
 
 #include "base/state.h"
 #include "cpu/cpu.h"
+#include "devices/board/machine_private.h"
+#include "devices/board/snapshot.h"
+#include "devices/host/blk_overlay.h"
 #include "devices/host/chr.h"
 #include "frontend/serial_tap.h"
 #include "tests/support/statediff.h"
 #include "tests/support/stepper.h"
+#include "tests/support/whole.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* The machine's own functions: those of these names lead to twin.c; see the Makefile. */
 enum machine_stop __real_machine_run(struct machine *m, u64 until_ns);
@@ -30,13 +35,13 @@ static void disturb_from(struct twin *t, size_t at)
     test_engine_disturb_often(machine_cpu(t->m[1], 0), t->often, t->often_seed + at);
 }
 
-static void build_one(struct twin *t, unsigned i)
+static void build_one(struct twin *t, unsigned i, struct machine_config config)
 {
-    struct machine_config config = t->config;
     bool stepped = !strcmp(t->engine[i], "stepper");
     char err[512];
 
     config.engine = stepped ? "interp" : t->engine[i];
+    config.log = t->config.log;
     if (t->taps) {
         t->tap[i] = serial_tap_new(NULL);
         config.serial[0] = serial_tap_chr(t->tap[i]);
@@ -56,52 +61,46 @@ static void build_one(struct twin *t, unsigned i)
 
 static void free_machines(struct twin *t)
 {
-    for (unsigned i = 0; i < TWINS; i++)
+    for (unsigned i = 0; i < TWINS; i++) {
         machine_free(t->m[i]);
+        t->m[i] = NULL;
+    }
+}
+
+static unsigned machines(const struct twin *t)
+{
+    return t->alone ? 1 : TWINS;
 }
 
 void twin_build(struct twin *t)
 {
     free_machines(t);
-    for (unsigned i = 0; i < TWINS; i++)
-        build_one(t, i);
-    disturb_from(t, 0);
+    for (unsigned i = 0; i < machines(t); i++)
+        build_one(t, i, t->config);
+    if (!t->alone)
+        disturb_from(t, 0);
+}
+
+static void free_equal(struct twin *t)
+{
+    state_free(t->equal);
+    t->equal = NULL;
+    for (unsigned i = 0; i < DRIVE_COUNT; i++) {
+        blk_overlay_free(t->equal_disk[i]);
+        t->equal_disk[i] = NULL;
+    }
 }
 
 void twin_free(struct twin *t)
 {
     free_machines(t);
-    state_free(t->equal);
+    free_equal(t);
     free(t->ops);
+    t->ops = NULL;
+    t->count = t->room = 0;
 }
 
 /* ---- Saved states ---- */
-
-static struct state *save(struct machine *m)
-{
-    struct state *s = state_new_save();
-
-    machine_state(m, s);
-    if (state_error(s)) {
-        fprintf(stderr, "saving: %s\n", state_error(s));
-        exit(1);
-    }
-    return s;
-}
-
-static void load(struct machine *m, const struct state *from)
-{
-    size_t len;
-    const void *data = state_data(from, &len);
-    struct state *s = state_new_load(data, len);
-
-    machine_state(m, s);
-    if (state_error(s)) {
-        fprintf(stderr, "loading: %s\n", state_error(s));
-        exit(1);
-    }
-    state_free(s);
-}
 
 static void flush(struct machine *m)
 {
@@ -113,8 +112,10 @@ static void flush(struct machine *m)
 
 void twin_keep(struct twin *t)
 {
-    state_free(t->equal);
-    t->equal = save(t->m[0]);
+    free_equal(t);
+    t->equal = whole_save(t->m[0]);
+    for (unsigned i = 0; i < DRIVE_COUNT; i++)
+        t->equal_disk[i] = whole_disk(t->m[0], i);
     t->equal_at = t->count;
     /* As loading will do: what follows must go the same way again. */
     for (unsigned i = 0; i < TWINS; i++)
@@ -128,8 +129,11 @@ size_t twin_back(struct twin *t, bool from_start)
         twin_build(t);
         return 0;
     }
-    for (unsigned i = 0; i < TWINS; i++)
-        load(t->m[i], t->equal);
+    for (unsigned i = 0; i < TWINS; i++) {
+        whole_load(t->m[i], t->equal);
+        for (unsigned d = 0; d < DRIVE_COUNT; d++)
+            whole_put_disk(t->m[i], d, t->equal_disk[d]);
+    }
     disturb_from(t, t->equal_at);
     return t->equal_at;
 }
@@ -161,7 +165,7 @@ bool twin_same(struct twin *t)
 
 void twin_tell_difference(struct twin *t, FILE *out)
 {
-    struct state *a = save(t->m[0]), *b = save(t->m[1]);
+    struct state *a = whole_save(t->m[0]), *b = whole_save(t->m[1]);
     char where[2000], *rest, *part;
 
     if (!state_diff(a, b, where, sizeof where))
@@ -174,13 +178,56 @@ void twin_tell_difference(struct twin *t, FILE *out)
 
 /* ---- What is done to them ---- */
 
+static void fail(const char *err)
+{
+    fprintf(stderr, "twin: %s\n", err);
+    exit(1);
+}
+
+/*
+ * The second machine is built again from a snapshot of the first one, as a new process would do.
+ * What comes from outside goes on as before.
+ */
+static void move(struct twin *t)
+{
+    char file[] = "/tmp/twin.XXXXXX", err[600];
+    struct serial_tap *typed = t->tap[1];
+    struct machine *old = t->m[1];
+    struct snapshot *s;
+
+    close(mkstemp(file));
+    if (!snapshot_save(t->m[0], file, err, sizeof err) ||
+        !(s = snapshot_open(file, err, sizeof err)))
+        fail(err);
+    build_one(t, 1, *snapshot_config(s));
+    if (!snapshot_load(s, t->m[1], err, sizeof err))
+        fail(err);
+    snapshot_close(s);
+    unlink(file);
+    if (t->taps)
+        serial_tap_take_over(t->tap[1], typed);
+    t->m[1]->next_chr_poll_ns = t->m[0]->next_chr_poll_ns;
+    disturb_from(t, t->count);
+    machine_free(old);
+}
+
+static enum machine_stop run(struct machine *m, const struct twin_op *op)
+{
+    enum machine_stop why;
+
+    m->stop_count = op->stop_count ? op->stop_count : UINT64_MAX;
+    why = __real_machine_run(m, op->ns);
+    m->stop_count = UINT64_MAX;
+    return why;
+}
+
 static void apply_to(struct twin *t, unsigned i, const struct twin_op *op, enum machine_stop *why)
 {
     struct machine *m = t->m[i];
     char err[400];
 
     switch (op->kind) {
-    case TWIN_RUN: *why = __real_machine_run(m, op->ns); break;
+    case TWIN_RUN: *why = run(m, op); break;
     case TWIN_KEY: __real_machine_key(m, op->key, op->down); break;
     case TWIN_MOUSE: __real_machine_mouse(m, op->dx, op->dy, op->dz, op->buttons); break;
     case TWIN_INSERT: __real_machine_insert(m, op->drive, op->text, err, sizeof err); break;
@@ -193,18 +240,19 @@ static void apply_to(struct twin *t, unsigned i, const struct twin_op *op, enum 
     case TWIN_DISTURB: test_engine_disturb(machine_cpu(m, 0), op->ns); break;
     case TWIN_CUT: __real_machine_run(m, op->ns); break;
     case TWIN_RELOAD: {
-        struct state *s = save(m);
+        struct state *s = whole_save(m);
 
-        load(m, s);
+        whole_load(m, s);
         state_free(s);
         break;
     }
+    case TWIN_MOVE: move(t); break;
     }
 }
 
 static void apply(struct twin *t, const struct twin_op *op, enum machine_stop why[TWINS])
 {
-    for (unsigned i = op->kind >= TWIN_FLUSH ? 1 : 0; i < TWINS; i++)
+    for (unsigned i = op->kind >= TWIN_FLUSH ? 1 : 0; i < machines(t); i++)
         apply_to(t, i, op, &why[i]);
 }
 

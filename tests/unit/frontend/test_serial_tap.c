@@ -54,6 +54,20 @@ Test(serial_tap, typed_text_comes_out_in_pieces_with_cr)
     cr_assert_eq(chr_poll(chr, data, 8), 0);
 }
 
+Test(serial_tap, what_is_still_to_come_can_go_to_another_port)
+{
+    struct serial_tap *other = serial_tap_new(NULL);
+    char data[8];
+
+    cr_assert(serial_tap_type(tap, "abc"));
+    cr_assert_eq(chr_poll(chr, data, 1), 1);
+    serial_tap_take_over(other, tap);
+    cr_assert_eq(chr_poll(chr, data, 8), 0);
+    cr_assert_eq(chr_poll(serial_tap_chr(other), data, 8), 2);
+    cr_assert_eq(memcmp(data, "bc", 2), 0);
+    chr_close(serial_tap_chr(other));
+}
+
 /* A guest that talks for hours costs no more memory. */
 Test(serial_tap, memory_is_bounded_and_the_end_stays)
 {
