@@ -32,7 +32,7 @@ struct run {
      */
     u32 heat;
     bool put_off; /* heat was given once more, since the page keeps changing */
-    void *block;
+    void *block; /* the first of its translations */
     struct insn insn[]; /* count of them and an end mark */
 };
 

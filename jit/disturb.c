@@ -14,7 +14,7 @@ static void drop_block(void *opaque, struct run *r)
 
     if (!r->block)
         return;
-    jit_drop_block(j, r);
+    jit_drop_blocks(j, r);
     r->heat = j->heat;
     j->changes++; /* it may be the current one */
 }

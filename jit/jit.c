@@ -27,6 +27,8 @@ enum {
 /* Pages whose code was written this often are translated later and later. */
 enum { KILLS_PER_DOUBLING = 16, DOUBLINGS_MAX = 12 };
 
+enum { BLOCKS_PER_RUN = 8 };
+
 static struct jit *jit_of(const struct cpu *c)
 {
     return c->engine_data;
@@ -34,12 +36,12 @@ static struct jit *jit_of(const struct cpu *c)
 
 /* ---- Code that changes ---- */
 
-void jit_drop_block(struct jit *j, struct run *r)
+void jit_drop_blocks(struct jit *j, struct run *r)
 {
-    struct block *b = r->block;
-
-    x64_retire(j, b);
-    b->run = NULL;
+    for (struct block *b = r->block; b; b = b->also) {
+        x64_retire(j, b);
+        b->run = NULL;
+    }
     r->block = NULL;
 }
 
@@ -52,7 +54,7 @@ static void killed(void *opaque, struct run *r)
         return;
     j->stat.killed++;
     jit_note_killed(j, r);
-    jit_drop_block(j, r);
+    jit_drop_blocks(j, r);
 }
 
 static void flushed(void *opaque)
@@ -215,55 +217,55 @@ static struct block *translate(struct jit *j, struct run *r)
     }
     j->stat.translated++;
     j->stat.instructions += r->count;
+    b->also = r->block;
     r->block = b;
     jit_note_translated(j, b);
     return b;
 }
 
-/* Is this block, of 16-bit code, one for the place in its segment where it is entered? */
-static bool is_for_here(const struct cpu *c, const struct run *r, const struct block *b)
+/*
+ * May this block run here and now? One of 16-bit code holds for one place in a segment, and the
+ * same code may be reached through several.
+ */
+static bool fits(const struct cpu *c, const struct block *b)
 {
-    return (c->mode & MODE_CODE_SIZE) != CODE16 || b->base16 == (u32)c->rip - r->offset;
+    return (c->mode & MODE_CODE_SIZE) != CODE16 || b->base16 == (u32)c->rip - b->run->offset;
+}
+
+/* The one of the run's blocks that fits, or NULL; *count is how many there are if not. */
+static struct block *fitting(const struct cpu *c, const struct run *r, unsigned *count)
+{
+    *count = 0;
+    for (struct block *b = r->block; b; b = b->also, ++*count)
+        if (fits(c, b))
+            return b;
+    return NULL;
 }
 
 /* The block at CS:rip if there is one. */
 static const struct block *known_block(struct cpu *c)
 {
     struct run *r = interp_find_run(c, interp_segment_mode(c));
+    unsigned count;
 
-    return r && r->block && is_for_here(c, r, r->block) ? r->block : NULL;
-}
-
-/*
- * The code is executed at another alias now: it is interpreted for a while, then translated for
- * that one. With the heat left at 1 the interpreter would hand it back at once, for ever.
- */
-static void give_up(struct jit *j, struct run *r)
-{
-    jit_drop_block(j, r);
-    r->heat = j->heat + 1;
+    return r ? fitting(c, r, &count) : NULL;
 }
 
 /* The block at CS:rip, translated if its time has come. NULL: interpret. */
 static struct block *next_block(struct cpu *c, struct jit *j)
 {
     struct run *r = interp_find_run(c, interp_segment_mode(c));
+    unsigned count;
     struct block *b;
 
     if (!r || !r->heat)
         return NULL;
-    b = r->block;
-    if (!b) {
-        if (r->heat > 1)
-            return NULL;
-        b = translate(j, r);
-        if (!b)
-            return NULL;
-    }
-    if (is_for_here(c, r, b))
+    b = fitting(c, r, &count);
+    if (b || r->heat > 1)
         return b;
-    give_up(j, r);
-    return NULL;
+    if (count >= BLOCKS_PER_RUN)
+        jit_drop_blocks(j, r);
+    return translate(j, r);
 }
 
 static u32 jump_tag(const struct cpu *c, u32 mode)

@@ -49,9 +49,10 @@ struct link {
 /* Where the flags are when a jump is taken. */
 enum link_entry { ENTER_REGISTER, ENTER_MEMORY, ENTER_ANY };
 
-/* The translation of a run. */
+/* A translation of a run, which may have more than one: see fits in jit.c. */
 struct block {
     struct run *run;    /* NULL after it was killed */
+    struct block *also; /* the next one of the run */
     const u8 *entry[3]; /* by enum link_entry */
     struct link *incoming;
     const u8 *code, *end; /* the hot part */
@@ -139,7 +140,7 @@ enum { HELPED_STAY, HELPED_LEAVE };
 u64 jit_help(struct cpu *c, const struct insn *in, u32 how, u32 base);
 
 /* The run has no block any more. */
-void jit_drop_block(struct jit *j, struct run *r);
+void jit_drop_blocks(struct jit *j, struct run *r);
 /* New runs are hot after so many executions. */
 void jit_set_heat(struct jit *j, u32 heat);
 
