@@ -267,6 +267,11 @@ static void fill_write(struct mmu *m, u32 page, enum mmu_class class, enum mmu_a
 
     if (f->code_mask)
         return;
+    if (f->flags & FRAME_KEPT) {
+        if (access != MMU_WRITE)
+            return;
+        physmap_make_writable(m->pm, id);
+    }
     if (f->flags & FRAME_TRACK) {
         /* A write entry is only for frames that nobody waits to see written. */
         if (access == MMU_WRITE)

@@ -56,6 +56,7 @@ struct physmap {
     bool a20;
     unsigned tracking; /* enum dirty_user without the display */
     struct physmap_listener *listeners;
+    struct physmap_keeper *keepers;
 };
 
 static const struct phys_page nothing = {.kind = PHYS_NONE};
@@ -431,6 +432,59 @@ void physmap_clear_code(struct physmap *pm, frame_id id)
     pm->frames[id].code_mask = 0;
 }
 
+/* ---- Keeping what frames hold ---- */
+
+void physmap_keep(struct physmap *pm, struct physmap_keeper *k)
+{
+    k->next = pm->keepers;
+    pm->keepers = k;
+    for (unsigned n = 0; n < pm->block_count; n++) {
+        const struct block *b = &pm->blocks[n];
+
+        for (u32 i = 0; i < b->count && !(b->flags & FRAME_TRACK); i++)
+            pm->frames[b->first + i].flags |= FRAME_KEPT;
+    }
+    tell_remapped(pm);
+}
+
+void physmap_end_keep(struct physmap *pm, struct physmap_keeper *k)
+{
+    struct physmap_keeper **p = &pm->keepers;
+
+    while (*p && *p != k)
+        p = &(*p)->next;
+    if (*p)
+        *p = k->next;
+}
+
+void physmap_make_writable(struct physmap *pm, frame_id id)
+{
+    struct frame *f = &pm->frames[id];
+
+    if (likely(!(f->flags & FRAME_KEPT)))
+        return;
+    for (struct physmap_keeper *k = pm->keepers; k; k = k->next)
+        k->keep(k->opaque, id);
+    f->flags &= (u16)~FRAME_KEPT;
+}
+
+bool physmap_adopt(struct physmap *pm, unsigned index, int fd)
+{
+    struct block *b = &pm->blocks[index];
+    size_t bytes = (size_t)b->count * PAGE_SIZE;
+
+    if (mmap(b->host, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE | MAP_FIXED, fd,
+             0) == MAP_FAILED)
+        return false;
+    madvise(b->host, bytes, MADV_DONTDUMP);
+    close(b->fd);
+    b->fd = fd;
+    for (u32 i = 0; i < b->count; i++)
+        physmap_frame_written(pm, b->first + i, 0, PAGE_SIZE);
+    tell_remapped(pm);
+    return true;
+}
+
 /* ---- Access by chips and slow paths ---- */
 
 static u64 mmio_load(const struct mmio_range *r, u64 gpa, unsigned size)
@@ -492,6 +546,7 @@ void physmap_store(struct physmap *pm, u64 gpa, u64 value, unsigned size)
     } else if (p->kind == PHYS_RAM && p->write_frame) {
         frame_id id = p->write_frame;
 
+        physmap_make_writable(pm, id);
         memcpy(pm->frames[id].host + (gpa & PAGE_MASK), &value, size);
         physmap_frame_written(pm, id, gpa & PAGE_MASK, size);
     }
@@ -545,6 +600,7 @@ void physmap_read(struct physmap *pm, u64 gpa, void *data, size_t len)
 
 static void store_frame(struct physmap *pm, frame_id id, u64 gpa, const u8 *data, size_t n)
 {
+    physmap_make_writable(pm, id);
     memcpy(pm->frames[id].host + (gpa & PAGE_MASK), data, n);
     physmap_frame_written(pm, id, gpa & PAGE_MASK, (u32)n);
 }
@@ -693,6 +749,7 @@ void physmap_load_frame(struct physmap *pm, frame_id id, const u8 *page)
     f->flags |= FRAME_DIRTY;
     if (page ? !memcmp(f->host, page, PAGE_SIZE) : is_zero_page(f->host))
         return;
+    physmap_make_writable(pm, id);
     if (page)
         memcpy(f->host, page, PAGE_SIZE);
     else
@@ -712,6 +769,8 @@ static void block_state(struct physmap *pm, struct block *b, struct state *s)
         bool zero = !state_is_loading(s) && is_zero_page(host);
 
         state_bool(s, "zero", &zero);
+        if (state_is_loading(s))
+            physmap_make_writable(pm, b->first + i);
         if (!zero)
             state_bytes(s, "page", host, PAGE_SIZE);
         else if (state_is_loading(s))

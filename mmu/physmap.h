@@ -37,6 +37,7 @@ enum frame_flags {
     FRAME_TRACK = 1 << 2, /* somebody takes dirty bits of this frame */
     FRAME_DIRTY_CHECK = 1 << 3,
     FRAME_DIRTY_REWIND = 1 << 4,
+    FRAME_KEPT = 1 << 5, /* somebody wants what it holds: physmap_make_writable comes first */
     FRAME_DIRTY_ALL = FRAME_DIRTY | FRAME_DIRTY_CHECK | FRAME_DIRTY_REWIND,
 };
 
@@ -133,6 +134,36 @@ static inline u8 *frame_host(const struct frame *f)
 {
     return f->host;
 }
+
+/*
+ * Somebody who wants what frames hold at a moment, while the guest goes on: `keep` is called before
+ * a frame is written for the first time since, on the machine thread. The keeper's own, linked
+ * while in use.
+ */
+struct physmap_keeper {
+    struct physmap_keeper *next;
+    void (*keep)(void *opaque, frame_id id);
+    void *opaque;
+};
+
+/*
+ * Begin with all frames but those of video memory, which its chip writes without asking. Drops all
+ * write entries; none is made for a frame that has not been kept.
+ */
+void physmap_keep(struct physmap *pm, struct physmap_keeper *k);
+/* `keep` is not called any more. */
+void physmap_end_keep(struct physmap *pm, struct physmap_keeper *k);
+/*
+ * To be called before a frame is written, and before anything is given out that lets it be written
+ * (a write entry, a writable mapping): afterwards that stays allowed until the next `remapped`.
+ */
+void physmap_make_writable(struct physmap *pm, frame_id id);
+/*
+ * Another memfd of the same size becomes the backing of a block, which takes it over: the one place
+ * where frames get a new home. They keep their host address; who has mapped the block's old memfd
+ * elsewhere lets it go when `remapped` is told. False if the host refuses: all is as it was.
+ */
+bool physmap_adopt(struct physmap *pm, unsigned index, int fd);
 
 /*
  * Plain access of any length by chips and debuggers. Writes tell code and dirty tracking. The
