@@ -39,6 +39,7 @@ struct interp {
     struct run **front;
     const void *const *bodies;
     bool has_386;
+    u8 ask[ROW_COUNT]; /* see select_body */
 };
 
 enum body {
@@ -58,7 +59,12 @@ static const void *const *interp_loop(struct cpu *c, u64 until, struct run **hot
 #if HOT
 #include "cpu/interp_select.inc"
 #else
-static enum body select_body(struct run *r, unsigned i)
+static u8 what_to_ask(const struct optab_row *row)
+{
+    return 0;
+}
+
+static enum body select_body(struct run *r, unsigned i, u8 ask)
 {
     return B_GENERIC;
 }
@@ -90,7 +96,7 @@ static void finish_run(void *opaque, struct run *r)
         struct insn *in = &r->insn[i];
 
         /* What older chips do otherwise (PUSH SP, long shifts) only the handlers know. */
-        enum body b = e->has_386 ? select_body(r, i) : B_GENERIC;
+        enum body b = e->has_386 ? select_body(r, i, e->ask[in->row]) : B_GENERIC;
 
         if (run_mode(r) & MODE_FLAT)
             b = flat_body(r, in, b);
@@ -114,6 +120,8 @@ bool interp_open(struct cpu *c)
         return false;
     e->bodies = interp_loop(NULL, 0, NULL, NULL);
     e->has_386 = model_has(c->model, FEAT_386);
+    for (unsigned i = 0; i < ROW_COUNT; i++)
+        e->ask[i] = what_to_ask(&optab_rows[i]);
     e->runs = run_cache_new(c, finish_run, e);
     if (!e->runs) {
         free(e);

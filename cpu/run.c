@@ -1,6 +1,7 @@
 /*
- * The cache of decoded code; see run.h. Runs are taken from an arena front to back; when it is
- * full all of it is forgotten, which happens at run boundaries only.
+ * The cache of decoded code; see run.h. Runs are taken from an arena front to back, and where dead
+ * ones of the same length lie; when it is full all of it is forgotten, which happens at run
+ * boundaries only.
  */
 #include "cpu/run.h"
 
@@ -12,7 +13,6 @@
 
 enum {
     ARENA_BYTES = 48 << 20,
-    BUCKETS = 1 << 15,
     VISITED = 16,   /* one bucket of so many */
     OVERWRITES = 4, /* near each other: the page is being filled with something new */
     OVERWRITE_NEAR = 32,
@@ -20,10 +20,13 @@ enum {
 };
 
 /*
- * What hangs on a frame that code was decoded from: its runs by the 64 bytes that they start in.
- * A write looks only where a run could start that reaches it.
+ * What hangs on a frame that code was decoded from: its runs by the 64 bytes that they start in. A
+ * run is found through them, since those that start near each other tend to be used together, and a
+ * write looks only where one could start that reaches it.
  */
 struct code_page {
+    struct code_page *next; /* of all */
+    frame_id frame;
     u32 runs;
     u32 reach; /* bytes of the longest run that was ever here */
     u32 kills;
@@ -38,9 +41,15 @@ struct run_cache {
     void *opaque;
     u8 *arena;
     size_t used;
+    struct code_page *pages;
     u64 kills;
     struct run_watcher watcher;
-    struct run *bucket[BUCKETS];
+    /*
+     * Dead runs by their number of instructions, linked by frame_next; at 0 those that were across
+     * a page boundary. What points to a run is valid if the key there matches, so the place of one
+     * may hold only another, and one that lies in one page only such a one.
+     */
+    struct run *dead[RUN_MAX + 1];
     struct run *front[RUN_FRONT];
 };
 
@@ -69,15 +78,6 @@ static size_t run_size(const struct run *r)
     return sizeof *r + (r->count + 1u) * sizeof r->insn[0];
 }
 
-static void clear_frame(struct run_cache *rc, frame_id id)
-{
-    struct frame *f = physmap_frame(rc->c->mmu.pm, id);
-
-    free(f->code);
-    f->code = NULL;
-    physmap_clear_code(rc->c->mmu.pm, id);
-}
-
 void run_cache_watch(struct run_cache *rc, const struct run_watcher *w)
 {
     rc->watcher = *w;
@@ -94,17 +94,16 @@ void run_cache_flush(struct run_cache *rc)
 {
     if (rc->watcher.flushed)
         rc->watcher.flushed(rc->watcher.opaque);
-    for (size_t at = 0; at < rc->used;) {
-        struct run *r = (struct run *)(rc->arena + at);
-
-        at += run_size(r);
-        clear_frame(rc, r->frame);
-        if (r->frame2)
-            clear_frame(rc, r->frame2);
+    for (struct code_page *page = rc->pages, *next; page; page = next) {
+        next = page->next;
+        physmap_frame(rc->c->mmu.pm, page->frame)->code = NULL;
+        physmap_clear_code(rc->c->mmu.pm, page->frame);
+        free(page);
     }
+    rc->pages = NULL;
     rc->used = 0;
     rc->kills++;
-    memset(rc->bucket, 0, sizeof rc->bucket);
+    memset(rc->dead, 0, sizeof rc->dead);
     memset(rc->front, 0, sizeof rc->front);
 }
 
@@ -127,21 +126,7 @@ u64 run_kills(const struct run_cache *rc)
     return rc->kills;
 }
 
-static struct run **bucket_of(struct run_cache *rc, u64 key)
-{
-    return &rc->bucket[(key * 0x9E3779B97F4A7C15ull) >> (64 - 15)];
-}
-
 /* ---- Killing ---- */
-
-static void unhash(struct run_cache *rc, struct run *r)
-{
-    struct run **p = bucket_of(rc, r->key);
-
-    while (*p != r)
-        p = &(*p)->hash_next;
-    *p = r->hash_next;
-}
 
 static struct run **next_on(struct run *r, frame_id id)
 {
@@ -177,18 +162,25 @@ static void unlist(struct run_cache *rc, struct run *r, frame_id id)
         physmap_clear_code(rc->c->mmu.pm, id); /* the lists stay: code tends to come again */
 }
 
+static struct run **dead_like(struct run_cache *rc, const struct run *r)
+{
+    return &rc->dead[r->frame2 ? 0 : r->count];
+}
+
 void run_kill(struct run_cache *rc, struct run *r)
 {
+    struct run **dead = dead_like(rc, r);
     struct code_page *page = physmap_frame(rc->c->mmu.pm, r->frame)->code;
 
     if (rc->watcher.killed)
         rc->watcher.killed(rc->watcher.opaque, r);
     page->kills++;
-    unhash(rc, r);
     unlist(rc, r, r->frame);
     if (r->frame2)
         unlist(rc, r, r->frame2);
     r->key = RUN_DEAD;
+    r->frame_next = *dead;
+    *dead = r;
     rc->kills++;
 }
 
@@ -254,13 +246,14 @@ void run_code_written(void *opaque, frame_id id, u32 offset, u32 len)
 void run_cache_visit_some(struct run_cache *rc, u64 seed,
                           void (*visit)(void *opaque, struct run *r), void *opaque)
 {
-    struct run *next;
+    for (size_t at = 0; at < rc->used;) {
+        struct run *r = (struct run *)(rc->arena + at);
 
-    for (u32 i = (u32)(seed % VISITED); i < BUCKETS; i += VISITED)
-        for (struct run *r = rc->bucket[i]; r; r = next) {
-            next = r->hash_next;
+        at += run_size(r);
+        seed = seed * 6364136223846793005ull + 1442695040888963407ull; /* Knuth's */
+        if (r->key != RUN_DEAD && (seed >> 32) % VISITED == 0)
             visit(opaque, r);
-        }
+    }
 }
 
 /* ---- Building ---- */
@@ -344,10 +337,18 @@ static bool decode_across(struct cpu *c, const u8 *code, unsigned avail, u64 la,
 static struct code_page *code_page(struct run_cache *rc, frame_id id)
 {
     struct frame *f = physmap_frame(rc->c->mmu.pm, id);
+    struct code_page *page = f->code;
 
-    if (!f->code)
-        f->code = calloc(1, sizeof(struct code_page));
-    return f->code;
+    if (page)
+        return page;
+    page = calloc(1, sizeof *page);
+    if (!page)
+        return NULL;
+    page->frame = id;
+    page->next = rc->pages;
+    rc->pages = page;
+    f->code = page;
+    return page;
 }
 
 static void list_on(struct run_cache *rc, struct run *r, frame_id id)
@@ -371,12 +372,26 @@ static bool can_list(struct run_cache *rc, const struct run *r)
     return code_page(rc, r->frame) && (!r->frame2 || code_page(rc, r->frame2));
 }
 
+/* Move the run that was decoded at the arena's end to where it stays. */
+static struct run *keep(struct run_cache *rc, struct run *r)
+{
+    struct run **dead = dead_like(rc, r), *to = *dead;
+
+    if (!to) {
+        rc->used += run_size(r);
+        return r;
+    }
+    *dead = to->frame_next;
+    memcpy(to, r, run_size(r));
+    return to;
+}
+
 static struct run *build(struct run_cache *rc, u64 key, u64 la)
 {
     struct cpu *c = rc->c;
     unsigned offset = la & PAGE_MASK, avail = PAGE_SIZE - offset;
     const u8 *code;
-    struct run *r, **bucket;
+    struct run *r;
 
     if (rc->used + RUN_BYTES_MAX > ARENA_BYTES)
         run_cache_flush(rc);
@@ -391,12 +406,9 @@ static struct run *build(struct run_cache *rc, u64 key, u64 la)
     memset(&r->insn[r->count], 0, sizeof r->insn[0]);
     r->insn[r->count].offset_in_run = r->bytes;
     r->insn[r->count].index_in_run = (u8)r->count;
+    r = keep(rc, r);
     r->key = key;
     r->heat = rc->watcher.heat;
-    rc->used += run_size(r);
-    bucket = bucket_of(rc, key);
-    r->hash_next = *bucket;
-    *bucket = r;
     list_on(rc, r, r->frame);
     if (r->frame2)
         list_on(rc, r, r->frame2);
@@ -406,8 +418,11 @@ static struct run *build(struct run_cache *rc, u64 key, u64 la)
 
 struct run *run_find(struct run_cache *rc, u64 key, u64 la)
 {
-    for (struct run *r = *bucket_of(rc, key); r; r = r->hash_next)
-        if (r->key == key)
-            return r;
-    return build(rc, key, la);
+    frame_id id = (frame_id)(key >> 20);
+    const struct code_page *page = physmap_frame(rc->c->mmu.pm, id)->code;
+    struct run *r = page ? page->at[(la & PAGE_MASK) >> GRANULE_SHIFT] : NULL;
+
+    while (r && r->key != key)
+        r = *next_on(r, id);
+    return r ? r : build(rc, key, la);
 }

@@ -22,7 +22,6 @@ struct run {
     u16 offset; /* in its page */
     frame_id frame;
     frame_id frame2; /* of the second page of an instruction across a boundary, else 0 */
-    struct run *hash_next;
     struct run *frame_next, *frame2_next; /* lists that hang on struct frame */
     /* The engine's: where the run went on in the same page; valid while the key there matches. */
     struct run *next, *taken;
@@ -41,9 +40,10 @@ struct run_cache;
 /* What an engine wants to know of runs; each may be NULL. */
 struct run_watcher {
     void *opaque;
-    void (*killed)(void *opaque, struct run *r); /* its bytes were written; r is still readable */
-    void (*flushed)(void *opaque);               /* all are about to go */
-    u32 heat;                                    /* of new runs */
+    /* Its bytes were written; r is readable until the next run is decoded. */
+    void (*killed)(void *opaque, struct run *r);
+    void (*flushed)(void *opaque); /* all are about to go */
+    u32 heat;                      /* of new runs */
 };
 
 enum { RUN_FRONT = 1 << 13 };
