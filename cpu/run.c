@@ -184,6 +184,22 @@ void run_kill(struct run_cache *rc, struct run *r)
     rc->kills++;
 }
 
+bool run_code_at(const struct run_cache *rc, frame_id id, u32 offset, u32 len)
+{
+    const struct code_page *page = physmap_frame(rc->c->mmu.pm, id)->code;
+    u32 last = (offset + len - 1) >> GRANULE_SHIFT, from, to;
+
+    if (!page)
+        return false;
+    for (u32 g = (offset > page->reach ? offset - page->reach : 0) >> GRANULE_SHIFT; g <= last; g++)
+        for (struct run *r = page->at[g]; r; r = *next_on(r, id)) {
+            extent(r, id, &from, &to);
+            if (offset < to && offset + len > from)
+                return true;
+        }
+    return false;
+}
+
 /* Kill the runs of one list that the written bytes belong to; true if there was one. */
 static bool kill_overlapping(struct run_cache *rc, struct run *r, frame_id id, u32 offset, u32 len)
 {

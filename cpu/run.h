@@ -94,6 +94,8 @@ struct run *run_find(struct run_cache *rc, u64 key, u64 la);
  */
 struct run **run_front(struct run_cache *rc);
 
+/* Did a decoded run come from one of these bytes of a frame? */
+bool run_code_at(const struct run_cache *rc, frame_id id, u32 offset, u32 len);
 /* Kill the runs that came from written bytes; the mmu calls it. */
 void run_code_written(void *opaque, frame_id id, u32 offset, u32 len);
 /* How many runs were killed so far: lets an engine notice that the current one may be among them.

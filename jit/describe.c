@@ -47,31 +47,32 @@ static int more_first(const void *a, const void *b)
     return x < y ? 1 : x > y ? -1 : 0;
 }
 
-/* Executions left to handlers by mnemonic, most first; returns how many mnemonics. */
-static unsigned left_to_handlers(const struct jit *j, struct left left[static ROW_COUNT])
+/* Executions of each row by mnemonic, most first; returns how many mnemonics. */
+static unsigned by_mnemonic(const u64 count[static ROW_COUNT], struct left left[static ROW_COUNT])
 {
     unsigned n = 0, i;
 
     for (unsigned row = 0; row < ROW_COUNT; row++) {
-        if (!j->helped[row])
+        if (!count[row])
             continue;
         for (i = 0; i < n && strcmp(left[i].name, optab_rows[row].name) != 0; i++)
             ;
         if (i == n)
             left[n++] = (struct left){.name = optab_rows[row].name};
-        left[i].count += j->helped[row];
+        left[i].count += count[row];
     }
     qsort(left, n, sizeof *left, more_first);
     return n;
 }
 
-static void say_left(const struct jit *j, struct jit_text *t)
+static void say_left(const struct jit *j, const char *what, const u64 count[static ROW_COUNT],
+                     struct jit_text *t)
 {
     struct left *left = calloc(ROW_COUNT, sizeof *left);
-    unsigned n = left ? left_to_handlers(j, left) : 0;
+    unsigned n = left ? by_mnemonic(count, left) : 0;
 
     if (n)
-        jit_say(t, "left to handlers, by mnemonic, with its share of all that was executed:\n");
+        jit_say(t, "%s, by mnemonic, with its share of all that was executed:\n", what);
     for (unsigned i = 0; i < n && i < TOP_ROWS; i++)
         jit_say(t, "  %-12s %12llu  %7.3f %%\n", left[i].name, (unsigned long long)left[i].count,
                 percent(left[i].count, j->stat.executed));
@@ -98,7 +99,8 @@ size_t jit_describe(const struct cpu *c, char *out, size_t out_size)
             percent(j->stat.helper_calls, j->stat.executed));
     jit_say(&t, "slow accesses %llu, %.3f %% of all instructions\n",
             (unsigned long long)j->stat.slow_calls, percent(j->stat.slow_calls, j->stat.executed));
-    say_left(j, &t);
+    say_left(j, "left to handlers", j->helped, &t);
+    say_left(j, "slow accesses", j->slowed, &t);
     return (size_t)(t.at - out);
 }
 

@@ -369,7 +369,7 @@ u64 jit_help(struct cpu *c, const struct insn *in, u32 how, u32 base)
     c->rip = (u32)(base + r->offset + in->offset_in_run);
     c->next_rip = (u32)(c->rip + in->len);
     if (how & HELPER_SLOW)
-        j->stat.slow_calls++;
+        j->stat.slow_calls++, j->slowed[in->row]++;
     else
         j->stat.helper_calls++, j->helped[in->row]++;
     if (unlikely(!optab_rows[in->row].handler(c, in)))

@@ -17,7 +17,7 @@
  * all of its own at its head. BASE is the offset in CS of the current page's first byte, EXEC the
  * address of the current page's entry in the exec table.
  */
-enum jit_word { W_LEFT, W_LIMIT, W_BASE, W_EXEC, W_RIP, W_LINK, W_TEMP, W_JUMPS };
+enum jit_word { W_LEFT, W_LIMIT, W_BASE, W_EXEC, W_RIP, W_LINK, W_TEMP, W_JUMPS, W_VALUE };
 
 enum {
     /*
@@ -109,6 +109,9 @@ struct jit {
     const u8 *leave_memory, *leave_register; /* r8d: rip, r9: link or 0; flags there */
     const u8 *helper;                        /* r8: insn, r9d: see HELPER_LEAVE */
     const u8 *indirect[JUMP_MODES];          /* r8d: target; flags in memory */
+    /* r8d: linear address, r9d: size; r9 and ZF become what lean.c says, all else stays. */
+    const u8 *reach_read, *reach_write;
+    const u8 *store[3]; /* of 1, 2, 4 bytes; r8d: linear address, r9d: value */
 
     enum engine_stop stop; /* why a helper left */
     bool stopped;
@@ -122,6 +125,7 @@ struct jit {
     u64 changes; /* runs that were killed: is the current one among them? */
     bool loads_segment[ROW_COUNT];
     u64 helped[ROW_COUNT]; /* executions that were left to handlers, by row */
+    u64 slowed[ROW_COUNT]; /* slow accesses, by row */
     FILE *perf_map;        /* NULL: none */
     struct {
         u32 one_in; /* 0: off */
@@ -138,6 +142,15 @@ enum { HELPER_LEAVE = 1 << 16, HELPER_SLOW = 1 << 17 };
  */
 enum { HELPED_STAY, HELPED_LEAVE };
 u64 jit_help(struct cpu *c, const struct insn *in, u32 how, u32 base);
+
+/*
+ * lean.c: an access that found nothing in T. The host address of what is to be read or written,
+ * minus `la`; of chips' memory that of a copy of it. 0: by the handler.
+ */
+u64 jit_reach_read(struct cpu *c, u32 la, unsigned size);
+u64 jit_reach_write(struct cpu *c, u32 la, unsigned size);
+enum { STORED_NOT, STORED, STORED_LEAVE /* the block behind the instruction */ };
+u64 jit_store(struct cpu *c, u32 la, u32 value, unsigned size);
 
 /* The run has no block any more. */
 void jit_drop_blocks(struct jit *j, struct run *r);

@@ -53,6 +53,11 @@ unsigned bus_out_many(struct bus *bus, u16 port, const void *data, unsigned size
  */
 struct mmio_ops {
     u8 width; /* widest access in bytes: 1, 2, 4 or 8 */
+    /*
+     * A kind of memory: an access raises no interrupt, moves no deadline, asks for no time and maps
+     * nothing, and a read twice in a row is as good as one. Engines take a shorter way then.
+     */
+    bool memory;
     u64 (*read)(void *opaque, u64 offset, unsigned size);
     void (*write)(void *opaque, u64 offset, u64 value, unsigned size);
 };

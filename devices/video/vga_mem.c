@@ -202,6 +202,7 @@ static void window_write(void *opaque, u64 offset, u64 value, unsigned size)
 
 static const struct mmio_ops window_ops = {
     .width = 4,
+    .memory = true,
     .read = window_read,
     .write = window_write,
 };

@@ -84,7 +84,10 @@ void tr_table(struct tr *t, struct site *s, unsigned size, bool write)
         e8(e, 0x4C), e8(e, 3 << 6 | (H_DIFF & 7) << 3 | (H_TABLE & 7)), e8(e, 0);
     }
     emit_op(e, 0x85, 8, H_DIFF, RM_R(H_DIFF));
-    tr_slow(s, emit_jcc(e, CC_Z));
+    s->miss = emit_jcc(e, CC_Z);
+    s->miss_size = (u8)size;
+    s->miss_write = write;
+    s->reached = e->p;
 }
 
 struct site *tr_memory(struct tr *t, const struct insn *in, unsigned size, bool write)
@@ -180,6 +183,7 @@ static void group_address(struct tr *t, struct site *s, s32 from_esp, unsigned b
     emit_alu_imm(e, A_CMP, 4, RM_R(H_DIFF), PAGE_SIZE - bytes);
     tr_slow(s, emit_jcc(e, CC_NBE));
     tr_table(t, s, 1, write);
+    s->miss_size = (u8)bytes;
 }
 
 unsigned tr_stack_group(struct tr *t, const struct insn *in, unsigned most)

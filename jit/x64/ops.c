@@ -106,13 +106,15 @@ static bool mov(struct tr *t, const struct insn *in)
         tr_memory(t, in, size, false);
         with_register(t, size == 1 ? 0x8A : 0x8B, size, in->reg[0], RM_HOST);
     } else if (in->kind[0] == OPND_MEM) {
-        tr_memory(t, in, size, true);
+        struct site *s = tr_memory(t, in, size, true);
+
         if (in->kind[1] == OPND_IMM) {
             emit_op(e, size == 1 ? 0xC6 : 0xC7, size, 0, RM_HOST);
             emit_imm(e, size, (u32)in->imm);
         } else {
             with_register(t, size == 1 ? 0x88 : 0x89, size, in->reg[1], RM_HOST);
         }
+        tr_stored(t, s, VALUE_OPERAND);
     } else if (in->kind[1] == OPND_IMM) {
         if (size == 4) {
             emit_mov_imm32(e, host_of(in->reg[0]), (u32)in->imm);
@@ -601,6 +603,7 @@ static bool string(struct tr *t, const struct insn *in, op_handler *h)
     if (h == op_STOS) {
         string_address(t, s, in, true);
         emit_op(e, load - 2, n, H_RAX, RM_HOST);
+        tr_stored(t, s, VALUE_RAX);
         advance(t, in, RDI);
         return true;
     }
@@ -617,6 +620,7 @@ static bool string(struct tr *t, const struct insn *in, op_handler *h)
     emit_alu(e, A_ADD, 8, H_DIFF, RM_R(H_ADDR));
     emit_load(e, 4, H_ADDR, WORD(W_TEMP));
     emit_op(e, load - 2, n, H_ADDR, RM_POINTER);
+    tr_stored(t, s, VALUE_TEMP);
     advance(t, in, RSI);
     advance(t, in, RDI);
     return true;

@@ -138,6 +138,33 @@ static void make_helper(struct jit *j, struct emit *e)
     make_return(e);
 }
 
+/*
+ * u64 does(struct cpu *c, u32 la, u32 value, unsigned size) of lean.c, of the linear address and
+ * value in H_ADDR and H_DIFF; without a value if size is 0. Only what C destroys is saved.
+ */
+static const u8 *make_lean(struct jit *j, struct emit *e, const void *does, unsigned size)
+{
+    static const u8 kept[] = {H_RAX, H_RCX, H_RDX, H_RSI, H_RDI, H_ADDR, H_EXEC, H_BASE};
+    const u8 *start = here(j, e);
+
+    for (unsigned i = 0; i < sizeof kept; i++)
+        push(e, kept[i]);
+    move_rsp(e, -8);
+    emit_mov(e, 8, H_RDI, H_CPU);
+    emit_mov(e, 4, H_RSI, H_ADDR);
+    emit_mov(e, 4, H_RDX, H_DIFF);
+    emit_mov_imm32(e, H_RCX, size);
+    emit_mov_imm64(e, H_RAX, (u64)(uintptr_t)does);
+    emit_op(e, 0xFF, 4, 2, RM_R(H_RAX)); /* call rax */
+    emit_mov(e, 8, H_DIFF, H_RAX);
+    move_rsp(e, 8);
+    for (unsigned i = sizeof kept; i-- > 0;)
+        pop(e, kept[i]);
+    emit_op(e, 0x85, 8, H_DIFF, RM_R(H_DIFF));
+    e8(e, 0xC3);
+    return start;
+}
+
 /* cmp [r9 + at], reg */
 static void compare_slot(struct emit *e, unsigned reg, u32 at)
 {
@@ -200,6 +227,10 @@ bool x64_make_stubs(struct jit *j)
     make_enter(j, &e);
     make_leave(j, &e);
     make_helper(j, &e);
+    j->reach_read = make_lean(j, &e, (const void *)(uintptr_t)jit_reach_read, 0);
+    j->reach_write = make_lean(j, &e, (const void *)(uintptr_t)jit_reach_write, 0);
+    for (unsigned i = 0; i < 3; i++)
+        j->store[i] = make_lean(j, &e, (const void *)(uintptr_t)jit_store, 1u << i);
     j->code.hot = (size_t)(e.p - j->code.write + 63) & ~(size_t)63;
     return true;
 }

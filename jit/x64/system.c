@@ -367,6 +367,7 @@ static void page_pointer(struct tr *t, struct site *s, unsigned reg, unsigned sc
     tr_slow(s, emit_jcc(e, CC_NBE));
     emit_mov(e, 4, H_ADDR, reg);
     tr_table(t, s, 1, write);
+    tr_plain(s);
     emit_alu(e, A_ADD, 8, H_DIFF, RM_R(H_ADDR));
 }
 

@@ -184,6 +184,27 @@ void tr_slow(struct site *s, u8 *jump)
     s->jump[s->jumps++] = jump;
 }
 
+void tr_plain(struct site *s)
+{
+    tr_slow(s, s->miss);
+    s->miss = NULL;
+}
+
+void tr_stored(struct tr *t, struct site *s, enum site_value value)
+{
+    if (s->miss_size > 4)
+        return;
+    s->value = value;
+    s->stored = t->e.p;
+}
+
+static void call(struct tr *t, const u8 *stub)
+{
+    e8(&t->e, 0xE8);
+    e32(&t->e, 0);
+    patch_rel32(t->e.p - 4, t->j->code.write + (stub - t->j->code.exec));
+}
+
 static void call_helper(struct tr *t, const struct insn *in, bool counted, u32 bits)
 {
     struct emit *e = &t->e;
@@ -191,9 +212,7 @@ static void call_helper(struct tr *t, const struct insn *in, bool counted, u32 b
 
     emit_mov_imm32(e, H_DIFF, (u16)rest | bits);
     emit_mov_imm64(e, H_ADDR, (u64)(uintptr_t)in);
-    e8(e, 0xE8);
-    e32(e, 0);
-    patch_rel32(e->p - 4, t->j->code.write + (t->j->helper - t->j->code.exec));
+    call(t, t->j->helper);
 }
 
 /* Note an x87 instruction as the last one: FIP, FCS, FOP. */
@@ -240,6 +259,61 @@ static void emit_leave(struct tr *t, u32 offset, u32 link, bool flags_in_memory)
     patch_rel32(emit_jmp(e), t->j->code.write + (to - t->j->code.exec));
 }
 
+/* Out of the block behind an instruction; r8 and r9 are free, the flags in memory. */
+static void emit_leave_behind(struct tr *t, const struct site *s)
+{
+    const struct insn *in = s->in;
+    struct emit *e = &t->e;
+    int rest = s->counted ? t->r->count - in->index_in_run : -(int)in->index_in_run;
+
+    emit_lea(e, 8, H_LEFT, H_LEFT, NO_REG, 0, rest - 1);
+    if (s->noted >= 0)
+        emit_note(t, (unsigned)s->noted);
+    emit_leave(t, page_offset(t, in) + in->len, 0, true);
+}
+
+/* What a site stores, into H_DIFF. */
+static void load_value(struct tr *t, const struct site *s)
+{
+    const struct insn *in = s->in;
+    struct emit *e = &t->e;
+
+    if (s->value == VALUE_TEMP) {
+        emit_load(e, 4, H_DIFF, WORD(W_TEMP));
+    } else if (s->value == VALUE_RAX) {
+        emit_mov(e, 4, H_DIFF, H_RAX);
+    } else if (in->kind[1] == OPND_IMM) {
+        emit_mov_imm32(e, H_DIFF, (u32)in->imm);
+    } else if (is_high_byte(in, 1)) {
+        emit_mov(e, 4, H_DIFF, in->reg[1] - 16);
+        emit_shift_imm(e, S_SHR, 4, H_DIFF, 8);
+    } else {
+        emit_mov(e, 4, H_DIFF, host_of(in->reg[1]));
+    }
+}
+
+/* Where T has nothing: perhaps lean.c can do it. Falls through to the handler's call. */
+static void emit_miss(struct tr *t, struct site *s)
+{
+    struct emit *e = &t->e;
+    u8 *leaves;
+
+    patch_rel32(s->miss, e->p);
+    if (s->value) {
+        load_value(t, s);
+        call(t, t->j->store[s->miss_size >> 1]);
+        emit_alu_imm(e, A_CMP, 4, RM_R(H_DIFF), STORED);
+        patch_rel32(emit_jcc(e, CC_Z), s->stored);
+        leaves = emit_jcc(e, CC_B);
+        emit_leave_behind(t, s);
+        patch_rel32(leaves, e->p);
+        return;
+    }
+    emit_mov_imm32(e, H_DIFF, s->miss_size);
+    call(t, s->miss_write ? t->j->reach_write : t->j->reach_read);
+    patch_rel32(emit_jcc(e, CC_NZ), s->reached);
+}
+
 static void emit_site(struct tr *t, struct site *s)
 {
     struct emit *e = &t->e;
@@ -255,6 +329,8 @@ static void emit_site(struct tr *t, struct site *s)
         emit_shift_imm(e, S_SHR, 4, H_DIFF, PAGE_SHIFT);
         patch_rel32(emit_jmp(e), s->aligned);
     }
+    if (s->miss)
+        emit_miss(t, s);
     if (over)
         patch_rel32(over, e->p);
     for (unsigned i = 0; i < s->jumps; i++)

@@ -20,9 +20,18 @@ enum flags_at {
 
 enum { SITES_MAX = 6 * RUN_MAX, SITE_JUMPS = 12 };
 
+/* What a site stores, if that is all that its access does. */
+enum site_value { VALUE_NONE, VALUE_OPERAND /* the second one */, VALUE_RAX, VALUE_TEMP };
+
 /* An access that may have to be done by the instruction's handler: code for it goes behind. */
 struct site {
     const struct insn *in;
+    u8 *miss;          /* jump where T has nothing: to lean.c first */
+    const u8 *reached; /* and where it goes on, with the host difference */
+    u8 miss_size;
+    bool miss_write;
+    u8 value;             /* enum site_value */
+    const u8 *stored;     /* where it goes on when lean.c has stored that */
     u8 *jump[SITE_JUMPS]; /* to the handler */
     u8 jumps;
     u8 *misaligned;    /* jump to a second look at the page's end */
@@ -76,6 +85,10 @@ void tr_note(struct tr *t);
 void tr_help(struct tr *t, const struct insn *in);
 struct site *tr_site(struct tr *t, const struct insn *in);
 void tr_slow(struct site *s, u8 *jump);
+/* The access is of a kind that only the handler can do if the page is not in T. */
+void tr_plain(struct site *s);
+/* The access is a store of this and nothing else, and was made by the code up to here. */
+void tr_stored(struct tr *t, struct site *s, enum site_value value);
 
 /* Flags that must be in the host's before an instruction runs, and that it leaves there. */
 struct flag_use {

@@ -73,6 +73,28 @@ static void chip_write(void *opaque, u64 offset, u64 value, unsigned size)
         cpu_set_intr(l->cpu, true);
 }
 
+static u64 memory_read(void *opaque, u64 offset, unsigned size)
+{
+    struct lab *l = opaque;
+    u64 value = 0;
+
+    for (unsigned i = 0; i < size; i++) {
+        l->latch = l->cells[(offset + i) % LAB_CELLS];
+        value |= (u64)l->latch << 8 * i;
+    }
+    return value;
+}
+
+static void memory_write(void *opaque, u64 offset, u64 value, unsigned size)
+{
+    struct lab *l = opaque;
+
+    for (unsigned i = 0; i < size; i++, value >>= 8)
+        l->cells[(offset + i) % LAB_CELLS] = (u8)(value ^ l->latch >> 1);
+}
+
+static const struct mmio_ops memory = {
+    .width = 2, .memory = true, .read = memory_read, .write = memory_write};
 static const struct port_ops ports = {.width = 1, .read = port_read, .write = port_write};
 static const struct mmio_ops chip = {.width = 4, .read = chip_read, .write = chip_write};
 
@@ -111,6 +133,7 @@ bool lab_open(struct lab *l, const char *model, const struct engine *engine)
     frame_host(physmap_frame(l->pm, l->rom))[PAGE_SIZE - 1] = 0xC3;        /* RET */
     bus_map_ports(l->bus, LAB_RAISE, 8, &ports, l);
     bus_map_mmio(l->bus, LAB_CHIP, PAGE_SIZE, &chip, l);
+    bus_map_mmio(l->bus, LAB_MEMORY, PAGE_SIZE, &memory, l);
     l->cpu = cpu_new(cpu_model_find(model), engine, l->bus, &pins, NULL, 0);
     if (l->cpu)
         test_engine_threshold(l->cpu, 1);
@@ -129,6 +152,8 @@ void lab_reset(struct lab *l, const u8 *image)
     show_rom(l, false);
     physmap_write(l->pm, 0, image, LAB_RAM);
     l->alarm = l->notes = l->events = 0;
+    memset(l->cells, 0, sizeof l->cells);
+    l->latch = 0;
     l->cpu->count = 0;
     cpu_set_intr(l->cpu, false);
     cpu_reset(l->cpu, true);
@@ -176,6 +201,8 @@ u64 lab_hash(struct lab *l)
 
     cpu_state(l->cpu, s);
     state_u64(s, "notes", &l->notes);
+    state_bytes(s, "cells", l->cells, sizeof l->cells);
+    state_u8(s, "latch", &l->latch);
     state_u64(s, "alarm", &l->alarm);
     state_u64(s, "events", &l->events);
     hash = state_hash(s);

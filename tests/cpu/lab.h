@@ -9,6 +9,7 @@
  *      E3h  write  INTR rises so many instructions later
  *      E7h  write  INTR rises and falls again
  *      LAB_CHIP   memory: reads note and give the count, writes note it; at offset 4 INTR rises
+ *      LAB_MEMORY memory of a chip: a read loads a latch too, and a write mixes it in
  */
 #ifndef TESTS_CPU_LAB_H
 #define TESTS_CPU_LAB_H
@@ -20,6 +21,8 @@ enum {
     LAB_RAM = 256 << 10,
     LAB_SWAP = 0x3F000, /* a page of RAM that ROM may cover */
     LAB_CHIP = 0x90000, /* a page of registers */
+    LAB_MEMORY = 0x91000,
+    LAB_CELLS = 64,
     LAB_VECTOR = 0x40,
 };
 
@@ -41,7 +44,8 @@ struct lab {
     u8 *ram;
     frame_id first, rom; /* frames of RAM; the one of ROM */
     bool rom_shown;
-    u64 alarm;  /* the count at which INTR rises; 0: none */
+    u64 alarm; /* the count at which INTR rises; 0: none */
+    u8 cells[LAB_CELLS], latch;
     u64 notes;  /* a hash of what was noted, and when */
     u64 events; /* interrupts delivered */
 };

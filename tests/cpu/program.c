@@ -94,7 +94,7 @@ u32 gen_target(struct program_gen *g)
     else if (kind < 96)
         at = LAB_SWAP + some(g, PAGE_SIZE);
     else if (kind < 98)
-        at = LAB_CHIP + some(g, 64);
+        at = (percent(g, 50) ? LAB_CHIP : LAB_MEMORY) + some(g, 64);
     else
         at = (u32)rng_next(&g->r);
     if (g->p->paged && !segmented(g) && !real_style(g) && percent(g, 35))
@@ -524,14 +524,15 @@ static void lab_access(struct program_gen *g)
 
 static void chip_access(struct program_gen *g)
 {
-    u32 at = LAB_CHIP + some(g, 4) * 4;
+    u32 page = percent(g, 50) ? LAB_CHIP : LAB_MEMORY;
+    u32 at = page + some(g, 4) * (page == LAB_CHIP ? 4 : 1);
 
     if (real_style(g)) { /* through ES */
-        load(g, RAX, LAB_CHIP >> 4);
+        load(g, RAX, page >> 4);
         BYTES(g, "\x8E\xC0\x26");
         gen_byte(g, (u8)(0x88 + some(g, 4)));
         gen_byte(g, 6);
-        gen_le(g, at - LAB_CHIP, 2);
+        gen_le(g, at - page, 2);
     } else {
         flat_prefix(g, false);
         gen_byte(g, (u8)(percent(g, 80) ? 0x88 + some(g, 4) : some(g, 7) * 8 + some(g, 4)));
