@@ -37,6 +37,7 @@ static bool may_write(struct cpu *c, const struct phys_page *p, u32 offset, unsi
 {
     if (run_code_at(interp_runs(c), p->write_frame, offset, size))
         return false;
+    physmap_make_writable(c->mmu.pm, p->write_frame);
     physmap_frame_written(c->mmu.pm, p->write_frame, offset, size);
     return true;
 }
