@@ -233,7 +233,7 @@ const struct command commands[] = {
     {"save", "FILE", "save the machine in a snapshot; it goes on meanwhile", 1, 1, command_save},
     {"load", "FILE", "go back to a snapshot", 1, 1, command_load},
     {"state-hash", "", "a hash over all of the machine's state", 0, 0, run_state_hash},
-    {"rewind", "[SECONDS|present]", "go back in time, or say how far that goes", 0, 1,
+    {"rewind", "[[to] SECONDS|present|branch]", "go back in time, or say how far that goes", 0, 2,
      command_rewind},
     {"step-back", "[N]", "undo one instruction, or N", 0, 1, command_step_back},
     {"continue-back", "", "back to the last breakpoint before now", 0, 0, command_continue_back},

@@ -5,6 +5,7 @@
 #include "devices/board/machine.h"
 #include "devices/board/rewind.h"
 #include "frontend/expression.h"
+#include "frontend/values.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -55,6 +56,19 @@ static void add_status(struct rewind *r, struct text *out)
     text_add(out, "\n");
 }
 
+/* To a time since the machine's start. */
+static bool rewind_to(struct command_context *c, struct rewind *r, const char *word,
+                      struct text *out)
+{
+    char err[ERR_BYTES] = "";
+    u64 ns;
+
+    if (value_seconds(word, &ns))
+        return answer(c, out, rewind_to_time(r, ns, err, sizeof err), err);
+    text_add(out, "rewind: to which second since the start? rewind to 12.5\n");
+    return false;
+}
+
 bool command_rewind(struct command_context *c, const struct command_line *line, struct text *out)
 {
     struct rewind *r = rewinder(c, out);
@@ -70,6 +84,14 @@ bool command_rewind(struct command_context *c, const struct command_line *line, 
     }
     if (!strcmp(line->word[1], "present"))
         return answer(c, out, rewind_to_present(r, err, sizeof err), err);
+    if (!strcmp(line->word[1], "branch"))
+        return answer(c, out, rewind_branch(r, err, sizeof err), err);
+    if (!strcmp(line->word[1], "to"))
+        return rewind_to(c, r, line->count > 2 ? line->word[2] : "", out);
+    if (line->count > 2) {
+        text_add(out, "usage: rewind [SECONDS|to SECONDS|present|branch]\n");
+        return false;
+    }
     seconds = strtod(line->word[1], &end);
     if (end == line->word[1] || *end || !(seconds > 0 && seconds < 1e9)) {
         text_add(out, "rewind: how many seconds back? rewind 2.5\n");

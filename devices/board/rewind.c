@@ -22,6 +22,7 @@ enum {
     COST_SHARE = 33, /* taking one may cost this part of the host's time since the last */
     POINTS_MOST = 2000,
     POINTS_LEAST = 3,
+    KEY_NUMBERS = 0x300, /* of devices/host/input.h, all below */
 };
 
 struct rewind {
@@ -410,6 +411,43 @@ bool rewind_to_present(struct rewind *r, char *err, size_t err_size)
     if (!restore(r, points(r) - 1, err, err_size))
         return false;
     arrive(r);
+    return true;
+}
+
+/* What is held down here, as far as its release lies ahead; true if a mouse button may be. */
+static bool held_keys(const struct rewind *r, bool held[KEY_NUMBERS])
+{
+    bool seen[KEY_NUMBERS] = {false}, mouse = false;
+    size_t at = (size_t)(r->played - r->log_first);
+    struct input_record rec;
+
+    while (input_log_read(r->log, &at, &rec)) {
+        mouse |= rec.source == INPUT_MOUSE;
+        if (rec.source != INPUT_KEY || rec.key.key >= KEY_NUMBERS || seen[rec.key.key])
+            continue;
+        seen[rec.key.key] = true;
+        held[rec.key.key] = !rec.key.down;
+    }
+    return mouse;
+}
+
+bool rewind_branch(struct rewind *r, char *err, size_t err_size)
+{
+    bool held[KEY_NUMBERS] = {false}, mouse;
+
+    if (!r->past)
+        return true;
+    if (r->outer && !r->outer->live(r->outer->opaque, NULL)) {
+        snprintf(err, err_size, "rewind: a replay goes one way only; it has no branches");
+        return false;
+    }
+    mouse = held_keys(r, held);
+    branch(r);
+    for (unsigned key = 0; key < KEY_NUMBERS; key++)
+        if (held[key])
+            machine_key(r->m, (u16)key, false);
+    if (mouse)
+        machine_mouse(r->m, 0, 0, 0, 0);
     return true;
 }
 

@@ -29,6 +29,11 @@ bool rewind_to_count(struct rewind *r, u64 count, char *err, size_t err_size);
 bool rewind_step_back(struct rewind *r, u64 instructions, char *err, size_t err_size);
 /* To the newest moment, at once. */
 bool rewind_to_present(struct rewind *r, char *err, size_t err_size);
+/*
+ * Make what the machine sees the newest moment, as a new input does. Keys and buttons that were let
+ * go only in what is forgotten are let go now. A replay has no branches.
+ */
+bool rewind_branch(struct rewind *r, char *err, size_t err_size);
 
 enum rewind_found { REWIND_FOUND, REWIND_NOT_FOUND, REWIND_FAILED };
 

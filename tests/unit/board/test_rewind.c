@@ -240,6 +240,53 @@ Test(rewind, a_new_input_makes_a_branch)
     cr_assert_eq(machine_state_hash(m), branch);
 }
 
+Test(rewind, a_branch_can_be_made_without_an_input)
+{
+    u64 at_250;
+
+    use_to(600);
+    cr_assert(rewind_to_time(r, 250 * MS, err, sizeof err), "%s", err);
+    cr_assert(rewind_branch(r, err, sizeof err), "%s", err);
+    at_250 = machine_state_hash(m);
+    cr_assert_not(is_past());
+    run_to(900); /* nothing comes in any more */
+    cr_assert(rewind_to_time(r, 0, err, sizeof err), "%s", err);
+    run_to(250);
+    cr_assert_eq(machine_state_hash(m), at_250);
+}
+
+static char keys_heard[200];
+
+static void hear_key(void *opaque, const struct input_record *rec)
+{
+    size_t at = strlen(keys_heard);
+
+    if (rec->source == INPUT_KEY)
+        snprintf(keys_heard + at, sizeof keys_heard - at, "%s%X ", rec->key.down ? "" : "-",
+                 rec->key.key);
+}
+
+Test(rewind, a_branch_lets_go_of_keys_whose_release_is_forgotten)
+{
+    struct input_listener listener = {.applied = hear_key};
+
+    machine_key(m, 0x1E, true);
+    run_to(300);
+    machine_key(m, 0x30, true);
+    machine_key(m, 0x11C, true);
+    run_to(400);
+    machine_key(m, 0x11C, false);
+    machine_key(m, 0x1F, true);
+    machine_key(m, 0x1F, false);
+    machine_key(m, 0x30, false);
+    run_to(500);
+    cr_assert(rewind_to_time(r, 350 * MS, err, sizeof err), "%s", err);
+    machine_listen_inputs(m, &listener);
+    cr_assert(rewind_branch(r, err, sizeof err), "%s", err);
+    machine_unlisten_inputs(m, &listener);
+    cr_assert_str_eq(keys_heard, "-30 -11C "); /* 1E is held in the present too: not ours */
+}
+
 Test(rewind, what_was_said_is_not_said_again)
 {
     char said[10000], now[10000];
