@@ -17,6 +17,7 @@
 
 #include "base/log.h"
 #include "devices/board/replay.h"
+#include "devices/board/rewind.h"
 #include "devices/board/snapshot.h"
 #include "devices/host/chr.h"
 #include "devices/host/quiet.h"
@@ -122,6 +123,23 @@ static void notify(struct frontend *f)
         f->setup.display->notify(f);
 }
 
+static void get_moment(struct machine *m, struct frontend_moment *out)
+{
+    struct rewind *r = machine_rewind(m);
+    struct rewind_status s = {0};
+
+    if (r)
+        rewind_get_status(r, &s);
+    *out = (struct frontend_moment){
+        .now_ns = machine_now_ns(m),
+        .instructions = machine_instructions(m),
+        .kept = r,
+        .past = s.past,
+        .oldest_ns = s.oldest_ns,
+        .newest_ns = s.newest_ns,
+    };
+}
+
 /* On the machine thread: render, and hand over if anything changed. */
 static void render(struct machine *m, void *opaque)
 {
@@ -133,6 +151,7 @@ static void render(struct machine *m, void *opaque)
     pthread_mutex_lock(&f->lock);
     f->frame_asked = false;
     machine_get_status(m, &f->view.status);
+    get_moment(m, &f->view.moment);
     if (changed && display_frame_resize(to, f->back.width, f->back.height)) {
         memcpy(to->pixels, f->back.pixels, (size_t)to->width * to->height * sizeof *to->pixels);
         to->text = false;

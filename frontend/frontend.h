@@ -56,11 +56,19 @@ bool frontend_is_finished(struct frontend *f);
 /* End the program with this exit code; the machine thread does so soon. */
 void frontend_quit(struct frontend *f, int exit_code);
 
+/* Where the machine stands in time, and how far back it can go. */
+struct frontend_moment {
+    u64 now_ns, instructions;
+    bool kept, past; /* somebody keeps the past; the machine is in it */
+    u64 oldest_ns, newest_ns;
+};
+
 /* What the machine looked like when last asked. */
 struct frontend_view {
     struct display_frame frame;
     u64 number; /* counts frames that differ from the one before */
     struct machine_status status;
+    struct frontend_moment moment;
     const char *news; /* what the guest did that its user should know */
     u64 news_number;  /* counts news; 0: there was none yet */
 };

@@ -146,6 +146,7 @@ static void window_stop(struct frontend *f)
 {
     struct window *w = frontend_display_data(f);
 
+    window_chrome_free(w);
     window_overlay_forget(w);
     window_picture_forget(w);
     typist_free(&w->typist);
@@ -159,7 +160,7 @@ static void window_stop(struct frontend *f)
     SDL_Quit();
 }
 
-static void window_notify(struct frontend *f)
+void window_notify(struct frontend *f)
 {
     struct window *w = frontend_display_data(f);
     SDL_Event e = {.type = w->wake_event};
@@ -206,15 +207,17 @@ static void resize_window(struct window *w, s32 width, s32 height)
                               SDL_WINDOWPOS_CENTERED_DISPLAY(display));
 }
 
-/* Give the window the size of a new picture, unless the user has chosen one. */
-static void follow_size(struct window *w)
+void window_follow_size(struct window *w)
 {
     const struct window_picture *p = &w->picture;
-    struct scale_size s;
+    struct scale_size s = desktop_size(w), more;
 
     if (w->sized || w->fullscreen || SDL_GetWindowFlags(w->window) & SDL_WINDOW_MAXIMIZED)
         return;
-    s = scale_window(p->width, p->height, p->text, desktop_size(w));
+    more = window_chrome_size(w, scale_window(p->width, p->height, p->text, s));
+    s = scale_window(p->width, p->height, p->text, (struct scale_size){s.w - more.w, s.h - more.h});
+    s.w += more.w;
+    s.h += more.h;
     if (s.w == w->followed_w && s.h == w->followed_h)
         return;
     w->followed_w = s.w;
@@ -233,7 +236,7 @@ void window_set_size(struct window *w, s32 halves)
     w->followed_w = w->followed_h = 0;
     if (!halves) {
         SDL_RestoreWindow(w->window);
-        follow_size(w);
+        window_follow_size(w);
         return;
     }
     resize_window(w, s.w * halves / 2, s.h * halves / 2);
@@ -261,18 +264,21 @@ static void watch_drives(struct window *w, const struct machine_status *before)
 
 static void show_title(struct window *w)
 {
-    char title[sizeof w->title];
+    char title[sizeof w->title], ago[SLIDER_TEXT] = "";
 
     if (!SDL_TICKS_PASSED(SDL_GetTicks(), w->title_next))
         return;
     w->title_next = SDL_GetTicks() + TITLE_MS;
     if (w->menu.page == PAGE_MAIN)
         window_menu_refresh(w);
+    if (w->moment.past)
+        slider_ago_text(w->moment.newest_ns - w->moment.now_ns, ago);
     if (w->status.paused)
-        snprintf(title, sizeof title, "%s - paused - Bygone", w->guest);
+        snprintf(title, sizeof title, "%s - %s%spaused - Bygone", w->guest, ago,
+                 ago[0] ? ", " : "");
     else
-        snprintf(title, sizeof title, "%s - %.0f %%%s%s - Bygone%s", w->guest,
-                 w->status.speed * 100, w->leds[0] ? " - " : "", w->leds,
+        snprintf(title, sizeof title, "%s - %s%s%.0f %%%s%s - Bygone%s", w->guest, ago,
+                 ago[0] ? ", " : "", w->status.speed * 100, w->leds[0] ? " - " : "", w->leds,
                  w->grabbed ? " - right Ctrl lets the mouse go" : " - right Ctrl+M: menu");
     if (!strcmp(title, w->title))
         return;
@@ -320,6 +326,7 @@ static void handle(struct window *w, const SDL_Event *e)
     case SDL_RENDER_DEVICE_RESET:
         window_picture_forget(w);
         window_overlay_forget(w);
+        window_layer_forget(&w->chrome);
         w->dirty = true;
         break;
     case SDL_DROPFILE:
@@ -368,14 +375,16 @@ static void show(struct window *w)
 
     watch_drives(w, &before);
     if (width != w->picture.width || height != w->picture.height)
-        follow_size(w);
+        window_follow_size(w);
     show_title(w);
     w->dirty |= window_overlay_tick(w);
+    w->dirty |= window_chrome_tick(w);
     if (changed || w->typist.count)
         w->active_ms = SDL_GetTicks();
     if (w->hidden || !(changed || w->dirty))
         return;
     window_picture_draw(w);
+    window_chrome_draw(w);
     window_overlay_draw(w);
     SDL_RenderPresent(w->renderer);
     window_picture_shown(w);
@@ -400,6 +409,8 @@ static void window_run(struct frontend *f)
             sound_sdl_tick(w->sound);
         show(w);
     }
+    asker_free(w->asker); /* the machine waits for nobody who asks */
+    w->asker = NULL;
 }
 
 const struct frontend_display window_display = {

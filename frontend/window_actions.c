@@ -212,6 +212,7 @@ const struct window_action window_actions[ACTIONS] = {
     [ACTION_SCREENSHOT] = {"Screenshot", SDL_SCANCODE_S, "S", do_screenshot},
     [ACTION_COPY] = {"Copy the text screen", SDL_SCANCODE_C, "C", do_copy},
     [ACTION_PASTE] = {"Paste as keys", SDL_SCANCODE_V, "V", do_paste},
+    [ACTION_SLIDER] = {"Back in time", SDL_SCANCODE_T, "T", window_slider_toggle},
     [ACTION_GRAB] = {"Mouse for the guest", SDL_SCANCODE_G, "G", do_grab},
     [ACTION_FULLSCREEN] = {"Full screen", SDL_SCANCODE_F, "F", do_fullscreen},
     [ACTION_SCALING] = {"Scaling", SDL_SCANCODE_L, "L", do_scaling},

@@ -187,6 +187,7 @@ bool window_picture_update(struct window *w)
     const struct display_frame *f = &view->frame;
 
     w->status = view->status;
+    w->moment = view->moment;
     if (view->news_number != w->news_number) {
         window_say(w, view->news);
         w->news_number = view->news_number;
@@ -195,6 +196,9 @@ bool window_picture_update(struct window *w)
         take_over(w, f);
         p->text = f->text;
         p->number = view->number;
+        if (w->moment.kept && !w->moment.past)
+            slider_pictures_take(&w->slider.pictures, w->moment.now_ns, f->pixels, f->width,
+                                 f->height, f->text);
     }
     frontend_unlock_view(w->f);
     return p->top < p->bottom;
@@ -285,12 +289,17 @@ void window_picture_draw(struct window *w)
 {
     struct window_picture *p = &w->picture;
     struct scale_size out = {0};
+    struct scale_rect area;
     SDL_Texture *texture;
     SDL_Rect to, clip = {0};
 
     SDL_GetRendererOutputSize(w->renderer, &out.w, &out.h);
     SDL_SetRenderDrawColor(w->renderer, 0, 0, 0, 255);
-    p->rect = scale_place(w->mode, p->width, p->height, p->text, out);
+    area = window_guest_area(w, out);
+    p->rect =
+        scale_place(w->mode, p->width, p->height, p->text, (struct scale_size){area.w, area.h});
+    p->rect.x += area.x;
+    p->rect.y += area.y;
     to = (SDL_Rect){p->rect.x, p->rect.y, p->rect.w, p->rect.h};
     if (!p->width || (w->software && !stretch_changes(w, &clip))) {
         SDL_RenderClear(w->renderer);

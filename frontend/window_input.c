@@ -33,6 +33,30 @@ static void host_key(struct window *w, bool down)
     in->host_down = down;
 }
 
+/* Something of ours is open that takes keyboard and mouse. */
+static bool is_ours(const struct window *w)
+{
+    return window_menu_is_open(w) || window_slider_is_open(w);
+}
+
+static void our_key(struct window *w, SDL_Scancode code)
+{
+    if (window_menu_is_open(w))
+        window_menu_key(w, code);
+    else if (window_slider_is_open(w))
+        window_slider_key(w, code);
+}
+
+static void our_mouse(struct window *w, s32 x, s32 y, enum window_mouse what)
+{
+    if (window_menu_is_open(w)) {
+        if (what != MOUSE_UP)
+            window_menu_mouse(w, x, y, what == MOUSE_DOWN);
+    } else if (window_slider_is_open(w)) {
+        window_slider_mouse(w, x, y, what);
+    }
+}
+
 void window_input_key(struct window *w, const SDL_KeyboardEvent *e)
 {
     SDL_Scancode code = e->keysym.scancode;
@@ -47,8 +71,8 @@ void window_input_key(struct window *w, const SDL_KeyboardEvent *e)
     if ((u32)code >= SDL_NUM_SCANCODES)
         return;
     if (e->repeat) { /* the guest's keyboard repeats by itself */
-        if (window_menu_is_open(w) && in->swallowed[code])
-            window_menu_key(w, code);
+        if (in->swallowed[code] && !in->host_down)
+            our_key(w, code);
         return;
     }
     if (in->host_down && down) {
@@ -61,10 +85,10 @@ void window_input_key(struct window *w, const SDL_KeyboardEvent *e)
         in->swallowed[code] = false;
         return;
     }
-    if (window_menu_is_open(w)) {
+    if (is_ours(w)) {
         in->swallowed[code] |= down;
         if (down)
-            window_menu_key(w, code);
+            our_key(w, code);
         return;
     }
     if (key && (down || in->held[key]))
@@ -96,8 +120,8 @@ void window_input_flush(struct window *w)
 
 void window_input_motion(struct window *w, const SDL_MouseMotionEvent *e)
 {
-    if (window_menu_is_open(w)) {
-        window_menu_mouse(w, e->x, e->y, false);
+    if (is_ours(w)) {
+        our_mouse(w, e->x, e->y, MOUSE_MOVE);
         return;
     }
     if (!w->grabbed)
@@ -112,9 +136,8 @@ void window_input_button(struct window *w, const SDL_MouseButtonEvent *e)
     bool down = e->type == SDL_MOUSEBUTTONDOWN;
     u8 bit = button_bit(e->button), buttons;
 
-    if (window_menu_is_open(w)) {
-        if (down)
-            window_menu_mouse(w, e->x, e->y, true);
+    if (is_ours(w)) {
+        our_mouse(w, e->x, e->y, down ? MOUSE_DOWN : MOUSE_UP);
         return;
     }
     if (!w->grabbed) {
@@ -135,7 +158,9 @@ void window_input_button(struct window *w, const SDL_MouseButtonEvent *e)
 
 void window_input_wheel(struct window *w, const SDL_MouseWheelEvent *e)
 {
-    if (w->grabbed) /* SDL counts away from the user, mice towards him */
+    if (window_slider_is_open(w))
+        window_slider_wheel(w, e->y);
+    else if (w->grabbed) /* SDL counts away from the user, mice towards him */
         w->input.dz -= e->direction == SDL_MOUSEWHEEL_FLIPPED ? -e->y : e->y;
 }
 

@@ -73,6 +73,8 @@ static void build_main(struct window *w, struct osd_menu *m)
     add_action(m, ACTION_COPY);
     add_action(m, ACTION_PASTE);
     osd_menu_add_line(m);
+    add_action(m, ACTION_SLIDER);
+    osd_menu_add_line(m);
     add_action(m, ACTION_GRAB)->checked = w->menu.regrab;
     add_action(m, ACTION_FULLSCREEN)->checked = w->fullscreen;
     add_action(m, ACTION_SCALING)->opens = true;
@@ -140,7 +142,7 @@ static void build(struct window *w)
         snprintf(m->footer, sizeof m->footer, "%.0f %% speed, %.0f MIPS%s%s", w->status.speed * 100,
                  w->status.mips, w->leds[0] ? ", disk " : "", w->leds);
     m->chosen = chosen < m->count ? chosen : 0;
-    w->overlay.old = true;
+    w->overlay.layer.old = true;
 }
 
 bool window_menu_is_open(const struct window *w)
@@ -164,7 +166,7 @@ static void go_to(struct window *w, enum window_page page)
         SDL_StopTextInput();
     }
     build(w);
-    w->overlay.old = true;
+    w->overlay.layer.old = true;
 }
 
 void window_menu_open(struct window *w, enum window_page page)
@@ -279,25 +281,25 @@ void window_menu_key(struct window *w, SDL_Scancode key)
     case SDL_SCANCODE_TAB: path_input_complete(&m->file); break;
     default: break;
     }
-    w->overlay.old = true;
+    w->overlay.layer.old = true;
 }
 
 void window_menu_text(struct window *w, const char *text)
 {
     if (w->menu.page == PAGE_FILE)
         path_input_add(&w->menu.file, text);
-    w->overlay.old = true;
+    w->overlay.layer.old = true;
 }
 
 void window_menu_mouse(struct window *w, s32 x, s32 y, bool click)
 {
     int row;
 
-    window_overlay_point(w, &x, &y);
-    row = osd_menu_row_at(&w->menu.look, &w->overlay.canvas, x, y);
+    window_canvas_point(w, &x, &y);
+    row = osd_menu_row_at(&w->menu.look, &w->overlay.layer.canvas, x, y);
     if (row >= 0 && w->menu.look.chosen != (unsigned)row) {
         w->menu.look.chosen = (unsigned)row;
-        w->overlay.old = true;
+        w->overlay.layer.old = true;
     }
     if (click && row >= 0)
         enter(w);

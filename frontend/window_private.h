@@ -7,7 +7,10 @@
 #include "frontend/osd.h"
 #include "frontend/osd_menu.h"
 #include "frontend/path_input.h"
+#include "frontend/slider.h"
+#include "frontend/slider_pictures.h"
 #include "frontend/typist.h"
+#include "frontend/window_ask.h"
 #include "frontend/window_scale.h"
 #include "frontend/window_stretch.h"
 
@@ -43,12 +46,17 @@ struct window_input {
     s32 dx, dy, dz;                    /* moved, not yet told to the guest */
 };
 
-/* window_overlay.c: what we draw over it. */
-struct window_overlay {
+/* window_layer.c: a canvas of the window's size, which exists while it shows something. */
+struct window_layer {
     SDL_Texture *texture;
     struct osd_canvas canvas;
     s32 times; /* size of its pixels on the screen */
     bool old;  /* the canvas must be drawn anew */
+};
+
+/* window_overlay.c: what we draw over the picture. */
+struct window_overlay {
+    struct window_layer layer;
     char message[400];
     u32 message_until; /* SDL ticks */
 };
@@ -64,6 +72,21 @@ struct window_menu {
     bool regrab;            /* the mouse was ours before */
 };
 
+/* Whose an answer of the machine is; see window_ask.h. */
+enum window_ask { ASK_STOP, ASK_PLACE, ASK_CLOSE_SLIDER };
+
+/* window_slider.c: going back in time. */
+struct window_slider {
+    bool open;
+    struct slider look;
+    struct slider_pictures pictures;
+    bool was_paused;  /* before it was opened */
+    bool asked;       /* the machine is on its way to asked_ns */
+    u64 asked_ns;     /* where it was sent last */
+    unsigned closing; /* requests before it is gone; 0: it is not closing */
+    char trouble[120];
+};
+
 struct window {
     struct frontend *f;
     SDL_Window *window;
@@ -75,6 +98,9 @@ struct window {
     struct window_input input;
     struct window_overlay overlay;
     struct window_menu menu;
+    struct window_layer chrome;
+    struct window_slider slider;
+    struct asker *asker; /* NULL until needed */
     struct typist typist;
     struct sound_sink *sound;
     enum scale_mode mode;
@@ -84,6 +110,7 @@ struct window {
     bool software;              /* SDL draws with the processor, and keeps what it has drawn */
     s32 followed_w, followed_h; /* the size that we have given the window */
     struct machine_status status;
+    struct frontend_moment moment;
     u64 news_number;            /* of what was said last */
     u32 led_until[DRIVE_COUNT]; /* SDL ticks: a drive was at work shortly before */
     u32 title_next, active_ms;  /* SDL ticks: when something last happened */
@@ -92,8 +119,13 @@ struct window {
 
 void window_set_grab(struct window *w, bool grab);
 void window_set_fullscreen(struct window *w, bool fullscreen);
+/* Give it the size of picture and chrome, unless the user has chosen one. */
+void window_follow_size(struct window *w);
 /* As large as the picture times halves / 2; follow the guest again if that is 0. */
 void window_set_size(struct window *w, s32 halves);
+
+/* Wakes the window up; any thread. */
+void window_notify(struct frontend *f);
 
 /* ---- window_draw.c ---- */
 
@@ -137,6 +169,7 @@ enum window_action_id {
     ACTION_SCREENSHOT,
     ACTION_COPY,
     ACTION_PASTE,
+    ACTION_SLIDER,
     ACTION_GRAB,
     ACTION_FULLSCREEN,
     ACTION_SCALING,
@@ -171,8 +204,47 @@ void window_say(struct window *w, const char *message);
 bool window_overlay_tick(struct window *w);
 void window_overlay_draw(struct window *w);
 void window_overlay_forget(struct window *w);
+
+/* ---- window_layer.c ---- */
+
+/* Make texture and canvas for the window as it is now; false if there is no room. */
+bool window_layer_prepare(struct window *w, struct window_layer *l);
+void window_layer_forget(struct window_layer *l);
+/* The canvas was drawn. */
+void window_layer_upload(struct window_layer *l);
+/* Show a part of the canvas where it belongs. */
+void window_layer_show(struct window *w, const struct window_layer *l, const struct scale_rect *r);
+/* The size of a canvas for the window, and how large its pixels are. */
+s32 window_canvas_times(s32 lines);
+struct scale_size window_canvas_size(const struct window *w, s32 *times);
 /* A place in the window as one on the canvas. */
-void window_overlay_point(const struct window *w, s32 *x, s32 *y);
+void window_canvas_point(const struct window *w, s32 *x, s32 *y);
+
+/* ---- window_chrome.c ---- */
+
+/* Where in a window of this size, both in output pixels, there is room for the guest's picture. */
+struct scale_rect window_guest_area(const struct window *w, struct scale_size out);
+/* By how much a window for a picture alone, of this size, must grow for what is beside it. */
+struct scale_size window_chrome_size(const struct window *w, struct scale_size picture);
+/* Take what the machine has answered; true if something must be drawn. */
+bool window_chrome_tick(struct window *w);
+void window_chrome_draw(struct window *w);
+void window_chrome_free(struct window *w);
+/* Made when first needed; NULL, which is said, if the host has no thread. */
+struct asker *window_asker(struct window *w);
+
+/* ---- window_slider.c ---- */
+
+enum window_mouse { MOUSE_MOVE, MOUSE_DOWN, MOUSE_UP };
+
+void window_slider_open(struct window *w);
+void window_slider_toggle(struct window *w);
+bool window_slider_is_open(const struct window *w);
+bool window_slider_tick(struct window *w);
+void window_slider_answer(struct window *w, const struct asker_answer *a);
+void window_slider_key(struct window *w, SDL_Scancode key);
+void window_slider_mouse(struct window *w, s32 x, s32 y, enum window_mouse what);
+void window_slider_wheel(struct window *w, s32 y);
 
 /* ---- window_menu.c ---- */
 

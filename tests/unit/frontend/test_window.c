@@ -12,6 +12,7 @@
 #include "frontend/window_private.h"
 
 #include <SDL.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,12 +30,16 @@ static void hear(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 static void hear(const char *fmt, ...)
 {
-    size_t at = strlen(heard);
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* commands come from two threads */
+    size_t at;
     va_list args;
 
+    pthread_mutex_lock(&lock);
+    at = strlen(heard);
     va_start(args, fmt);
     vsnprintf(heard + at, sizeof heard - at, fmt, args);
     va_end(args);
+    pthread_mutex_unlock(&lock);
 }
 
 /* ---- What the window asks for ---- */
@@ -100,6 +105,11 @@ bool frontend_command(struct frontend *f, const char *line, struct text *out)
 {
     hear("%s; ", line);
     return true;
+}
+
+void frontend_call(struct frontend *f, void (*fn)(struct machine *m, void *arg), void *arg)
+{
+    hear("call; ");
 }
 
 /* ---- What the user does ---- */
@@ -477,6 +487,123 @@ Test(window, opening_the_menu_releases_what_is_held)
 {
     RUN(click, hold_and_open_menu);
     cr_assert_str_eq(heard, "2A mouse 0 0 0 1; -2A mouse 0 0 0 0; ");
+}
+
+/* ---- Back in time ---- */
+
+static void keep_the_past(void)
+{
+    view.moment = (struct frontend_moment){
+        .kept = true, .now_ns = 50000000000, .oldest_ns = 10000000000, .newest_ns = 50000000000};
+}
+
+static void slider(void)
+{
+    host(SDL_SCANCODE_T);
+}
+
+/* The other thread is given time: an answer needs some frames. */
+#define A_WHILE nothing, nothing, nothing, nothing, nothing, nothing
+
+static void left(void)
+{
+    strike(SDL_SCANCODE_LEFT);
+}
+
+static void home_key(void)
+{
+    strike(SDL_SCANCODE_HOME);
+}
+
+static void be_in_the_past(void)
+{
+    view.moment.past = true;
+    view.moment.now_ns = 10000000000;
+}
+
+static void be_in_the_present(void)
+{
+    keep_the_past();
+}
+
+Test(window, the_slider_goes_back_and_escape_to_the_present)
+{
+    RUN(keep_the_past, nothing, slider, A_WHILE, left, A_WHILE, home_key, A_WHILE, be_in_the_past,
+        A_WHILE, escape, A_WHILE, be_in_the_present, type_a_and_delete);
+    cr_assert_str_eq(heard, "stop; rewind to 49.000000000; rewind to 10.000000000; "
+                            "rewind present; cont; 1E -1E 153 -153 200 ");
+}
+
+Test(window, enter_goes_on_where_the_slider_is)
+{
+    RUN(keep_the_past, nothing, slider, A_WHILE, left, A_WHILE, be_in_the_past, A_WHILE, enter,
+        A_WHILE);
+    cr_assert_str_eq(heard, "stop; rewind to 49.000000000; rewind branch; cont; ");
+}
+
+static void pause_it(void)
+{
+    view.status.paused = true;
+}
+
+Test(window, a_machine_that_stood_still_does_so_after_the_slider)
+{
+    RUN(keep_the_past, pause_it, nothing, slider, A_WHILE, left, A_WHILE, be_in_the_past, A_WHILE,
+        slider, A_WHILE);
+    cr_assert_str_eq(heard, "rewind to 49.000000000; rewind present; ");
+    view.status.paused = false;
+}
+
+static void press_at(u8 what, s32 part_percent)
+{
+    const struct window *w = display_data;
+    s32 times;
+    struct scale_size size = window_canvas_size(w, &times);
+    struct slider_layout l = slider_lay_out(size.w, size.h);
+    SDL_Event e = {0};
+
+    e.type = what == MOUSE_MOVE   ? SDL_MOUSEMOTION
+             : what == MOUSE_DOWN ? SDL_MOUSEBUTTONDOWN
+                                  : SDL_MOUSEBUTTONUP;
+    e.motion.x = e.button.x = l.scale.x + (l.scale.w - 1) * part_percent / 100;
+    e.motion.y = e.button.y = l.scale.y + 3;
+    if (what != MOUSE_MOVE) {
+        e.button.button = SDL_BUTTON_LEFT;
+        e.button.x = l.scale.x + (l.scale.w - 1) * part_percent / 100;
+        e.button.y = l.scale.y + 3;
+    }
+    SDL_PushEvent(&e);
+}
+
+static void press_half(void)
+{
+    press_at(MOUSE_DOWN, 50);
+}
+
+static void drag_to_the_left_end(void)
+{
+    press_at(MOUSE_MOVE, -10);
+}
+
+static void let_go_and_move(void)
+{
+    press_at(MOUSE_UP, 0);
+    press_at(MOUSE_MOVE, 80);
+}
+
+Test(window, the_slider_is_dragged)
+{
+    RUN(keep_the_past, nothing, slider, A_WHILE, press_half, A_WHILE, drag_to_the_left_end, A_WHILE,
+        let_go_and_move, A_WHILE);
+    cr_assert_eq(strncmp(heard, "stop; rewind to 29.9", 20), 0, "%s", heard);
+    cr_assert(strstr(heard, "rewind to 10.000000000; ") && !strstr(heard, "rewind to 4"), "%s",
+              heard);
+}
+
+Test(window, without_a_past_there_is_no_slider)
+{
+    RUN(slider, A_WHILE, type_a_and_delete);
+    cr_assert_str_eq(heard, "1E -1E 153 -153 200 ");
 }
 
 /* ---- Clipboard and pictures ---- */
