@@ -30,21 +30,22 @@ enum {
     BELOW_STACK = 2048, /* room for handlers, not compared */
 };
 
-enum kind { NO_WAIT, IMPLICIT, EXPLICIT };
+const struct idle_call idle_calls[IDLE_CALLS] = {
+    {0x28, true, 0, 0},            /* DOS idle */
+    {0x2F, true, 0xFFFF, 0x1680},  /* multiplex: release time slice */
+    {0x16, false, 0xFF00, 0x0100}, /* is there a key? */
+    {0x16, false, 0xFF00, 0x1100}, /* the same for the keys of enhanced keyboards */
+    {0x1A, false, 0xFF00, 0x0000}, /* how many ticks? */
+    {0x21, false, 0xFF00, 0x0B00}, /* is there a character? */
+};
 
-static enum kind kind_of(const struct cpu *c, u8 vector)
+static const struct idle_call *find_call(const struct cpu *c, u8 vector)
 {
-    u16 ax = (u16)c->gpr[RAX];
-    u8 ah = (u8)(ax >> 8);
-
-    switch (vector) {
-    case 0x28: /* DOS idle */ return EXPLICIT;
-    case 0x2F: /* multiplex: release time slice */ return ax == 0x1680 ? EXPLICIT : NO_WAIT;
-    case 0x16: /* is there a key? */ return ah == 0x01 || ah == 0x11 ? IMPLICIT : NO_WAIT;
-    case 0x1A: /* how many ticks? */ return ah == 0x00 ? IMPLICIT : NO_WAIT;
-    case 0x21: /* is there a character? */ return ah == 0x0B ? IMPLICIT : NO_WAIT;
-    default: return NO_WAIT;
-    }
+    for (unsigned i = 0; i < IDLE_CALLS; i++)
+        if (vector == idle_calls[i].vector &&
+            (c->gpr[RAX] & idle_calls[i].mask) == idle_calls[i].ax)
+            return &idle_calls[i];
+    return NULL;
 }
 
 static u64 mix(u64 h, u64 v)
@@ -138,19 +139,19 @@ static bool believe(struct cpu *c, struct idle_watch *w)
 void idle_note(struct cpu *c, u8 vector)
 {
     struct idle_watch *w = &c->idle;
-    enum kind kind = kind_of(c, vector);
+    const struct idle_call *call = find_call(c, vector);
     u64 site = c->seg[SEG_CS].base + c->rip, now = cpu_count(c), interval, registers;
     bool alike;
 
-    if (kind == NO_WAIT)
+    if (!call)
         return;
     interval = now - w->count;
     if (site != w->site) {
         /* A loop may have several INTs: measure it at one, best an explicit one, while it lasts. */
-        if (w->rounds && interval <= EXPLICIT_LIMIT && (w->explicit || kind == IMPLICIT))
+        if (w->rounds && interval <= EXPLICIT_LIMIT && (w->explicit || !call->explicit))
             return;
         *w = (struct idle_watch){
-            .site = site, .count = now, .explicit = kind == EXPLICIT, .rounds = 1};
+            .site = site, .count = now, .explicit = call->explicit, .rounds = 1};
         return;
     }
     registers = hash_registers(c);

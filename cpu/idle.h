@@ -24,6 +24,15 @@ struct idle_watch {
     u8 doubts;     /* how often the program's data had changed after all */
 };
 
+/* Interrupts that a waiting program executes: INT `vector` where AX under `mask` is `ax`. */
+struct idle_call {
+    u8 vector;
+    bool explicit; /* it says that it waits; else it only asks for something */
+    u16 mask, ax;
+};
+enum { IDLE_CALLS = 6 };
+extern const struct idle_call idle_calls[IDLE_CALLS];
+
 /* INT `vector` is about to be executed in real or virtual-8086 mode; may set ATT_IDLE. */
 void idle_note(struct cpu *c, u8 vector);
 void idle_state(struct idle_watch *w, struct state *s);

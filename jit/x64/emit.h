@@ -34,7 +34,7 @@ enum host_reg {
 enum rm_kind {
     RM_REG,
     RM_MEM /* [r9 + r8 + disp8] */,
-    RM_DIFF /* [r9] */,
+    RM_DIFF /* [r9 + disp8] */,
     RM_CPU /* [r14 + disp] */
 };
 
@@ -44,12 +44,13 @@ struct rm {
     s32 disp;
 };
 
-#define RM_R(r)    ((struct rm){RM_REG, (u8)(r), 0})
-#define RM_HOST    ((struct rm){RM_MEM, 0, 0})
-#define RM_POINTER ((struct rm){RM_DIFF, 0, 0})
-#define RM_AT(off) ((struct rm){RM_CPU, 0, (s32)(off)})
-#define CPU(field) RM_AT(offsetof(struct cpu, field))
-#define WORD(w)    RM_AT(offsetof(struct cpu, engine_word) + 8 * (w))
+#define RM_R(r)            ((struct rm){RM_REG, (u8)(r), 0})
+#define RM_HOST            ((struct rm){RM_MEM, 0, 0})
+#define RM_POINTER         ((struct rm){RM_DIFF, 0, 0})
+#define RM_POINTER_AT(off) ((struct rm){RM_DIFF, 0, (s32)(off)})
+#define RM_AT(off)         ((struct rm){RM_CPU, 0, (s32)(off)})
+#define CPU(field)         RM_AT(offsetof(struct cpu, field))
+#define WORD(w)            RM_AT(offsetof(struct cpu, engine_word) + 8 * (w))
 
 struct emit {
     u8 *p; /* in the writable view */
@@ -106,7 +107,11 @@ static inline void emit_op(struct emit *e, unsigned opcode, unsigned size, unsig
         if (rm.disp)
             e8(e, (u32)rm.disp);
         break;
-    case RM_DIFF: e8(e, reg | (H_DIFF & 7)); break;
+    case RM_DIFF:
+        e8(e, reg | (H_DIFF & 7) | (rm.disp ? 0x40 : 0));
+        if (rm.disp)
+            e8(e, (u32)rm.disp);
+        break;
     case RM_CPU:
         e8(e, 0x80 | reg | (H_CPU & 7));
         e32(e, (u32)rm.disp);

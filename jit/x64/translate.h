@@ -124,10 +124,27 @@ void tr_fall_through(struct tr *t);
 /* To the offset in CS that H_ADDR holds. */
 void tr_indirect(struct tr *t);
 int tr_condition(const struct insn *in);
-/* system.c */
+/* system.c, flags.c, repeat.c, far.c */
 bool tr_system(struct tr *t, const struct insn *in);
+bool tr_flags(struct tr *t, const struct insn *in);
 bool tr_repeat(struct tr *t, const struct insn *in);
 bool tr_far(struct tr *t, const struct insn *in);
+/* Segment registers as such modes load them. */
+bool tr_real_segment(struct tr *t, const struct insn *in);
+
+void tr_slow_unless_zero(struct tr *t, struct site *s, size_t byte);
+void tr_slow_if_pending(struct tr *t, struct site *s);
+void tr_slow_unless_iopl(struct tr *t, struct site *s);
+/*
+ * What POPF and IRET do here must not change these: all but the arithmetic flags, DF, IF, and the
+ * three bits that are always zero.
+ */
+#define FLAGS_HARD (~(u32)(EF_ARITH | EF_DF | EF_IF | 1 << 3 | 1 << 5 | 1 << 15))
+/* EFLAGS as pushed, without the low byte, in H_ADDR; the flags are in memory. */
+void tr_load_eflags(struct tr *t);
+/* FLAGS of which H_DIFF has the new value, and H_ADDR what differs: bits that are easy alone. */
+void tr_set_flags(struct tr *t);
+
 /* fpu.c */
 bool tr_fpu(struct tr *t, const struct insn *in);
 
