@@ -200,11 +200,12 @@ check: ## quick: build, unit tests, layers
 	$(Q)$(MAKE) --no-print-directory layers
 	$(Q)B=$(B) JOBS=$(JOBS) tests/run.sh unit/
 
-asan: roms/tour.img ## unit tests and the tour under address and undefined-behaviour sanitizers
+asan: roms/tour.img ## unit tests, tour and translator under address and undefined-behaviour sanitizers
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) SAN=1 asan-programs
-	$(Q)B=build-asan BYGONE=$(CURDIR)/build-asan/bygone JOBS=$(JOBS) tests/run.sh unit/ boot/tour
+	$(Q)B=build-asan BYGONE=$(CURDIR)/build-asan/bygone JOBS=$(JOBS) tests/run.sh unit/ boot/tour \
+		cpu/lockstep-jit boot/twin-soak-jit
 
-asan-programs: $(UNIT) $(B)/bygone
+asan-programs: $(UNIT) $(B)/bygone $(B)/tests/cpu/lockstep $(B)/tests/boot/twin
 
 layers: ## check that includes go one way
 	$(Q)tests/support/layers.sh

@@ -144,9 +144,17 @@ jobs_of() {
 		echo "cpu/guests-$e $B/tests/cpu/guests --engine $e --against interp --count 400"
 		echo "cpu/lockstep-$e $B/tests/cpu/lockstep --engine $e --against interp"
 		echo "cpu/lockstep-$e-no-avx512 tests/support/no_avx512.sh $B/tests/cpu/lockstep --engine $e --against interp --seed 2000"
+		echo "cpu/testfloat-$e-no-avx512 tests/support/no_avx512.sh $B/tests/cpu/testfloat --engine $e $SHARED/vectors/testfloat"
+		echo "cpu/guests-$e-no-avx512 tests/support/no_avx512.sh $B/tests/cpu/guests --engine $e --against interp --count 100 --seed 5000"
 		$all && echo "cpu/lockstep-$e-long $B/tests/cpu/lockstep --engine $e --against interp --seed 300000 --count 10000000"
 		echo "boot/twin-$e $B/tests/boot/twin --engine $e --until 10 -- --fda roms/tour.img --mem 8M"
-		echo "boot/twin-soak-$e $B/tests/boot/twin --engine $e --soak 2 --until 6 -- --fda roms/tour.img --mem 8M"
+		echo "boot/twin-soak-$e $B/tests/boot/twin --engine $e --soak 2 --often 200 --until 6 -- --fda roms/tour.img --mem 8M"
+		echo "boot/freedos-soak-$e tests/boot/run.sh --twin $e --soak 3 --often 400 freedos-sizes"
+		for t in $($all && tests/boot/run.sh --list --all); do
+			[ -e "tests/boot/$t.script" ] && for seed in 4 5 6; do
+				echo "boot/$t-soak-$e-$seed tests/boot/run.sh --twin $e --soak $seed --often 400 $t"
+			done
+		done
 		echo "cpu/silicon-$e $B/tests/cpu/silicon --engine $e --count $count"
 	done
 	echo "cli/program tests/cli/run.sh"
@@ -161,6 +169,9 @@ jobs_of() {
 	echo "qmp/dialogues tests/qmp/run.sh"
 	for t in tests/support/test_*.sh; do
 		[ -x "$t" ] && echo "script/$(basename "$t" .sh) $t"
+	done
+	for t in x87 mmx; do
+		echo "unit/cpu/$t-no-avx512 tests/support/no_avx512.sh $B/tests/unit/cpu/test_$t"
 	done
 	find tests/unit -name 'test_*.c' | sort | while read -r src; do
 		t=${src%.c}
@@ -196,6 +207,8 @@ for r in "$res"/*.log; do [ -e "${r%.log}.result" ] || rm -f "$r"; done
 rm -f "$res"/*.left
 [ -n "${STOP_AFTER:-}" ] && STOP_AT=$(($(date +%s) + STOP_AFTER)) && export STOP_AT
 export BYGONE_ENGINES="$engines"
+# Programs with the address sanitizer take the host's page faults themselves, if they ask for them.
+export ASAN_OPTIONS="allow_user_segv_handler=1${ASAN_OPTIONS:+:$ASAN_OPTIONS}"
 export B JOBS SHARED LIMIT BYGONE_GUESTS="${BYGONE_GUESTS:-$(readlink -m "$SHARED")/guests}"
 
 # Once each: two of one name would write one log.

@@ -1,6 +1,6 @@
 #!/bin/sh
 # run.sh [--qemu] [--all] [--engine NAME] [NAME...]: boot real systems and judge what they show.
-# run.sh --twin NAME [--against NAME] [--soak SEED] [--moves N] [--all] [NAME...]: the same with engine
+# run.sh --twin NAME [--against NAME] [--soak SEED] [--often N] [--moves N] [--all] [NAME...]: the same with engine
 # NAME and the interpreter (or another) side by side, which must go through the same states
 # (tests/boot/twin.c); with snapshots of the other loaded into the one at N moments.
 # run.sh --list [--all]: the names; --all with the long ones.
@@ -34,6 +34,7 @@ while :; do
 	--soak) soak="--soak $2"; shift ;;
 	--against) soak="$soak --against $2"; shift ;;
 	--moves) soak="$soak --moves $2"; shift ;;
+	--often) soak="$soak --often $2"; shift ;;
 	*) break ;;
 	esac
 	shift

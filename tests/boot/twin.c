@@ -198,7 +198,7 @@ enum machine_stop __wrap_machine_run(struct machine *m, u64 until)
         bool full;
 
         next = min_u64(until, (now / step_ns + 1) * step_ns);
-        if (soak && random_next() % DISTURBANCES == 0)
+        if (soak && next > now && random_next() % DISTURBANCES == 0)
             disturb(now, next);
         alarm(TIMEOUT);
         run_both(next, why);
