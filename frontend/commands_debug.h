@@ -2,6 +2,7 @@
 #ifndef FRONTEND_COMMANDS_DEBUG_H
 #define FRONTEND_COMMANDS_DEBUG_H
 
+#include "devices/host/display.h"
 #include "frontend/commands.h"
 
 typedef bool command_run_fn(struct command_context *c, const struct command_line *line,
@@ -23,7 +24,14 @@ command_run_fn command_where, command_print, command_symbols, command_page, comm
     command_why, command_jit_dump;
 
 /* commands_rewind.c */
-command_run_fn command_rewind, command_step_back, command_continue_back, command_who_wrote;
+command_run_fn command_rewind, command_step_back, command_continue_back;
+/* NULL, with a sentence, if the past is not kept. */
+struct rewind *command_rewinder(struct command_context *c, struct text *out);
+/* commands_who.c */
+command_run_fn command_who_wrote;
+/* Where a dot of the picture comes from; false, with a sentence, if from nowhere. */
+bool command_dot(struct command_context *c, const char *x_word, const char *y_word,
+                 struct display_dot *dot, struct text *out);
 
 /* Words first.. of a line with blanks between; `out` holds COMMAND_LINE_MAX bytes. */
 const char *command_rest(const struct command_line *line, unsigned first, char *out);

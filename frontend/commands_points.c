@@ -178,6 +178,7 @@ static void add_what(struct debug *d, struct text *out, const struct debug_point
     case DEBUG_TASK_SWITCH: text_add(out, "task switches"); return;
     case DEBUG_TRIPLE: text_add(out, "a triple fault"); return;
     case DEBUG_MAGIC: text_add(out, "xchg bx, bx"); return;
+    case DEBUG_DOT: text_add(out, "writes of a pixel"); return;
     }
 }
 
@@ -291,6 +292,24 @@ static bool watched_memory(struct command_context *c, char *text, struct debug_p
     return evaluate(c, text, &p->address, out);
 }
 
+/* All that the dot comes from: in text modes the character and its attribute. */
+static bool watched_dot(struct command_context *c, const struct command_line *line,
+                        struct debug_point *p, struct text *out)
+{
+    struct display_dot dot;
+
+    if (line->count < 4)
+        return say(out, "watch pixel X Y, as a screenshot counts them");
+    if (!command_dot(c, line->word[2], line->word[3], &dot, out))
+        return false;
+    text_addf(out, "%s\n", dot.text);
+    p->kind = DEBUG_DOT;
+    for (unsigned i = 0; i < dot.count; i++)
+        for (unsigned k = 0; k < dot.item[i].bits.count; k++)
+            p->bits.part[p->bits.count++] = dot.item[i].bits.part[k];
+    return true;
+}
+
 static bool add_watch(struct command_context *c, const struct command_line *line, struct text *out,
                       enum debug_access access)
 {
@@ -299,7 +318,8 @@ static bool add_watch(struct command_context *c, const struct command_line *line
     const char *kind = line->word[1];
     struct arguments a;
     char err[200];
-    bool named = !strcmp(kind, "port") || !strcmp(kind, "msr") || !strcmp(kind, "reg");
+    bool named = !strcmp(kind, "port") || !strcmp(kind, "msr") || !strcmp(kind, "reg") ||
+                 !strcmp(kind, "pixel");
     int id;
 
     if (!d || !split_if(line, named ? 2 : 1, &a, out))
@@ -311,6 +331,11 @@ static bool add_watch(struct command_context *c, const struct command_line *line
     if (!strcmp(kind, "port")) {
         p.kind = DEBUG_PORT;
         if (!port_range(c, a.what, &p, out))
+            return false;
+    } else if (!strcmp(kind, "pixel")) {
+        if (access != DEBUG_WRITE)
+            return say(out, "only what writes a pixel can be watched");
+        if (!watched_dot(c, line, &p, out))
             return false;
     } else if (!strcmp(kind, "msr")) {
         p.kind = DEBUG_MSR;

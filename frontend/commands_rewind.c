@@ -1,4 +1,4 @@
-/* Going back: rewind, step-back, continue-back, who-wrote. */
+/* Going back: rewind, step-back, continue-back. */
 #include "frontend/commands_debug.h"
 
 #include "devices/board/debug.h"
@@ -13,7 +13,7 @@
 
 enum { ERR_BYTES = 400 };
 
-static struct rewind *rewinder(struct command_context *c, struct text *out)
+struct rewind *command_rewinder(struct command_context *c, struct text *out)
 {
     struct rewind *r = machine_rewind(c->machine);
 
@@ -71,7 +71,7 @@ static bool rewind_to(struct command_context *c, struct rewind *r, const char *w
 
 bool command_rewind(struct command_context *c, const struct command_line *line, struct text *out)
 {
-    struct rewind *r = rewinder(c, out);
+    struct rewind *r = command_rewinder(c, out);
     char err[ERR_BYTES] = "", *end;
     double seconds;
     u64 now = machine_now_ns(c->machine);
@@ -103,7 +103,7 @@ bool command_rewind(struct command_context *c, const struct command_line *line, 
 
 bool command_step_back(struct command_context *c, const struct command_line *line, struct text *out)
 {
-    struct rewind *r = rewinder(c, out);
+    struct rewind *r = command_rewinder(c, out);
     char err[ERR_BYTES] = "";
     u64 count = 1;
 
@@ -123,7 +123,7 @@ bool command_step_back(struct command_context *c, const struct command_line *lin
 bool command_continue_back(struct command_context *c, const struct command_line *line,
                            struct text *out)
 {
-    struct rewind *r = rewinder(c, out);
+    struct rewind *r = command_rewinder(c, out);
     char err[ERR_BYTES] = "";
     enum rewind_found found;
 
@@ -139,81 +139,4 @@ bool command_continue_back(struct command_context *c, const struct command_line 
     }
     command_report_stop(c->machine, out);
     return true;
-}
-
-/* ---- who-wrote ---- */
-
-static bool is_register(const char *word)
-{
-    static const char *const names[] = {
-        "eax", "ebx", "ecx", "edx", "esi", "edi", "ebp", "esp", "ax", "bx", "cx", "dx",    "si",
-        "di",  "bp",  "sp",  "al",  "ah",  "bl",  "bh",  "cl",  "ch", "dl", "dh", "cs",    "ds",
-        "es",  "fs",  "gs",  "ss",  "cr0", "cr2", "cr3", "cr4", "cf", "zf", "if", "eflags"};
-
-    word += *word == '$';
-    for (unsigned i = 0; i < ARRAY_LEN(names); i++)
-        if (!strcmp(word, names[i]))
-            return true;
-    return false;
-}
-
-static bool number(struct command_context *c, const char *word, u64 *value, struct text *out)
-{
-    char err[ERR_BYTES];
-
-    if (expression_eval(word, c->machine, value, err, sizeof err))
-        return true;
-    text_addf(out, "%s\n", err);
-    return false;
-}
-
-/* Memory or a port, as a point of the debugger. */
-static bool wanted_point(struct command_context *c, const struct command_line *line,
-                         struct debug_point *p, struct text *out)
-{
-    bool port = line->count > 2 && !strcmp(line->word[1], "port");
-    const char *length = line->count > 2 && !port ? line->word[2] : NULL;
-
-    *p = (struct debug_point){.kind = port ? DEBUG_PORT : DEBUG_WATCH,
-                              .owner = DEBUG_REPLAY,
-                              .space = DEBUG_LINEAR,
-                              .length = 1,
-                              .access = DEBUG_WRITE};
-    return number(c, line->word[port ? 2 : 1], &p->address, out) &&
-           (!length || number(c, length, &p->length, out));
-}
-
-static void add_found(struct command_context *c, const struct debug_stop *stop, struct text *out)
-{
-    u64 now = machine_instructions(c->machine);
-
-    text_addf(out,
-              "%s\n%" PRIu64 " instructions ago (instruction %" PRIu64 "); step-back %" PRIu64
-              " goes before it\n",
-              stop->text, now - stop->count, stop->count, now - stop->count + 1);
-}
-
-bool command_who_wrote(struct command_context *c, const struct command_line *line, struct text *out)
-{
-    struct rewind *r = rewinder(c, out);
-    char err[ERR_BYTES] = "";
-    struct debug_point point;
-    struct debug_stop stop;
-    enum rewind_found found;
-
-    if (!r)
-        return false;
-    if (is_register(line->word[1]))
-        found = rewind_last_change(r, line->word[1], &stop, err, sizeof err);
-    else if (wanted_point(c, line, &point, out))
-        found = rewind_last(r, &point, &stop, err, sizeof err);
-    else
-        return false;
-    if (found == REWIND_FAILED)
-        text_addf(out, "%s\n", err);
-    else if (found == REWIND_NOT_FOUND)
-        text_add(out, "nobody did, as far back as is known\n");
-    else
-        add_found(c, &stop, out);
-    return found == REWIND_FOUND;
 }

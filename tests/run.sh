@@ -164,6 +164,7 @@ jobs_of() {
 		only=
 		[ "$e" = interp ] || only='sector kernel program reverse' # connections do not depend on it
 		echo "gdb/dialogues-$e tests/gdb/run.sh --engine $e $only"
+		echo "debug/pixels-$e tests/debug/pixels.py --engine $e"
 	done
 	echo "debug/tutorial tests/debug/tutorial.py"
 	echo "qmp/dialogues tests/qmp/run.sh"

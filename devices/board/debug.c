@@ -11,13 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct debug *debug_new(struct cpu *c)
+struct debug *debug_new(struct cpu *c, const struct display_source *display)
 {
     struct debug *d = calloc(1, sizeof *d);
 
     if (!d)
         return NULL;
     d->cpu = c;
+    d->display = display;
     d->next_id = 1;
     debug_hooks_init(d);
     return d;
@@ -70,8 +71,9 @@ void debug_arm(struct debug *d)
 
     if (needed && !c->hooks)
         d->mode = debug_mode_bits(c);
-    physmap_watch_chips(c->mmu.pm, any_of(d, DEBUG_WATCH) ? debug_chip_writes : NULL, d);
-    d->hooks.ports = d->observers || any_of(d, DEBUG_PORT);
+    physmap_watch_chips(
+        c->mmu.pm, any_of(d, DEBUG_WATCH) || any_of(d, DEBUG_DOT) ? debug_chip_writes : NULL, d);
+    d->hooks.ports = d->observers || any_of(d, DEBUG_PORT) || any_of(d, DEBUG_DOT);
     c->hooks = needed ? &d->hooks : NULL;
     if (debug_plan_steps(&d->plan) || is_observed(d) || any_of(d, DEBUG_REGISTER))
         c->special |= SPECIAL_DEBUGGER;
@@ -143,6 +145,8 @@ int debug_point_add(struct debug *d, const struct debug_point *point)
     p->linear = point->address;
     if (point->space == DEBUG_SEGMENTED)
         p->linear = (u32)(debug_segment_base(d->cpu, point->selector) + point->address);
+    if (point->kind == DEBUG_DOT)
+        p->value = d->display->bits_value(d->display->opaque, &point->bits);
     d->count++;
     debug_arm_pages(d);
     return p->pub.id;
@@ -328,9 +332,14 @@ void debug_jumped(struct debug *d)
     d->last_place = debug_here(d->cpu);
     d->last_cs = d->cpu->seg[SEG_CS].sel;
     d->last_rip = d->cpu->rip;
-    for (unsigned i = 0; i < d->count; i++)
-        if (d->points[i].watched)
-            debug_expr_eval(d->points[i].watched, d->cpu, &d->points[i].value, NULL, 0);
+    for (unsigned i = 0; i < d->count; i++) {
+        struct point *p = &d->points[i];
+
+        if (p->watched)
+            debug_expr_eval(p->watched, d->cpu, &p->value, NULL, 0);
+        if (p->pub.kind == DEBUG_DOT)
+            p->value = d->display->bits_value(d->display->opaque, &p->pub.bits);
+    }
     debug_arm_pages(d);
 }
 

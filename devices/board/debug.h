@@ -16,6 +16,7 @@
 #define DEVICES_BOARD_DEBUG_H
 
 #include "base/types.h"
+#include "devices/host/display.h"
 
 struct cpu;
 struct debug;
@@ -43,6 +44,7 @@ enum debug_kind {
     DEBUG_DOS,         /* INT 21h with AH == address; UINT64_MAX: any */
     DEBUG_TRIPLE,      /* a triple fault, before the reset that it causes */
     DEBUG_MAGIC,       /* XCHG BX, BX */
+    DEBUG_DOT,         /* after what sets `bits` of the screen's memory; see machine_locate */
 };
 
 enum debug_access { DEBUG_READ = 1 << 0, DEBUG_WRITE = 1 << 1, DEBUG_ACCESS = 3 };
@@ -63,11 +65,12 @@ struct debug_point {
     enum debug_space space;
     enum debug_owner owner;
     u64 address, length;
-    u16 selector; /* DEBUG_SEGMENTED */
-    u8 access;    /* enum debug_access */
-    u8 flags;     /* enum debug_flags */
-    u32 ignore;   /* hits still to be ignored */
-    u64 hits;     /* with the condition met; those ignored included */
+    u16 selector;             /* DEBUG_SEGMENTED */
+    u8 access;                /* enum debug_access */
+    u8 flags;                 /* enum debug_flags */
+    u32 ignore;               /* hits still to be ignored */
+    u64 hits;                 /* with the condition met; those ignored included */
+    struct display_bits bits; /* DEBUG_DOT */
 };
 
 enum debug_reason {
@@ -199,7 +202,8 @@ struct symbols *debug_symbols(struct debug *d);
 
 /* ---- For machine.c ---- */
 
-struct debug *debug_new(struct cpu *c);
+/* The display is the caller's; NULL: there are no DEBUG_DOTs. */
+struct debug *debug_new(struct cpu *c, const struct display_source *display);
 void debug_free(struct debug *d);
 /* The engine came back with ATT_BREAK: true if the machine is to stop. */
 bool debug_takes_stop(struct debug *d);

@@ -238,7 +238,7 @@ static bool on_boundary(void *opaque)
 
 /* ---- Pages ---- */
 
-static u32 hides_page(const struct point *p, u64 la, u64 gpa)
+static u32 hides_page(const struct debug *d, const struct point *p, u64 la, u64 gpa)
 {
     u64 page = p->pub.space == DEBUG_PHYSICAL ? gpa : la;
 
@@ -246,6 +246,8 @@ static u32 hides_page(const struct point *p, u64 la, u64 gpa)
         return 0;
     if (p->pub.kind == DEBUG_BREAK)
         return p->linear - page < PAGE_SIZE ? MMU_HIDE_CODE : 0;
+    if (p->pub.kind == DEBUG_DOT)
+        return d->display->bits_near(d->display->opaque, &p->pub.bits, gpa) ? MMU_HIDE_DATA : 0;
     if (p->pub.kind == DEBUG_WATCH)
         return p->linear < page + PAGE_SIZE && p->linear + p->pub.length > page ? MMU_HIDE_DATA : 0;
     return 0;
@@ -257,7 +259,7 @@ static u32 on_hides(void *opaque, u64 la, u64 gpa)
     u32 hide = 0;
 
     for (unsigned i = 0; i < d->count; i++)
-        hide |= hides_page(&d->points[i], la, gpa);
+        hide |= hides_page(d, &d->points[i], la, gpa);
     if (d->plan.kind == PLAN_REACH && d->plan.to.la - la < PAGE_SIZE)
         hide |= MMU_HIDE_CODE;
     return hide;
@@ -277,6 +279,56 @@ static void describe_access(struct debug_stop *s)
         n += (size_t)snprintf(s->text + n, sizeof s->text - n, "%0*llx -> ", digits,
                               (unsigned long long)s->old);
     snprintf(s->text + n, sizeof s->text - n, "%0*llx", digits, (unsigned long long)s->value);
+}
+
+static void describe_dot(struct debug_stop *s, const struct cpu_access *a,
+                         const struct display_bits *b)
+{
+    char what[80] = "to a port";
+    int bits = 0;
+
+    for (unsigned i = 0; i < b->count; i++)
+        bits += __builtin_popcount(b->part[i].bits);
+    if (a)
+        snprintf(what, sizeof what, "%s at physical %08llx", size_name(a->size),
+                 (unsigned long long)a->gpa);
+    describe(s, "%04x:%08llx writes %s: %0*llx -> %0*llx", s->from_cs,
+             (unsigned long long)s->from_rip, what, (bits + 3) / 4, (unsigned long long)s->old,
+             (bits + 3) / 4, (unsigned long long)s->value);
+}
+
+/*
+ * Something was written: memory, or a port (then `a` is NULL), which may clear the screen. A dot is
+ * hit by what sets its bits, even to what they were, and by what changes them in another way.
+ */
+static void dots(struct debug *d, const struct cpu_access *a)
+{
+    const struct display_source *s = d->display;
+
+    for (unsigned i = 0; i < d->count; i++) {
+        struct point *p = &d->points[i];
+        struct debug_stop what;
+        u64 now;
+
+        if (p->pub.kind != DEBUG_DOT || (p->pub.flags & DEBUG_DISABLED))
+            continue;
+        now = s->bits_value(s->opaque, &p->pub.bits);
+        if (p->stale)
+            p->value = now;
+        p->stale = false;
+        if (now == p->value &&
+            !(a && s->bits_written(s->opaque, &p->pub.bits, a->gpa, a->size, a->value)))
+            continue;
+        what = happened(d);
+        what.write = true;
+        what.address = a ? a->gpa : 0;
+        what.old = p->value;
+        what.value = now;
+        p->value = now;
+        describe_dot(&what, a, &p->pub.bits);
+        if (hit(d, p, &what))
+            cpu_break(d->cpu);
+    }
 }
 
 static void on_memory(void *opaque, const struct cpu_access *a)
@@ -301,6 +353,8 @@ static void on_memory(void *opaque, const struct cpu_access *a)
         if (hit(d, p, &what))
             cpu_break(d->cpu);
     }
+    if (a->write)
+        dots(d, a);
 }
 
 /* ---- Chips ---- */
@@ -323,10 +377,40 @@ static bool watched_part(struct debug *d, const struct point *p, u64 gpa, size_t
     return false;
 }
 
+/* What a chip is about to write to the bits of a dot; their new value is not known yet. */
+static void dots_by_chip(struct debug *d, u64 gpa, const u8 *data, size_t len)
+{
+    const struct display_source *s = d->display;
+
+    for (unsigned i = 0; i < d->count; i++) {
+        struct point *p = &d->points[i];
+        struct debug_stop what;
+        size_t n = 0;
+
+        if (p->pub.kind != DEBUG_DOT || (p->pub.flags & DEBUG_DISABLED))
+            continue;
+        while (n < len && !s->bits_written(s->opaque, &p->pub.bits, gpa + n, 1, data[n]))
+            n++;
+        if (n == len)
+            continue;
+        what = happened(d);
+        what.write = true;
+        what.address = gpa + n;
+        what.value = data[n];
+        p->stale = true;
+        describe(&what, "a chip writes %u bytes at physical %08llx", (unsigned)len,
+                 (unsigned long long)gpa);
+        if (hit(d, p, &what))
+            cpu_break(d->cpu);
+    }
+}
+
 void debug_chip_writes(void *opaque, u64 gpa, const u8 *data, size_t len)
 {
     struct debug *d = opaque;
     u64 offset;
+
+    dots_by_chip(d, gpa, data, len);
 
     for (unsigned i = 0; i < d->count; i++) {
         struct point *p = &d->points[i];
@@ -366,6 +450,8 @@ static void on_port(void *opaque, u16 port, unsigned size, bool write, u32 value
              (unsigned long long)what.from_rip, write ? "writes" : "reads", size_name(size), port,
              (int)size * 2, value);
     offer(d, DEBUG_PORT, port, size, write ? DEBUG_WRITE : DEBUG_READ, &what);
+    if (write)
+        dots(d, NULL);
 }
 
 static void on_msr(void *opaque, u32 index, bool write, u64 value)

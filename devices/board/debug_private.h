@@ -42,14 +42,16 @@ struct plan {
 struct point {
     struct debug_point pub;
     struct debug_expr *condition; /* or NULL */
-    struct debug_expr *watched;   /* DEBUG_REGISTER, and its value at the last boundary */
-    u64 value;
+    struct debug_expr *watched;   /* DEBUG_REGISTER */
+    u64 value;  /* of that at the last boundary; DEBUG_DOT: of the bits when last looked at */
+    bool stale; /* DEBUG_DOT: a chip writes them, and they have not been looked at since */
     char log[DEBUG_TEXT];
     u64 linear; /* the address, and what SELECTOR:OFFSET was when added; physical if so asked */
 };
 
 struct debug {
     struct cpu *cpu;
+    const struct display_source *display;
     struct cpu_hooks hooks;
     struct point points[DEBUG_POINTS];
     unsigned count;

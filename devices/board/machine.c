@@ -660,7 +660,7 @@ struct board *machine_board(struct machine *m)
 struct debug *machine_debug(struct machine *m)
 {
     if (!m->debug)
-        m->debug = debug_new(m->board.cpu);
+        m->debug = debug_new(m->board.cpu, &m->display);
     return m->debug;
 }
 
@@ -725,6 +725,11 @@ void machine_get_drive(const struct machine *m, enum drive_id drive, struct mach
 bool machine_render(struct machine *m, struct display_frame *f, bool force)
 {
     return m->display.render(m->display.opaque, f, machine_now_ns(m), force);
+}
+
+bool machine_locate(struct machine *m, u32 x, u32 y, struct display_dot *out)
+{
+    return m->display.locate(m->display.opaque, x, y, machine_now_ns(m), out);
 }
 
 /* ---- State and memory ---- */

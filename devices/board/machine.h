@@ -168,6 +168,8 @@ struct rewind *machine_rewind(struct machine *m);
 
 /* Bring a frame up to date with the screen; true if it changed. */
 bool machine_render(struct machine *m, struct display_frame *f, bool force);
+/* What the dot (x, y) of that picture comes from (display.h); false if it shows no memory. */
+bool machine_locate(struct machine *m, u32 x, u32 y, struct display_dot *out);
 
 /* A hash over all guest state: processor, chips, memory. */
 u64 machine_state_hash(struct machine *m);

@@ -21,6 +21,25 @@ struct display_frame {
     s32 cursor_column, cursor_row; /* -1: hidden */
 };
 
+/* Bits of a card's memory, as many bytes as there are parts; `byte` counts as the card pleases. */
+struct display_bits {
+    u8 count;
+    struct {
+        u32 byte;
+        u8 bits; /* those that are meant */
+    } part[4];
+};
+
+/* What a dot of the picture comes from, in words and as the memory it is kept in. */
+struct display_dot {
+    char text[120];
+    u8 count; /* of items: 1, or 2 where a character and its attribute make the dot */
+    struct {
+        const char *name; /* "pixel" */
+        struct display_bits bits;
+    } item[2];
+};
+
 /* What a card offers to the board and so to front ends. */
 struct display_source {
     void *opaque;
@@ -30,6 +49,18 @@ struct display_source {
      * `force` redraws all. Never allocates more than the maxima above.
      */
     bool (*render)(void *opaque, struct display_frame *f, u64 now_ns, bool force);
+    /* What the dot (x, y) of such a picture comes from; false if from no memory. */
+    bool (*locate)(void *opaque, u32 x, u32 y, u64 now_ns, struct display_dot *out);
+
+    /*
+     * For debuggers that watch what the processor writes. Can writes to this page of physical
+     * memory change the bits? Has a write of `value`, just made, set any of them (perhaps to what
+     * they were)? What are they now, the first part's lowest?
+     */
+    bool (*bits_near)(void *opaque, const struct display_bits *b, u64 gpa);
+    bool (*bits_written)(void *opaque, const struct display_bits *b, u64 gpa, unsigned size,
+                         u64 value);
+    u32 (*bits_value)(void *opaque, const struct display_bits *b);
 };
 
 void display_frame_init(struct display_frame *f);

@@ -499,5 +499,10 @@ struct device *vga_create(struct bus *bus, struct clock *clock, struct pci_bus *
 
 struct display_source vga_display(struct device *dev)
 {
-    return (struct display_source){.opaque = dev, .render = vga_render};
+    return (struct display_source){.opaque = dev,
+                                   .render = vga_render,
+                                   .locate = vga_locate,
+                                   .bits_near = vga_bits_near,
+                                   .bits_written = vga_bits_written,
+                                   .bits_value = vga_bits_value};
 }

@@ -307,6 +307,11 @@ void vga_dispi_attach(struct vga *v, struct pci_bus *pci)
     pci_add(pci, &v->pci);
 }
 
+u64 vga_dispi_lfb(const struct vga *v)
+{
+    return v->on_pci ? v->pci.bars[BAR_LFB].address : ISA_LFB;
+}
+
 int vga_set_rom(struct device *dev, const void *data, size_t len)
 {
     struct vga *v = (struct vga *)dev;

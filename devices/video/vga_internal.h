@@ -233,6 +233,12 @@ static inline u32 vga_slot(u32 p)
     return (p >> 2 & 0x3FFF) | ((p ^ p >> 14) & 3) << 14;
 }
 
+/* The plane address whose slot it is. */
+static inline u32 vga_unslot(u32 slot)
+{
+    return (slot & 0x3FFF) << 2 | ((slot >> 14 ^ slot >> 12) & 3);
+}
+
 static inline u32 vga_spread(u8 bits)
 {
     return (bits & 1 ? 0xFFu : 0) | (bits & 2 ? 0xFF00u : 0) | (bits & 4 ? 0xFF0000u : 0) |
@@ -252,6 +258,11 @@ void vga_mem_update(struct vga *v);
 /* The same after loading: text_vram already holds what belongs there. */
 void vga_mem_restore(struct vga *v);
 
+/* Who writes what: see struct display_source. `byte` counts in vram. */
+bool vga_bits_near(void *opaque, const struct display_bits *b, u64 gpa);
+bool vga_bits_written(void *opaque, const struct display_bits *b, u64 gpa, unsigned size,
+                      u64 value);
+
 /* vga_dispi.c */
 void vga_dispi_attach(struct vga *v, struct pci_bus *pci);
 void vga_dispi_reset(struct vga *v);
@@ -266,11 +277,15 @@ static inline bool vga_dac_8bit(const struct vga *v)
 }
 /* Bytes from one line to the next; with 4 bits per pixel, of one plane. */
 u32 vga_dispi_pitch(const struct vga *v);
+/* Where the linear frame buffer is mapped, PCI_BAR_UNMAPPED if nowhere. */
+u64 vga_dispi_lfb(const struct vga *v);
 
 /* vga_edid.c: a byte of the monitor's description; zero past its end */
 u8 vga_edid_read(u32 offset);
 
 /* vga_render.c */
 bool vga_render(void *opaque, struct display_frame *f, u64 now_ns, bool force);
+bool vga_locate(void *opaque, u32 x, u32 y, u64 now_ns, struct display_dot *out);
+u32 vga_bits_value(void *opaque, const struct display_bits *b);
 
 #endif

@@ -358,3 +358,87 @@ void vga_mem_restore(struct vga *v)
 {
     window_set(v, false);
 }
+
+/* ---- for debuggers ---- */
+
+/* Where text_vram holds a byte of vram; false if it does not. */
+static bool text_offset(u32 byte, u32 *offset)
+{
+    u32 p = vga_unslot(byte / 4 & 0xFFFF);
+
+    *offset = p + (byte & 3);
+    return byte < 4 * PLANE_BYTES && !(p & 0x8001) && (byte & 3) < 2;
+}
+
+/* The bits of each byte in the planes that a write takes from what was written. */
+static u8 bits_taken(const struct vga *v, u8 byte)
+{
+    u8 mask = v->gr[GR_BIT_MASK];
+
+    switch (v->gr[GR_MODE] & 3) {
+    case 1: return 0xFF;
+    case 3: return mask & (u8)(byte >> v->rotate | byte << (8 - v->rotate));
+    default: return mask;
+    }
+}
+
+/* UINT64_MAX: not in the linear frame buffer. */
+static u64 lfb_offset(const struct vga *v, u64 gpa)
+{
+    u64 lfb = vga_dispi_lfb(v);
+
+    return lfb == PCI_BAR_UNMAPPED || gpa < lfb ? UINT64_MAX : gpa - lfb;
+}
+
+static bool byte_sets(const struct vga *v, u64 gpa, u8 value, u32 byte, u8 bits)
+{
+    const struct vga_window *w = &v->window;
+    enum addressing how = addressing_now(v);
+    u32 offset = (u32)(gpa - w->gpa), at;
+
+    if (lfb_offset(v, gpa) == byte)
+        return true;
+    if (w->kind == WINDOW_NONE || gpa < w->gpa || gpa >= w->gpa + w->len)
+        return false;
+    switch (w->kind) {
+    case WINDOW_PLAIN: return w->offset + offset == byte;
+    case WINDOW_TEXT: return text_offset(byte, &at) && at == offset;
+    default:
+        return slot_of(v, how, offset) == byte / 4 &&
+               write_mask(v, how, offset) >> 8 * (byte & 3) & 0xFF && bits_taken(v, value) & bits;
+    }
+}
+
+bool vga_bits_written(void *opaque, const struct display_bits *b, u64 gpa, unsigned size, u64 value)
+{
+    unsigned i, k;
+
+    for (i = 0; i < b->count; i++)
+        for (k = 0; k < size; k++)
+            if (byte_sets(opaque, gpa + k, (u8)(value >> 8 * k), b->part[i].byte, b->part[i].bits))
+                return true;
+    return false;
+}
+
+bool vga_bits_near(void *opaque, const struct display_bits *b, u64 gpa)
+{
+    const struct vga *v = opaque;
+    const struct vga_window *w = &v->window;
+    u64 page = gpa & ~(u64)0xFFF;
+    bool inside = w->kind != WINDOW_NONE && page >= w->gpa && page < w->gpa + w->len;
+    unsigned i;
+    u32 at;
+
+    for (i = 0; i < b->count; i++) {
+        u32 byte = b->part[i].byte;
+
+        if (lfb_offset(v, page) == (byte & ~0xFFFu))
+            return true;
+        if (inside &&
+            (w->kind == WINDOW_HANDLERS ||
+             (w->kind == WINDOW_PLAIN && w->offset + page - w->gpa == (byte & ~0xFFFu)) ||
+             (w->kind == WINDOW_TEXT && text_offset(byte, &at) && page - w->gpa == (at & ~0xFFFu))))
+            return true;
+    }
+    return false;
+}

@@ -18,6 +18,7 @@
 #include "base/bytes.h"
 #include "mmu/bus.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum {
@@ -663,4 +664,152 @@ bool vga_render(void *opaque, struct display_frame *f, u64 now_ns, bool force)
     v->view.blink_hidden = p.blink_hidden;
     v->view.cursor_look = p.cursor_look;
     return changed;
+}
+
+/* ---- where a dot comes from ---- */
+
+static void add_part(struct display_bits *b, u32 byte, unsigned bits)
+{
+    b->part[b->count].byte = byte;
+    b->part[b->count++].bits = (u8)bits;
+}
+
+/* The scan line y, and which of the guest's own lines that is. */
+static struct scan scan_to(const struct vga *v, const struct picture *p, u32 y, u32 *line)
+{
+    struct scan s = {.ma = p->start, .row = v->crtc[CR_PRESET_ROW] & 0x1F, .panning = p->panning};
+    u32 i;
+
+    *line = 0;
+    for (i = 0; i < y; i++) {
+        struct scan before = s;
+
+        if (!((i + 1) & ((1u << p->repeat) - 1)))
+            scan_next(p, &s);
+        *line += plane_address(v, s.ma, s.row) != plane_address(v, before.ma, before.row);
+    }
+    return s;
+}
+
+static void locate_text(const struct vga *v, u32 column, u32 row, u32 at, struct display_dot *out)
+{
+    u16 cell = (u16)fetch(v, at);
+
+    out->count = 2;
+    out->item[0].name = "character";
+    add_part(&out->item[0].bits, vga_slot(at) * 4, 0xFF);
+    out->item[1].name = "attribute";
+    add_part(&out->item[1].bits, vga_slot(at) * 4 + 1, 0xFF);
+    snprintf(out->text, sizeof out->text, "text, column %u, row %u: character %02x, attribute %02x",
+             column, row, cell & 0xFF, cell >> 8);
+}
+
+/* Eight pixels to a character clock; `n` of the eight, of which 256 colours have four. */
+static bool locate_pixel(const struct vga *v, const struct picture *p, u32 at, unsigned n,
+                         struct display_bits *b, char *text, size_t size)
+{
+    u32 byte = vga_slot(at) * 4;
+    unsigned planes = v->attr[AR_PLANE_ENABLE] & 0x0F, plane;
+
+    if (n >= 8)
+        return false; /* the ninth dot */
+    if (p->kind == PACKED) {
+        add_part(b, byte + n / 2, 0xFF);
+        if (v->seq[SEQ_MEMORY] & MEMORY_CHAIN4)
+            snprintf(text, size, "256 colours, at A000:%04x", (byte + n / 2) & 0xFFFF);
+        else
+            snprintf(text, size, "256 colours, not chained: plane %u at A000:%04x", n / 2, at);
+        return true;
+    }
+    for (plane = 0; plane < 4; plane++) {
+        if (!(planes >> plane & 1) && p->kind == PLANAR)
+            continue;
+        if (p->kind == PLANAR)
+            add_part(b, byte + plane, 0x80u >> n);
+        else if ((plane & 1) == n / 4 && planes >> (plane & 2) & 3)
+            add_part(b, byte + plane, 0xC0u >> 2 * (n & 3));
+    }
+    if (p->kind == PLANAR)
+        snprintf(text, size, "planes %x, bit %u of plane address %04x", planes, 7 - n, at);
+    else
+        snprintf(text, size, "4 colours, at B800:%04x", at + n / 4);
+    return b->count;
+}
+
+static bool locate_vga(const struct vga *v, const struct picture *p, u32 x, u32 y,
+                       struct display_dot *out)
+{
+    u32 line, dot, column, at, shown;
+    struct scan s = scan_to(v, p, y, &line);
+    char where[80];
+
+    dot = (x + s.panning) >> p->twice;
+    column = dot / p->dots;
+    at = plane_address(v, (u16)(s.ma + (column >> p->divide)), s.row);
+    if (p->kind == TEXT) {
+        locate_text(v, column, s.text_row, at, out);
+        return true;
+    }
+    shown = x >> (p->twice + (p->kind == PACKED));
+    out->count = 1;
+    out->item[0].name = "pixel";
+    if (!locate_pixel(v, p, at, dot % p->dots, &out->item[0].bits, where, sizeof where))
+        return false;
+    snprintf(out->text, sizeof out->text, "pixel %u, %u: %s", shown, line, where);
+    return true;
+}
+
+static void locate_dispi(const struct vga *v, u32 x, u32 y, struct display_dot *out)
+{
+    const u16 *r = v->dispi.regs;
+    u32 line = (r[DISPI_Y_OFFSET] + y) * vga_dispi_pitch(v), first = r[DISPI_X_OFFSET] + x, at, i;
+    struct display_bits *b = &out->item[0].bits;
+
+    out->count = 1;
+    out->item[0].name = "pixel";
+    if (r[DISPI_BPP] == 4) {
+        at = line + first / 8;
+        for (i = 0; i < 4; i++)
+            add_part(b, ((at & ~0xFFFFu) | vga_slot(at & 0xFFFF)) * 4 + i, 0x80u >> first % 8);
+        snprintf(out->text, sizeof out->text, "pixel %u, %u: planes f, bit %u of plane address %x",
+                 x, y, 7 - first % 8, at);
+        return;
+    }
+    at = line + first * ((r[DISPI_BPP] + 7u) / 8);
+    for (i = 0; i < min_u64((r[DISPI_BPP] + 7u) / 8, 3); i++) /* of 32 bits, 24 are shown */
+        add_part(b, at + i, 0xFF);
+    snprintf(out->text, sizeof out->text, "pixel %u, %u: %u bits a pixel, video memory %06x", x, y,
+             r[DISPI_BPP], at);
+}
+
+bool vga_locate(void *opaque, u32 x, u32 y, u64 now_ns, struct display_dot *out)
+{
+    const struct vga *v = opaque;
+    struct picture p = picture_now(v, now_ns);
+
+    memset(out, 0, sizeof *out);
+    if (p.kind == BLANK || x >= p.width || y >= p.height || p.width > DISPLAY_MAX_WIDTH ||
+        p.height > DISPLAY_MAX_HEIGHT)
+        return false;
+    if (p.kind != DISPI)
+        return locate_vga(v, &p, x, y, out);
+    locate_dispi(v, x, y, out);
+    return true;
+}
+
+u32 vga_bits_value(void *opaque, const struct display_bits *b)
+{
+    const struct vga *v = opaque;
+    unsigned shift = 0, i;
+    u32 value = 0;
+
+    for (i = 0; i < b->count; i++) {
+        u32 slot = b->part[i].byte / 4, plane = b->part[i].byte & 3;
+        u32 all = slot < PLANE_BYTES ? fetch(v, vga_unslot(slot)) : v->planes[slot];
+        u8 bits = b->part[i].bits;
+
+        value |= ((all >> 8 * plane & bits) >> __builtin_ctz(bits)) << shift;
+        shift += (unsigned)__builtin_popcount(bits);
+    }
+    return value;
 }

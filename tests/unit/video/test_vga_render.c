@@ -479,3 +479,128 @@ Test(vga_render, impossible_sizes_stay_black)
     render();
     cr_assert_leq(frame.width, (u32)DISPLAY_MAX_WIDTH);
 }
+
+/* ---- Where a dot comes from ---- */
+
+static u32 located(u32 x, u32 y, struct display_dot *dot)
+{
+    cr_assert(source.locate(source.opaque, x, y, rig_now(&rig), dot));
+    return source.bits_value(source.opaque, &dot->item[0].bits);
+}
+
+static void fill(u32 gpa, u32 len)
+{
+    for (u32 i = 0; i < len; i++)
+        mem_write(gpa + i, i * 7 + (i >> 8), 1);
+}
+
+Test(vga_render, a_located_dot_of_planes_is_what_the_picture_shows)
+{
+    struct display_dot dot;
+
+    set_mode(&mode_12h);
+    gray_dac();
+    for (u8 plane = 0; plane < 4; plane++) {
+        seq_set(2, (u8)(1 << plane));
+        fill(0xA0000 + plane, 0x9600);
+    }
+    attr_set(0x13, 3);  /* panned by three dots */
+    crtc_set(0x0D, 50); /* and starting behind the first half line */
+    rig_advance_ns(&rig, 20000000);
+    render();
+    for (u32 y = 0; y < 480; y += 7)
+        for (u32 x = 0; x < 640; x += 3)
+            cr_assert_eq(pixel(x, y), gray(mode_12h.attr[located(x, y, &dot)]), "%u, %u", x, y);
+    cr_assert_eq(dot.item[0].bits.count, 4);
+}
+
+Test(vga_render, a_located_dot_of_cga_is_what_the_picture_shows)
+{
+    struct display_dot dot;
+
+    set_mode(&mode_4);
+    gray_dac();
+    fill(0xB8000, 0x4000);
+    render();
+    for (u32 y = 0; y < 400; y += 3)
+        for (u32 x = 0; x < 640; x += 3)
+            cr_assert_eq(pixel(x, y), gray(mode_4.attr[located(x, y, &dot)]), "%u, %u", x, y);
+    cr_assert_str_eq((located(2 * 21, 2 * 33, &dot), dot.text),
+                     "pixel 21, 33: 4 colours, at B800:2505");
+}
+
+Test(vga_render, a_located_dot_of_256_colours_is_what_the_picture_shows)
+{
+    struct display_dot dot;
+
+    set_mode(&mode_13h);
+    out8(0x3C8, 0);
+    for (unsigned i = 0; i < 3 * 256; i++)
+        out8(0x3C9, (u8)(i / 3 & 0x3F));
+    fill(0xA0000, 64000);
+    crtc_set(0x11, 0x0E);
+    crtc_set(7, 0x0F);
+    crtc_set(9, 0x01);
+    crtc_set(0x18, 99); /* the lower half shows the top once more */
+    attr_set(0x13, 4);  /* two pixels to the left */
+    render();
+    for (u32 y = 0; y < 400; y += 3)
+        for (u32 x = 0; x < 640; x += 3)
+            cr_assert_eq(pixel(x, y), gray(located(x, y, &dot) & 0x3F), "%u, %u", x, y);
+}
+
+Test(vga_render, a_text_dot_comes_from_a_character_and_its_attribute)
+{
+    struct display_dot dot;
+
+    text_mode();
+    put_cell(10, 5, 'A', 0x1E);
+    render();
+    cr_assert_eq(located(9 * 10, 16 * 5, &dot), 'A');
+    cr_assert_eq(dot.count, 2);
+    cr_assert_eq(source.bits_value(source.opaque, &dot.item[1].bits), 0x1E);
+    cr_assert(source.bits_near(source.opaque, &dot.item[0].bits, 0xB8000));
+    cr_assert_not(source.bits_near(source.opaque, &dot.item[0].bits, 0xB9000));
+    cr_assert_not(source.bits_near(source.opaque, &dot.item[0].bits, 0xA8000));
+}
+
+Test(vga_render, beside_the_picture_and_with_the_screen_off_there_is_nothing_to_locate)
+{
+    struct display_dot dot;
+
+    set_mode(&mode_12h);
+    render();
+    cr_assert_not(source.locate(source.opaque, 640, 0, 0, &dot));
+    cr_assert_not(source.locate(source.opaque, 0, 480, 0, &dot));
+    seq_set(1, 0x21);
+    cr_assert_not(source.locate(source.opaque, 0, 0, 0, &dot));
+}
+
+/* Which of the accesses to the eight pixels of a byte are writes of the fifth. */
+Test(vga_render, a_pixel_is_written_through_masks_planes_and_modes)
+{
+    struct display_dot dot;
+    const struct display_bits *b = &dot.item[0].bits;
+
+    set_mode(&mode_12h);
+    located(4, 0, &dot);
+#define WRITES(gpa, value) source.bits_written(source.opaque, b, gpa, 1, value)
+    cr_assert(WRITES(0xA0000, 0));
+    cr_assert_not(WRITES(0xA0001, 0));
+    cr_assert(source.bits_written(source.opaque, b, 0x9FFFF, 2, 0), "the second byte of a word");
+    gr_set(8, 0x10);
+    cr_assert_not(WRITES(0xA0000, 0xFF), "the bit mask leaves it alone");
+    gr_set(8, 0x08);
+    cr_assert(WRITES(0xA0000, 0));
+    seq_set(2, 0);
+    cr_assert_not(WRITES(0xA0000, 0), "no plane is written");
+    seq_set(2, 4);
+    cr_assert(WRITES(0xA0000, 0));
+    gr_set(5, 3);
+    cr_assert_not(WRITES(0xA0000, 0xF7), "in write mode 3 the byte is a mask");
+    cr_assert(WRITES(0xA0000, 0x08));
+    gr_set(5, 1);
+    gr_set(8, 0);
+    cr_assert(WRITES(0xA0000, 0), "latches are copied whole");
+#undef WRITES
+}
