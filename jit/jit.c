@@ -338,8 +338,7 @@ static u64 leave(struct jit *j, enum engine_stop why)
     return HELPED_LEAVE;
 }
 
-/* Where the count is, from inside a block that has `rest` of its instructions still to do. */
-static void count_from(struct cpu *c, s32 rest)
+void jit_count_from(struct cpu *c, s32 rest)
 {
     c->count = c->engine_word[W_LIMIT] - c->engine_word[W_LEFT] - (u64)(s64)rest;
     c->run_index = 0;
@@ -365,7 +364,7 @@ u64 jit_help(struct cpu *c, const struct insn *in, u32 how, u32 base)
     u64 changes = j->changes + c->mmu.sweeps;
 
     c->aflags &= AF_ALL;
-    count_from(c, rest);
+    jit_count_from(c, rest);
     c->rip = (u32)(base + r->offset + in->offset_in_run);
     c->next_rip = (u32)(c->rip + in->len);
     if (how & HELPER_SLOW)

@@ -1,17 +1,20 @@
 /*
- * What translated code calls where a page is not in T, before it gives the instruction to its
- * handler: memory that is plain after all, data beside code, chips' memory. Here an access is a few
- * look-ups and the instruction goes on in its block; no registers are stored, nothing is decoded
- * again.
+ * What translated code calls before it gives an instruction to its handler: the common cases of
+ * what is too much to be done in place. Here an access to memory is a few look-ups, and ports and
+ * segments are what they are; no registers are stored, nothing is decoded again.
  *
  * All of these return 0, with nothing changed that the guest can see, where only the handler will
- * do: faults, debuggers, code that is hit, chips whose accesses have consequences.
+ * do: faults, debuggers, code that is hit, chips' registers.
  */
 #include "jit/private.h"
 
+#include "cpu/fault.h"
+#include "cpu/segment.h"
 #include "mmu/bus.h"
 
 #include <string.h>
+
+/* ---- Memory that T does not have ---- */
 
 /* Somebody wants to see each access, or the walk might drop what others rely on. */
 static bool must_be_seen(const struct cpu *c)
@@ -92,4 +95,97 @@ u64 jit_store(struct cpu *c, u32 la, u32 value, unsigned size)
         return STORED_NOT;
     memcpy(frame_host(physmap_frame(c->mmu.pm, p->write_frame)) + (la & PAGE_MASK), &value, size);
     return STORED;
+}
+
+/* ---- Instructions ---- */
+
+/* What must be as it was for the block to go on. */
+struct before {
+    u64 changes;
+    u32 mode;
+};
+
+static struct before begin(struct cpu *c, const struct insn *in)
+{
+    const struct jit *j = c->engine_data;
+    const struct run *r = run_of(in);
+
+    jit_count_from(c, r->count - in->index_in_run);
+    c->rip = (u32)(c->engine_word[W_BASE] + r->offset + in->offset_in_run);
+    c->next_rip = (u32)(c->rip + in->len);
+    return (struct before){j->changes + c->mmu.sweeps, run_mode(r)};
+}
+
+/* Not in this block: to the next of `mode` through the table of jumps, if it may run now. */
+static u64 onward(const struct cpu *c, const struct jit *j, u32 mode)
+{
+    const u8 *to = j->indirect[mode];
+
+    if (c->attention || c->special || c->halted || !to)
+        to = j->leave_memory;
+    return (u64)(uintptr_t)to;
+}
+
+static u64 next(struct cpu *c, struct before b, u32 mode)
+{
+    struct jit *j = c->engine_data;
+
+    if (unlikely(j->often.one_in))
+        jit_disturb_perhaps(j);
+    if (likely(!c->attention && !c->special && !c->halted && mode == b.mode &&
+               b.changes == j->changes + c->mmu.sweeps))
+        return LEAN_STAY;
+    return onward(c, j, mode);
+}
+
+/* It has faulted: the handler does it again, and the fault is its. */
+static struct lean not_here(struct cpu *c)
+{
+    c->fault = (struct fault){0};
+    return (struct lean){LEAN_NOT, 0};
+}
+
+/* Ports that nobody watches and that are allowed. */
+static bool may_use_port(struct cpu *c, u32 port, unsigned size)
+{
+    return !c->hooks && !(c->dr[7] & 0xFF) && io_allowed(c, (u16)port, size);
+}
+
+struct lean jit_in(struct cpu *c, const struct insn *in, u32 port)
+{
+    struct before b = begin(c, in);
+    unsigned size = in->size[0];
+    u32 value;
+
+    if (!may_use_port(c, port, size))
+        return not_here(c);
+    value = bus_in(c->bus, (u16)port, size);
+    return (struct lean){next(c, b, b.mode), value};
+}
+
+struct lean jit_out(struct cpu *c, const struct insn *in, u32 port, u32 value)
+{
+    struct before b = begin(c, in);
+    unsigned size = in->size[1];
+
+    if (!may_use_port(c, port, size))
+        return not_here(c);
+    bus_out(c->bus, (u16)port, size, size == 4 ? value : value & ((1u << size * 8) - 1));
+    return (struct lean){next(c, b, b.mode), 0};
+}
+
+/*
+ * MOV and POP. A load of SS holds interrupts back for one more instruction, which shows only if one
+ * waits: see tr_slow_if_pending.
+ */
+struct lean jit_load_segment(struct cpu *c, const struct insn *in, u32 sel)
+{
+    enum seg_reg seg = in->reg[0];
+    struct before b = begin(c, in);
+
+    if (seg == SEG_SS && (c->intr || c->nmi_latched))
+        return (struct lean){LEAN_NOT, 0};
+    if (!seg_load(c, seg, (u16)sel))
+        return not_here(c);
+    return (struct lean){next(c, b, c->mode | interp_segment_mode(c)), 0};
 }

@@ -112,6 +112,8 @@ struct jit {
     /* r8d: linear address, r9d: size; r9 and ZF become what lean.c says, all else stays. */
     const u8 *reach_read, *reach_write;
     const u8 *store[3]; /* of 1, 2, 4 bytes; r8d: linear address, r9d: value */
+    /* r8: insn, r9d: operand; then what the function of lean.c says: r9 `next`, r8d `value`. */
+    const u8 *in, *out, *load_segment;
 
     enum engine_stop stop; /* why a helper left */
     bool stopped;
@@ -151,6 +153,22 @@ u64 jit_reach_read(struct cpu *c, u32 la, unsigned size);
 u64 jit_reach_write(struct cpu *c, u32 la, unsigned size);
 enum { STORED_NOT, STORED, STORED_LEAVE /* the block behind the instruction */ };
 u64 jit_store(struct cpu *c, u32 la, u32 value, unsigned size);
+
+/*
+ * Instructions that are done without their handlers. The next one is then in the same block, or
+ * where `next` leads to, for the offset in CS in H_ADDR and no link in H_DIFF; LEAN_NOT: it is the
+ * handler's.
+ */
+enum { LEAN_NOT, LEAN_STAY };
+struct lean {
+    u64 next;  /* LEAN_NOT, LEAN_STAY or an address */
+    u64 value; /* what IN gives */
+};
+struct lean jit_in(struct cpu *c, const struct insn *in, u32 port);
+struct lean jit_out(struct cpu *c, const struct insn *in, u32 port, u32 value);
+struct lean jit_load_segment(struct cpu *c, const struct insn *in, u32 sel);
+/* Where the count is, from inside a block that has `rest` of its instructions still to do. */
+void jit_count_from(struct cpu *c, s32 rest);
 
 /* The run has no block any more. */
 void jit_drop_blocks(struct jit *j, struct run *r);

@@ -41,6 +41,17 @@ static void set_segment(struct tr *t, unsigned seg)
     emit_store(e, 8, RM_AT(segment_at(seg) + offsetof(struct segment, base)), H_ADDR);
 }
 
+/* Else lean.c loads it, whatever it is; the selector must still be where it came from. */
+static void check_data_segment(struct tr *t, const struct insn *in, unsigned seg,
+                               enum lean_kind kind)
+{
+    struct site *s = tr_site(t, in);
+
+    s->lean_late = t->j->load_segment;
+    s->lean_kind = (u8)kind;
+    check_segment(t, s, seg);
+}
+
 static bool is_real(const struct tr *t)
 {
     return !(t->mode & (MODE_PROTECTED | MODE_FLAT));
@@ -51,20 +62,14 @@ static bool mov_to_segment(struct tr *t, const struct insn *in)
 {
     unsigned seg = in->reg[0];
     struct emit *e = &t->e;
-    struct site *s;
 
     if (in->kind[0] != OPND_SREG || seg == SEG_SS || seg == SEG_CS || !is_real(t))
         return false;
     tr_clobber(t);
-    if (in->kind[1] == OPND_MEM) {
-        s = tr_memory(t, in, 2, false);
-        check_segment(t, s, seg);
-        emit_movzx(e, 2, H_ADDR, RM_HOST);
-    } else {
-        s = tr_site(t, in);
-        check_segment(t, s, seg);
-        emit_movzx(e, 2, H_ADDR, RM_R(host_of(in->reg[1])));
-    }
+    if (in->kind[1] == OPND_MEM)
+        tr_memory(t, in, 2, false);
+    check_data_segment(t, in, seg, LEAN_PLAIN);
+    emit_movzx(e, 2, H_ADDR, in->kind[1] == OPND_MEM ? RM_HOST : RM_R(host_of(in->reg[1])));
     set_segment(t, seg);
     return true;
 }
@@ -73,12 +78,11 @@ static bool pop_segment(struct tr *t, const struct insn *in)
 {
     unsigned seg = in->reg[0];
     struct emit *e = &t->e;
-    struct site *s;
 
     if (in->opsize != 2 || seg == SEG_SS || seg == SEG_CS || !is_real(t))
         return false;
-    s = tr_pop_begin(t, in, 2);
-    check_segment(t, s, seg);
+    tr_pop_begin(t, in, 2);
+    check_data_segment(t, in, seg, LEAN_POP);
     emit_movzx(e, 2, H_DIFF, RM_HOST);
     tr_pop_end(t, 2);
     emit_mov(e, 4, H_ADDR, H_DIFF);

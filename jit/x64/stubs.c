@@ -165,6 +165,32 @@ static const u8 *make_lean(struct jit *j, struct emit *e, const void *does, unsi
     return start;
 }
 
+/*
+ * struct lean does(struct cpu *c, const struct insn *in, u32 operand, u32 eax) of lean.c.
+ */
+static const u8 *make_instruction(struct jit *j, struct emit *e, const void *does)
+{
+    static const u8 kept[] = {H_RAX, H_RCX, H_RDX, H_RSI, H_RDI, H_EXEC, H_BASE};
+    const u8 *start = here(j, e);
+
+    for (unsigned i = 0; i < sizeof kept; i++)
+        push(e, kept[i]);
+    emit_store(e, 8, WORD(W_LEFT), H_LEFT);
+    emit_store(e, 8, WORD(W_BASE), H_BASE);
+    emit_mov(e, 8, H_RDI, H_CPU);
+    emit_mov(e, 8, H_RSI, H_ADDR);
+    emit_mov(e, 4, H_RDX, H_DIFF);
+    emit_mov(e, 4, H_RCX, H_RAX);
+    emit_mov_imm64(e, H_RAX, (u64)(uintptr_t)does);
+    emit_op(e, 0xFF, 4, 2, RM_R(H_RAX)); /* call rax */
+    emit_mov(e, 8, H_DIFF, H_RAX);
+    emit_mov(e, 8, H_ADDR, H_RDX);
+    for (unsigned i = sizeof kept; i-- > 0;)
+        pop(e, kept[i]);
+    e8(e, 0xC3);
+    return start;
+}
+
 /* cmp [r9 + at], reg */
 static void compare_slot(struct emit *e, unsigned reg, u32 at)
 {
@@ -231,6 +257,9 @@ bool x64_make_stubs(struct jit *j)
     j->reach_write = make_lean(j, &e, (const void *)(uintptr_t)jit_reach_write, 0);
     for (unsigned i = 0; i < 3; i++)
         j->store[i] = make_lean(j, &e, (const void *)(uintptr_t)jit_store, 1u << i);
+    j->in = make_instruction(j, &e, (const void *)(uintptr_t)jit_in);
+    j->out = make_instruction(j, &e, (const void *)(uintptr_t)jit_out);
+    j->load_segment = make_instruction(j, &e, (const void *)(uintptr_t)jit_load_segment);
     j->code.hot = (size_t)(e.p - j->code.write + 63) & ~(size_t)63;
     return true;
 }

@@ -5,7 +5,68 @@
 
 #include "cpu/op.h"
 
+/* IN and OUT: the port in H_DIFF. */
+static bool port(struct tr *t, const struct insn *in, unsigned n)
+{
+    struct emit *e = &t->e;
+
+    tr_clobber(t);
+    if (in->kind[n] == OPND_IMM)
+        emit_mov_imm32(e, H_DIFF, (u8)in->imm);
+    else
+        emit_movzx(e, 2, H_DIFF, RM_R(H_RDX));
+    tr_lean(t, in, n ? t->j->in : t->j->out, n ? LEAN_IN : LEAN_PLAIN);
+    return true;
+}
+
+/* MOV and POP to a segment register but CS, in any mode. */
+static bool load_segment(struct tr *t, const struct insn *in)
+{
+    bool pops = optab_rows[in->row].handler == op_POP_SEG;
+    struct emit *e = &t->e;
+
+    if (in->kind[0] != OPND_SREG || in->reg[0] == SEG_CS || (pops && in->reg[0] == SEG_SS))
+        return false;
+    tr_clobber(t);
+    if (pops)
+        tr_pop_begin(t, in, in->opsize);
+    else if (in->kind[1] == OPND_MEM)
+        tr_memory(t, in, 2, false);
+    if (pops || in->kind[1] == OPND_MEM)
+        emit_movzx(e, 2, H_DIFF, RM_HOST);
+    else
+        emit_movzx(e, 2, H_DIFF, RM_R(host_of(in->reg[1])));
+    tr_lean(t, in, t->j->load_segment, pops ? LEAN_POP : LEAN_PLAIN);
+    return true;
+}
+
+/* MOV from a control register. */
+static bool read_control(struct tr *t, const struct insn *in)
+{
+    static const size_t at[] = {offsetof(struct cpu, cr0), 0, offsetof(struct cpu, cr2),
+                                offsetof(struct cpu, cr3)};
+    unsigned n = in->reg[1];
+    struct emit *e = &t->e;
+
+    if (in->kind[0] != OPND_GPR || in->kind[1] != OPND_CREG || n >= ARRAY_LEN(at) || n == 1 ||
+        (t->mode & (MODE_V86 | MODE_USER)))
+        return false;
+    tr_clobber(t);
+    if (t->mode & MODE_PROTECTED)
+        tr_slow_unless_zero(t, tr_site(t, in), offsetof(struct cpu, cpl));
+    emit_load(e, 4, host_of(in->reg[0]), RM_AT(at[n]));
+    return true;
+}
+
 bool tr_system(struct tr *t, const struct insn *in)
 {
+    op_handler *h = optab_rows[in->row].handler;
+
+    if (h == op_IN || h == op_OUT)
+        return port(t, in, h == op_IN);
+    if (h == op_MOV_SEG || h == op_POP_SEG)
+        return tr_real_segment(t, in) || load_segment(t, in);
+    if (h == op_MOV_CR)
+        return read_control(t, in);
     return tr_flags(t, in) || tr_real_segment(t, in);
 }

@@ -236,6 +236,38 @@ void tr_note(struct tr *t)
     t->noted = -1;
 }
 
+/* The result is LEAN_STAY unless the jump is taken. */
+static u8 *call_lean(struct tr *t, const struct insn *in, const u8 *stub)
+{
+    struct emit *e = &t->e;
+
+    emit_mov_imm64(e, H_ADDR, (u64)(uintptr_t)in);
+    call(t, stub);
+    emit_alu_imm(e, A_CMP, 8, RM_R(H_DIFF), LEAN_STAY);
+    return emit_jcc(e, CC_NZ);
+}
+
+static void take_over(struct tr *t, const struct insn *in, enum lean_kind kind)
+{
+    unsigned size = in->size[0];
+
+    if (kind == LEAN_IN)
+        emit_op(&t->e, size == 1 ? 0x8A : 0x8B, size, H_RAX, RM_R(H_ADDR));
+    else if (kind == LEAN_POP)
+        tr_pop_end(t, in->opsize);
+}
+
+struct site *tr_lean(struct tr *t, const struct insn *in, const u8 *stub, enum lean_kind kind)
+{
+    struct site *s = tr_site(t, in);
+
+    assert(t->counted);
+    s->lean = call_lean(t, in, stub);
+    s->lean_kind = (u8)kind;
+    take_over(t, in, kind);
+    return s;
+}
+
 void tr_help(struct tr *t, const struct insn *in)
 {
     tr_clobber(t);
@@ -246,30 +278,41 @@ void tr_help(struct tr *t, const struct insn *in)
 
 /* ---- The code behind ---- */
 
+/* The offset in CS of a byte of the page in H_ADDR. */
+static void load_offset(struct tr *t, u32 offset)
+{
+    if (is_code16(t))
+        emit_mov_imm32(&t->e, H_ADDR, t->base16 + offset);
+    else
+        emit_lea(&t->e, 4, H_ADDR, H_BASE, NO_REG, 0, (s32)offset);
+}
+
 static void emit_leave(struct tr *t, u32 offset, u32 link, bool flags_in_memory)
 {
     struct emit *e = &t->e;
     const u8 *to = flags_in_memory ? t->j->leave_memory : t->j->leave_register;
 
-    if (is_code16(t))
-        emit_mov_imm32(e, H_ADDR, t->base16 + offset);
-    else
-        emit_lea(e, 4, H_ADDR, H_BASE, NO_REG, 0, (s32)offset);
+    load_offset(t, offset);
     emit_mov_imm32(e, H_DIFF, link);
     patch_rel32(emit_jmp(e), t->j->code.write + (to - t->j->code.exec));
+}
+
+/* The instruction is done: take it off the count. H_ADDR is used. */
+static void count_off(struct tr *t, const struct site *s)
+{
+    const struct insn *in = s->in;
+    int rest = s->counted ? t->r->count - in->index_in_run : -(int)in->index_in_run;
+
+    emit_lea(&t->e, 8, H_LEFT, H_LEFT, NO_REG, 0, rest - 1);
+    if (s->noted >= 0)
+        emit_note(t, (unsigned)s->noted);
 }
 
 /* Out of the block behind an instruction; r8 and r9 are free, the flags in memory. */
 static void emit_leave_behind(struct tr *t, const struct site *s)
 {
-    const struct insn *in = s->in;
-    struct emit *e = &t->e;
-    int rest = s->counted ? t->r->count - in->index_in_run : -(int)in->index_in_run;
-
-    emit_lea(e, 8, H_LEFT, H_LEFT, NO_REG, 0, rest - 1);
-    if (s->noted >= 0)
-        emit_note(t, (unsigned)s->noted);
-    emit_leave(t, page_offset(t, in) + in->len, 0, true);
+    count_off(t, s);
+    emit_leave(t, page_offset(t, s->in) + s->in->len, 0, true);
 }
 
 /* What a site stores, into H_DIFF. */
@@ -314,6 +357,29 @@ static void emit_miss(struct tr *t, struct site *s)
     patch_rel32(emit_jcc(e, CC_NZ), s->reached);
 }
 
+/* lean.c has done it, and the block is not to go on; falls through if it has not. */
+static void emit_lean(struct tr *t, const struct site *s)
+{
+    struct emit *e = &t->e;
+    u8 *not_done;
+
+    patch_rel32(s->lean, e->p);
+    not_done = emit_jcc(e, CC_B);
+    emit_store(e, 8, WORD(W_TEMP), H_DIFF);
+    take_over(t, s->in, s->lean_kind);
+    count_off(t, s);
+    load_offset(t, page_offset(t, s->in) + s->in->len);
+    emit_mov_imm32(e, H_DIFF, 0);
+    emit_op(e, 0xFF, 4, 4, WORD(W_TEMP)); /* jmp */
+    patch_rel32(not_done, e->p);
+}
+
+/* A selector into H_DIFF, from its register or from [H_DIFF + H_ADDR]. */
+static void load_selector(struct tr *t, const struct insn *in)
+{
+    emit_movzx(&t->e, 2, H_DIFF, in->kind[1] == OPND_GPR ? RM_R(host_of(in->reg[1])) : RM_HOST);
+}
+
 static void emit_site(struct tr *t, struct site *s)
 {
     struct emit *e = &t->e;
@@ -335,6 +401,14 @@ static void emit_site(struct tr *t, struct site *s)
         patch_rel32(over, e->p);
     for (unsigned i = 0; i < s->jumps; i++)
         patch_rel32(s->jump[i], e->p);
+    if (s->lean_late) {
+        load_selector(t, s->in);
+        s->lean = call_lean(t, s->in, s->lean_late);
+        take_over(t, s->in, s->lean_kind);
+        patch_rel32(emit_jmp(e), s->back);
+    }
+    if (s->lean)
+        emit_lean(t, s);
     if (s->noted >= 0)
         emit_note(t, (unsigned)s->noted);
     for (unsigned i = 0; i <= s->group; i++)

@@ -18,6 +18,9 @@ enum flags_at {
     FLAGS_UNKNOWN = 0, /* at the head of a block that makes them itself before anybody looks */
 };
 
+/* How the result of a function of lean.c is taken over. */
+enum lean_kind { LEAN_PLAIN, LEAN_IN, LEAN_POP };
+
 enum { SITES_MAX = 6 * RUN_MAX, SITE_JUMPS = 12 };
 
 /* What a site stores, if that is all that its access does. */
@@ -34,8 +37,11 @@ struct site {
     const u8 *stored;     /* where it goes on when lean.c has stored that */
     u8 *jump[SITE_JUMPS]; /* to the handler */
     u8 jumps;
-    u8 *misaligned;    /* jump to a second look at the page's end */
-    const u8 *aligned; /* and where it goes on */
+    u8 *misaligned;      /* jump to a second look at the page's end */
+    const u8 *aligned;   /* and where it goes on */
+    u8 *lean;            /* jump where lean.c did not say LEAN_STAY */
+    const u8 *lean_late; /* the function's stub, if it is called instead of the handler */
+    u8 lean_kind;
     u8 size;
     u8 group;   /* instructions it stands for, besides the first */
     bool leave; /* not back into the block */
@@ -85,6 +91,8 @@ void tr_note(struct tr *t);
 void tr_help(struct tr *t, const struct insn *in);
 struct site *tr_site(struct tr *t, const struct insn *in);
 void tr_slow(struct site *s, u8 *jump);
+/* An instruction done by lean.c, with the operand in H_DIFF; the result is taken over. */
+struct site *tr_lean(struct tr *t, const struct insn *in, const u8 *stub, enum lean_kind kind);
 /* The access is of a kind that only the handler can do if the page is not in T. */
 void tr_plain(struct site *s);
 /* The access is a store of this and nothing else, and was made by the code up to here. */
