@@ -155,6 +155,11 @@ $(B)/tests/boot/%: $(B)/tests/boot/%.o $(SUPPORT_OBJ) $(B)/libbygone.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS) -lcriterion
 
+# What code costs that runs for the first time; see the top of its source.
+$(B)/tests/bench/cold: $(B)/tests/bench/cold.o $(SUPPORT_OBJ) $(B)/libbygone.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcriterion
+
 # libFuzzer targets: the whole library instrumented, in a build folder of its own.
 FUZZ_B = build-fuzz
 FUZZ_CC = clang

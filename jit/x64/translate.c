@@ -620,8 +620,13 @@ static bool has_room(const struct jit *j)
 struct block *x64_translate(struct jit *j, struct run *r)
 {
     struct code_cache *cc = &j->code;
-    struct tr tr = {.j = j, .r = r, .mode = run_mode(r), .noted = -1}, *t = &tr;
+    struct tr tr, *t = &tr;
 
+    memset(t, 0, offsetof(struct tr, site));
+    t->j = j;
+    t->r = r;
+    t->mode = run_mode(r);
+    t->noted = -1;
     if (!has_room(j) || !(t->b = new_block(j, r)))
         return NULL;
     t->base16 = (u32)j->c->rip - r->offset;

@@ -71,7 +71,6 @@ struct tr {
     s8 noted;       /* the last x87 instruction, not yet noted in cpu->fpu: its index, or -1 */
     u32 base16;     /* 16-bit code: what BASE is for this block */
     unsigned sites;
-    struct site site[SITES_MAX];
     /* The look at the count: its jump, and the instruction it stands before. */
     u8 *stop;
     const struct insn *stop_at;
@@ -79,6 +78,7 @@ struct tr {
     u8 *guard[2];     /* jumps to the dispatcher, at the head */
     unsigned guards;
     struct out out[2];
+    struct site site[SITES_MAX]; /* last: tr_site clears those that are used */
 };
 
 /* translate.c */
