@@ -1,7 +1,8 @@
 /*
  * The cache of decoded code; see run.h. Runs are taken from an arena front to back, and where dead
- * ones of the same length lie; when it is full all of it is forgotten, which happens at run
- * boundaries only.
+ * ones lie. When it is full, those that were not executed lately go; if that is too few it grows,
+ * and when it has all of its memory everything is forgotten. All of that happens at run boundaries
+ * only.
  */
 #include "cpu/run.h"
 
@@ -12,9 +13,13 @@
 #include <sys/mman.h>
 
 enum {
-    ARENA_BYTES = 48 << 20,
-    VISITED = 16,   /* one bucket of so many */
-    OVERWRITES = 4, /* near each other: the page is being filled with something new */
+    /* A boot decodes 48 MiB once and never again; a compiler's working set is three times that. */
+    ARENA_BYTES_FIRST = 48 << 20,
+    ARENA_BYTES_MORE = 24 << 20,
+    ARENA_BYTES_MAX = ARENA_BYTES_FIRST + 8 * ARENA_BYTES_MORE,
+    SWEPT_ENOUGH = 4, /* if a sweep frees this part, the arena need not grow */
+    VISITED = 16,     /* one bucket of so many */
+    OVERWRITES = 4,   /* near each other: the page is being filled with something new */
     OVERWRITE_NEAR = 32,
     RUN_BYTES_MAX = sizeof(struct run) + (RUN_MAX + 1) * sizeof(struct insn),
 };
@@ -40,14 +45,14 @@ struct run_cache {
     void (*finish)(void *opaque, struct run *r);
     void *opaque;
     u8 *arena;
-    size_t used;
+    size_t used, limit;
     struct code_page *pages;
     u64 kills;
     struct run_watcher watcher;
     /*
-     * Dead runs by their number of instructions, linked by frame_next; at 0 those that were across
-     * a page boundary. What points to a run is valid if the key there matches, so the place of one
-     * may hold only another, and one that lies in one page only such a one.
+     * Dead runs by the instructions that they have room for, linked by frame_next; at 0 those that
+     * were across a page boundary. What points to a run is valid if the key there matches, so the
+     * place of one may hold only another, and one that lies in one page only such a one.
      */
     struct run *dead[RUN_MAX + 1];
     struct run *front[RUN_FRONT];
@@ -63,19 +68,20 @@ struct run_cache *run_cache_new(struct cpu *c, void (*finish)(void *opaque, stru
     rc->c = c;
     rc->finish = finish;
     rc->opaque = opaque;
-    rc->arena = mmap(NULL, ARENA_BYTES, PROT_READ | PROT_WRITE,
+    rc->limit = ARENA_BYTES_FIRST;
+    rc->arena = mmap(NULL, ARENA_BYTES_MAX + RUN_BYTES_MAX, PROT_READ | PROT_WRITE,
                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (rc->arena == MAP_FAILED) {
         free(rc);
         return NULL;
     }
-    madvise(rc->arena, ARENA_BYTES, MADV_DONTDUMP);
+    madvise(rc->arena, ARENA_BYTES_MAX + RUN_BYTES_MAX, MADV_DONTDUMP);
     return rc;
 }
 
 static size_t run_size(const struct run *r)
 {
-    return sizeof *r + (r->count + 1u) * sizeof r->insn[0];
+    return sizeof *r + (r->room + 1u) * sizeof r->insn[0];
 }
 
 void run_cache_watch(struct run_cache *rc, const struct run_watcher *w)
@@ -112,7 +118,7 @@ void run_cache_free(struct run_cache *rc)
     if (!rc)
         return;
     run_cache_flush(rc);
-    munmap(rc->arena, ARENA_BYTES);
+    munmap(rc->arena, ARENA_BYTES_MAX + RUN_BYTES_MAX);
     free(rc);
 }
 
@@ -162,26 +168,33 @@ static void unlist(struct run_cache *rc, struct run *r, frame_id id)
         physmap_clear_code(rc->c->mmu.pm, id); /* the lists stay: code tends to come again */
 }
 
-static struct run **dead_like(struct run_cache *rc, const struct run *r)
+/* To the dead ones of its kind. */
+static void bury(struct run_cache *rc, struct run *r)
 {
-    return &rc->dead[r->frame2 ? 0 : r->count];
+    struct run **dead = &rc->dead[r->frame2 ? 0 : r->room];
+
+    r->key = RUN_DEAD;
+    r->frame_next = *dead;
+    *dead = r;
+}
+
+static void forget(struct run_cache *rc, struct run *r)
+{
+    if (rc->watcher.killed)
+        rc->watcher.killed(rc->watcher.opaque, r);
+    unlist(rc, r, r->frame);
+    if (r->frame2)
+        unlist(rc, r, r->frame2);
+    bury(rc, r);
+    rc->kills++;
 }
 
 void run_kill(struct run_cache *rc, struct run *r)
 {
-    struct run **dead = dead_like(rc, r);
     struct code_page *page = physmap_frame(rc->c->mmu.pm, r->frame)->code;
 
-    if (rc->watcher.killed)
-        rc->watcher.killed(rc->watcher.opaque, r);
     page->kills++;
-    unlist(rc, r, r->frame);
-    if (r->frame2)
-        unlist(rc, r, r->frame2);
-    r->key = RUN_DEAD;
-    r->frame_next = *dead;
-    *dead = r;
-    rc->kills++;
+    forget(rc, r);
 }
 
 bool run_code_at(const struct run_cache *rc, frame_id id, u32 offset, u32 len)
@@ -388,17 +401,92 @@ static bool can_list(struct run_cache *rc, const struct run *r)
     return code_page(rc, r->frame) && (!r->frame2 || code_page(rc, r->frame2));
 }
 
+/* ---- Room ---- */
+
+/* Not translated, and not executed since the last sweep; a new run was made for one execution. */
+static bool is_idle(struct run *r)
+{
+    if (r->block || (u8)r->heat != r->heat_swept) {
+        r->heat_swept = (u8)r->heat;
+        return false;
+    }
+    return true;
+}
+
+/* Forget idle runs; returns the bytes of those. */
+static size_t sweep(struct run_cache *rc)
+{
+    size_t freed = 0;
+
+    for (struct code_page *page = rc->pages; page; page = page->next)
+        for (u32 g = 0; g < ARRAY_LEN(page->at); g++)
+            for (struct run *r = page->at[g], *next; r; r = next) {
+                next = *next_on(r, page->frame);
+                if (r->frame != page->frame || !is_idle(r))
+                    continue;
+                freed += run_size(r);
+                forget(rc, r);
+            }
+    return freed;
+}
+
+static bool is_full(const struct run_cache *rc, size_t bytes)
+{
+    return rc->used + bytes > rc->limit;
+}
+
+/* The place of a dead run: one as long as `r`, or a longer one where the arena is full. */
+static struct run *find_dead(struct run_cache *rc, const struct run *r)
+{
+    u32 first = r->frame2 ? 0 : r->count,
+        last = first && is_full(rc, run_size(r)) ? RUN_MAX : first;
+
+    for (u32 n = first; n <= last; n++) {
+        struct run *to = rc->dead[n];
+
+        if (!to)
+            continue;
+        rc->dead[n] = to->frame_next;
+        return to;
+    }
+    return NULL;
+}
+
+static void grow(struct run_cache *rc)
+{
+    if (rc->limit < ARENA_BYTES_MAX)
+        rc->limit += ARENA_BYTES_MORE;
+    else
+        run_cache_flush(rc);
+}
+
+/* Where to keep a run like `r`. */
+static struct run *find_place(struct run_cache *rc, const struct run *r)
+{
+    size_t bytes = run_size(r);
+    struct run *to = find_dead(rc, r);
+
+    if (to)
+        return to;
+    if (is_full(rc, bytes) && sweep(rc) < rc->limit / SWEPT_ENOUGH)
+        grow(rc);
+    while (!(to = find_dead(rc, r)) && is_full(rc, bytes))
+        grow(rc);
+    if (to)
+        return to;
+    to = (struct run *)(rc->arena + rc->used);
+    rc->used += bytes;
+    to->room = r->room;
+    return to;
+}
+
 /* Move the run that was decoded at the arena's end to where it stays. */
 static struct run *keep(struct run_cache *rc, struct run *r)
 {
-    struct run **dead = dead_like(rc, r), *to = *dead;
+    struct run *to = find_place(rc, r);
 
-    if (!to) {
-        rc->used += run_size(r);
-        return r;
-    }
-    *dead = to->frame_next;
-    memcpy(to, r, run_size(r));
+    r->room = to->room;
+    memmove(to, r, sizeof *r + (r->count + 1u) * sizeof r->insn[0]);
     return to;
 }
 
@@ -409,22 +497,26 @@ static struct run *build(struct run_cache *rc, u64 key, u64 la)
     const u8 *code;
     struct run *r;
 
-    if (rc->used + RUN_BYTES_MAX > ARENA_BYTES)
-        run_cache_flush(rc);
     r = (struct run *)(rc->arena + rc->used);
     memset(r, 0, sizeof *r);
     r->frame = (frame_id)(key >> 20);
     r->offset = (u16)offset;
     code = frame_host(physmap_frame(c->mmu.pm, r->frame)) + offset;
     decode_in_page(c, code, avail, r);
-    if ((!r->count && !decode_across(c, code, avail, la, r)) || !can_list(rc, r))
+    if (!r->count && !decode_across(c, code, avail, la, r))
         return NULL;
     memset(&r->insn[r->count], 0, sizeof r->insn[0]);
     r->insn[r->count].offset_in_run = r->bytes;
     r->insn[r->count].index_in_run = (u8)r->count;
+    r->room = r->count;
     r = keep(rc, r);
+    if (!can_list(rc, r)) {
+        bury(rc, r);
+        return NULL;
+    }
     r->key = key;
     r->heat = rc->watcher.heat;
+    r->heat_swept = (u8)(r->heat - 1);
     list_on(rc, r, r->frame);
     if (r->frame2)
         list_on(rc, r, r->frame2);

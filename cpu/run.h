@@ -20,6 +20,7 @@ struct run {
     u16 count;  /* instructions, without the end mark */
     u16 bytes;  /* of code */
     u16 offset; /* in its page */
+    u16 room;   /* the cache's: for instructions, where it lies */
     frame_id frame;
     frame_id frame2; /* of the second page of an instruction across a boundary, else 0 */
     struct run *frame_next, *frame2_next; /* lists that hang on struct frame */
@@ -30,8 +31,9 @@ struct run {
      * has the cache's `heat`.
      */
     u32 heat;
-    bool put_off; /* heat was given once more, since the page keeps changing */
-    void *block; /* the first of its translations */
+    bool put_off;       /* heat was given once more, since the page keeps changing */
+    u8 heat_swept;      /* the cache's: low bits of heat when it last looked for runs to forget */
+    void *block;        /* the first of its translations; such runs are not forgotten */
     struct insn insn[]; /* count of them and an end mark */
 };
 
@@ -40,7 +42,7 @@ struct run_cache;
 /* What an engine wants to know of runs; each may be NULL. */
 struct run_watcher {
     void *opaque;
-    /* Its bytes were written; r is readable until the next run is decoded. */
+    /* Its bytes were written or it is forgotten; r is readable until the next run is decoded. */
     void (*killed)(void *opaque, struct run *r);
     void (*flushed)(void *opaque); /* all are about to go */
     u32 heat;                      /* of new runs */

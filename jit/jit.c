@@ -20,7 +20,7 @@
 #include <sys/mman.h>
 
 enum {
-    BLOCK_ARENA = 96 << 20,
+    BLOCK_ARENA = 192 << 20,
     JUMPS_BYTES = JUMP_MODES * JUMP_SLOTS * (int)sizeof(struct jump_slot)
 };
 
@@ -196,6 +196,15 @@ static bool put_off(struct jit *j, struct run *r)
     return true;
 }
 
+/* An empty slot looks like one of tag 0 on an unmapped page, where a jump can have that tag. */
+static void make_empty(struct jump_slot *slots, u32 mode)
+{
+    bool by_offset = (mode & MODE_CODE_SIZE) == CODE16 || (mode & MODE_CS_FREE);
+
+    for (unsigned i = 0; i < (by_offset ? 1 : JUMP_SLOTS); i++)
+        slots[i].frame = UINT32_MAX;
+}
+
 /* A block for a run that is hot; NULL to go on interpreting it. */
 static struct block *translate(struct jit *j, struct run *r)
 {
@@ -206,9 +215,7 @@ static struct block *translate(struct jit *j, struct run *r)
         return NULL;
     if (!j->indirect[mode]) {
         j->indirect[mode] = x64_make_indirect(j, mode);
-        /* An empty slot looks like one of tag 0 on an unmapped page. */
-        for (unsigned i = 0; i < JUMP_SLOTS; i++)
-            j->jumps[mode * JUMP_SLOTS + i].frame = UINT32_MAX;
+        make_empty(&j->jumps[mode * JUMP_SLOTS], mode);
     }
     b = x64_translate(j, r);
     if (!b) {
@@ -398,7 +405,7 @@ static void connect(struct cpu *c, struct jit *j, struct block *to)
 
     if (!at) {
         remember_jump(c, j, to);
-    } else if (!j->flushed && !l->to && l->from->run && !to->run->frame2) {
+    } else if (!j->flushed && !l->to && l->from->run) {
         x64_link(j, l, to, to->run->frame);
         j->stat.links++;
     }

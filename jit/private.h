@@ -26,10 +26,10 @@ enum {
      */
     JIT_MARGIN = 2 * RUN_MAX,
     JIT_HEAT = 12,
-    JIT_CODE_BYTES = 64 << 20,
+    JIT_CODE_BYTES = 256 << 20,
     JIT_BLOCK_BYTES_MAX = 64 << 10,
     /* Jumps whose target is known only at run time: slots for each mode of runs, by target. */
-    JUMP_SLOTS = 4096,
+    JUMP_SLOTS = 65536,
     JUMP_MODES = 256,
 };
 

@@ -1,0 +1,96 @@
+/* The cache of decoded code when it is full: what is in use stays, the rest makes room. */
+#include "cpu/run.h"
+
+#include "cpu/interp.h"
+#include "tests/support/cpu_rig.h"
+
+#include <criterion/criterion.h>
+#include <string.h>
+
+enum {
+    PAGES = 64,
+    FIRST_PAGE = 0x40000 >> PAGE_SHIFT, /* of those that hold code */
+    RET = 0xC3,                         /* a run of one instruction at every byte */
+};
+
+static struct cpu_rig rig;
+
+static void setup(void)
+{
+    cpu_rig_setup(&rig, "pentium2");
+    for (u32 i = 0; i < PAGES; i++) {
+        const struct phys_page *p = physmap_page(rig.pm, (u64)(FIRST_PAGE + i) << PAGE_SHIFT);
+
+        memset(physmap_frame(rig.pm, p->frame)->host, RET, PAGE_SIZE);
+    }
+}
+
+static void teardown(void)
+{
+    cpu_rig_teardown(&rig);
+}
+
+TestSuite(run, .init = setup, .fini = teardown);
+
+/* `mode` only tells runs apart. */
+static struct run *find(u32 mode, u32 page, u32 offset)
+{
+    u64 gpa = (u64)(FIRST_PAGE + page) << PAGE_SHIFT;
+    frame_id frame = physmap_page(rig.pm, gpa)->frame;
+
+    return run_find(interp_runs(rig.cpu), run_key(frame, mode, offset), gpa | offset);
+}
+
+/* As an engine does. */
+static void execute(struct run *r, u32 times)
+{
+    r->heat -= times;
+}
+
+/* All runs of all pages: some 48 MiB of them for each mode. */
+static void execute_all(u32 mode, u32 times, void *block)
+{
+    for (u32 page = 0; page < PAGES; page++)
+        for (u32 offset = 0; offset < PAGE_SIZE; offset++) {
+            struct run *r = find(mode, page, offset);
+
+            execute(r, times);
+            r->block = block;
+        }
+}
+
+Test(run, what_was_executed_again_outlives_what_was_not)
+{
+    struct run *used = find(0, 0, 0);
+
+    execute(used, 2);
+    for (u32 mode = 1; mode <= 8; mode++) {
+        execute_all(mode, 1, NULL);
+        cr_assert_eq(find(0, 0, 0), used);
+        execute(used, 1);
+    }
+    cr_assert_eq(used->heat, (u32)-10, "it was decoded anew");
+}
+
+Test(run, what_was_executed_once_makes_room)
+{
+    struct run *once = find(0, 0, 0);
+
+    execute(once, 1);
+    for (u32 mode = 1; mode <= 4; mode++)
+        execute_all(mode, 1, NULL);
+    cr_assert_neq(once->key, run_key(once->frame, 0, 0));
+    cr_assert_eq(find(0, 0, 0)->heat, 0, "it was not decoded anew");
+}
+
+Test(run, what_is_translated_stays_until_nothing_more_fits)
+{
+    static u8 block;
+
+    for (u32 mode = 1; mode <= 3; mode++)
+        execute_all(mode, 1, &block);
+    cr_assert_eq(find(1, 0, 0)->heat, (u32)-1, "three times the first size does not fit");
+    for (u32 mode = 4; mode <= 8; mode++)
+        execute_all(mode, 1, &block);
+    cr_assert_eq(find(1, 0, 0)->heat, 0, "a full cache was not emptied");
+}
