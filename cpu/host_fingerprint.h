@@ -13,4 +13,9 @@
  */
 u64 host_fingerprint(void);
 
+/* Instructions that are probed, each with a hash of its own: which of them differ can be told. */
+enum { FINGERPRINT_PARTS = 19 };
+u64 host_fingerprint_parts(u32 part[FINGERPRINT_PARTS]);
+const char *host_fingerprint_part_name(unsigned i);
+
 #endif

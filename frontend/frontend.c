@@ -492,8 +492,10 @@ static void hear(void *opaque, enum machine_event e)
 static bool begin_recordings(struct frontend *f, char *err, size_t err_size)
 {
     const struct options *o = f->setup.options;
-    u64 past;
+    u64 past, points;
 
+    options_record_points(o, &points);
+    machine_record_points(f->machine, points);
     options_rewind(o, f->setup.display || o->monitor || o->qmp || o->gdb, &past);
     if (past && !machine_rewind_start(f->machine, past, err, err_size))
         return false;
@@ -727,10 +729,11 @@ static bool config_of_replay(struct frontend *f, char *err, size_t err_size)
     if (!o->replay)
         return true;
     f->replay = replay_open(o->replay, f->setup.log, err, err_size);
-    if (!f->replay)
+    if (!f->replay ||
+        (o->replay_from && !replay_begin_at(f->replay, o->replay_from, err, err_size)))
         return false;
     f->config = *replay_config(f->replay);
-    f->config.engine = mine.engine;
+    f->config.engine = f->config.engine ? f->config.engine : mine.engine;
     f->config.perf_map = mine.perf_map;
     f->config.log = mine.log;
     f->config.wait_for_room = mine.wait_for_room;

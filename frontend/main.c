@@ -3,6 +3,7 @@
 #include "frontend/files.h"
 #include "frontend/frontend.h"
 #include "frontend/options.h"
+#include "frontend/print_points.h"
 #include "frontend/print_trace.h"
 #include "frontend/script.h"
 #include "frontend/slurp.h"
@@ -155,6 +156,10 @@ static int bygone(struct options *o, int argc, char **argv)
     if (o->print_trace)
         return print_trace(o->print_trace, stdout, err, sizeof err) ? 0
                                                                     : complain(EXIT_BAD_INPUT, err);
+    if (o->print_points)
+        return print_points(o->print_points, stdout, err, sizeof err)
+                   ? 0
+                   : complain(EXIT_BAD_INPUT, err);
     code = prepare(o, o->show == SHOW_CONFIG);
     if (code)
         return code;

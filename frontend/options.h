@@ -52,9 +52,10 @@ struct options {
     unsigned serial_count;
     const char *parallel, *debugcon, *wav;
     const char *display, *monitor, *gdb, *qmp;
-    const char *print_trace;
+    const char *print_trace, *print_points;
     const char *script, *screenshot;
     const char *record, *replay, *rewind;
+    const char *record_points, *replay_from;
     bool discard, deterministic, keep_writes, reset_on_triple_fault, gdb_wait, stopped;
     bool perf_map;
     struct speed speed;
@@ -92,6 +93,9 @@ int options_config(struct options *o, const char *file, const char *text, size_t
  * real time, none for scripts and deterministic runs. *bytes 0: off. False if it is no size.
  */
 bool options_rewind(const struct options *o, bool watched, u64 *bytes);
+
+/* What --record-points asks for in ns, 0: none; 10 s without it. False if it is no time. */
+bool options_record_points(const struct options *o, u64 *ns);
 
 /* --print-config and --help: text to be freed, NULL when out of memory. */
 char *options_print_config(const struct options *o);

@@ -1,11 +1,14 @@
 /* Options that only make sense together or apart. */
 #include "frontend/options.h"
 
+#include "base/clock.h"
+#include "devices/board/replay_point.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { REWIND_DEFAULT_MIB = 256 };
+enum { REWIND_DEFAULT_MIB = 256, RECORD_POINTS_DEFAULT_S = 10 };
 
 static bool is(const char *text, const char *word)
 {
@@ -38,6 +41,25 @@ bool options_rewind(const struct options *o, bool watched, u64 *bytes)
         return false;
     *bytes = n << (*end == 'G' ? 30 : 20);
     return *end == 'M' || (*end == 'G' && n <= 1024);
+}
+
+bool options_record_points(const struct options *o, u64 *ns)
+{
+    const char *text = o->record_points;
+    double s;
+    char *end;
+
+    *ns = (u64)RECORD_POINTS_DEFAULT_S * NS_PER_SEC;
+    if (!text)
+        return true;
+    *ns = 0;
+    if (is(text, "off"))
+        return true;
+    s = strtod(text, &end);
+    if (*text < '0' || *text > '9' || *end || !(s >= 0.1 && s <= 1e6))
+        return false;
+    *ns = (u64)(s * NS_PER_SEC);
+    return true;
 }
 
 static bool has_medium(const struct options *o)
@@ -106,6 +128,12 @@ int options_check(const struct options *o, char *err, size_t err_size)
         problem = "--replay builds the machine that was recorded; leave out its disks and kernel";
     else if (!options_rewind(o, false, &bytes))
         problem = "--rewind takes a size from 1M to 1024G, as 256M or 1G, or off";
+    else if (!options_record_points(o, &bytes))
+        problem = "--record-points takes seconds from 0.1 to 1000000, or off";
+    else if (o->replay_from && !o->replay)
+        problem = "--replay-from goes with --replay";
+    else if (o->replay_from && !replay_where_is_valid(o->replay_from))
+        problem = "--replay-from takes SECONDS, @INSTRUCTION or #POINT";
     if (!problem)
         return 0;
     snprintf(err, err_size, "%s", problem);

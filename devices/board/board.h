@@ -70,6 +70,7 @@ struct board {
     void *write_error_opaque;
     bool in_write_error; /* media stay where they are meanwhile */
 
+    struct replay *replay;        /* for reports; NULL: no recording plays, or has played */
     struct snapjournal *journals; /* of snapshots that can go back to earlier contents of disks */
 
     /* Requests that chips raise inside an access; the run loop sees to them. */

@@ -5,6 +5,7 @@
 
 #include "devices/board/board.h"
 #include "devices/board/info_tables.h"
+#include "devices/board/replay.h"
 #include "devices/board/report.h"
 
 #include "devices/chipset/ioapic.h"
@@ -229,6 +230,14 @@ bool board_translation(struct board *b, u64 la, char *out, size_t out_size)
     return used;
 }
 
+static void info_replay(struct board *b, struct report *r)
+{
+    if (b->replay)
+        replay_describe(b->replay, r);
+    else
+        report_say(r, "no recording plays\n");
+}
+
 static const struct {
     const char *topic;
     void (*tell)(struct board *b, struct report *r);
@@ -252,6 +261,7 @@ static const struct {
     {"tss", info_tss},
     {"dos", info_dos},
     {"jit", info_jit},
+    {"replay", info_replay},
 };
 
 bool board_info(struct board *b, const char *topic, char *out, size_t out_size)

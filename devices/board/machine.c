@@ -39,6 +39,7 @@ enum {
     SLICE_MS = 10,         /* virtual: of slow processors a slice is shorter */
     DEFAULT_KIPS = 200000, /* of models without a nominal rate, at first or for ever */
     CHR_POLL_MS = 2,       /* virtual */
+    RECORD_POINTS_S = 10,  /* virtual, between points of a recording */
     OFTEN_MS = 10,         /* of the host: for streams that cannot wake us */
     PAUSE_NAP_MS = 1000,
     ROOM_NAP_MS = 500,
@@ -214,6 +215,7 @@ struct machine *machine_new_blame(const struct machine_config *config, bool *hos
         m->config.rtc_epoch = (s64)time(NULL); /* read once: from here on it is configuration */
     m->slice = SLICE;
     m->stop_count = UINT64_MAX;
+    m->record_points_ns = RECORD_POINTS_S * NS_PER_SEC;
     if (config->sound) {
         m->sound = config->sound;
         m->sound_gate = (struct sound_sink){.opaque = m, .write = write_sound};

@@ -156,6 +156,11 @@ void machine_get_drive(const struct machine *m, enum drive_id drive, struct mach
  */
 bool machine_record_start(struct machine *m, const char *path, char *told, size_t told_size);
 bool machine_record_stop(struct machine *m, char *told, size_t told_size);
+/*
+ * How far apart points are at least at which a replay of such a recording can begin, in virtual
+ * time; 0: there are none. 10 s unless told.
+ */
+void machine_record_points(struct machine *m, u64 least_ns);
 bool machine_is_recording(const struct machine *m);
 
 /*

@@ -72,6 +72,7 @@ struct machine {
     struct input_listener *input_listeners;
     struct input_player *player; /* NULL: inputs come from outside */
     struct recording *recording; /* NULL: nobody records */
+    u64 record_points_ns;
 
     /* For going back (rewind.c). */
     bool alone;     /* run without looking at the outside */

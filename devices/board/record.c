@@ -1,6 +1,7 @@
 /*
- * Recording; see record.h. On the machine thread everything but the sinks of the disks, which the
- * thread that serves a request calls; they share only the writer, which has a lock.
+ * Recording; see record.h. On the machine thread everything but the sinks of the disks
+ * (record_disk.c), which the thread that serves a request calls, and the writing of points
+ * (record_point.c); they share only the writer, which has a lock.
  */
 #include "devices/board/record.h"
 
@@ -9,10 +10,11 @@
 #include "base/state.h"
 #include "devices/board/interval.h"
 #include "devices/board/machine_private.h"
+#include "devices/board/record_disk.h"
+#include "devices/board/record_point.h"
 #include "devices/board/replay_file.h"
 #include "devices/board/replay_head.h"
 #include "devices/board/state_check.h"
-#include "devices/host/blk_overlay.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -26,18 +28,6 @@ enum {
     FLUSH_BYTES = 256 << 10,
     FLUSH_MS = 1000,
     FRAMES_A_CHUNK = 1000,
-    SECTOR = 512,
-    DISK_HEAD = 16,
-    DISK_SECTORS = 128, /* in one piece of a DISK chunk */
-};
-
-/* A medium that is written to: of which sectors the recording has what they held at first. */
-struct kept_medium {
-    struct kept_medium *next;
-    struct recording *recording;
-    struct blk *blk;
-    u32 number; /* a drive, or DRIVE_COUNT and up: media in the order in which they came */
-    u8 *known;  /* a bit for each sector */
 };
 
 struct recording {
@@ -47,8 +37,9 @@ struct recording {
     struct input_listener listener;
     struct input_log *fresh; /* not yet in the file */
     struct state_check *check;
-    struct kept_medium *media;
-    u32 next_medium;
+    struct record_disks *disks;
+    struct record_points *points;
+    u64 put_bytes; /* of the input log, in the file */
     u64 interval_ns, flushed_ns;
     u64 host_ns;        /* when the last check ended */
     u64 inputs, checks; /* how many */
@@ -76,6 +67,7 @@ static void flush(struct recording *r)
     if (!len || r->broken)
         return;
     replay_writer_put(r->file, REPLAY_INPUT, bytes, len);
+    r->put_bytes += len;
     input_log_drop(r->fresh, len);
     if (replay_writer_error(r->file))
         fail(r, strerror(-replay_writer_error(r->file)));
@@ -117,125 +109,35 @@ static const struct interval_rule interval_rule = {
     .ease = 4,
 };
 
+/* Now, where a check is the next record from `log_at` on. */
+static void take_point(struct recording *r, u64 log_at)
+{
+    flush(r);
+    if (!r->broken)
+        record_points_take(r->points, log_at);
+}
+
+static u64 log_end(const struct recording *r)
+{
+    size_t len;
+
+    input_log_bytes(r->fresh, &len);
+    return r->put_bytes + len;
+}
+
 static void on_point(void *opaque)
 {
     struct recording *r = opaque;
-    u64 began = host_monotonic_ns();
+    u64 began = host_monotonic_ns(), log_at = log_end(r);
 
     take_check(r);
+    if (record_points_due(r->points))
+        take_point(r, log_at);
     interval_adapt(&interval_rule, &r->interval_ns, &r->host_ns, began);
     r->listener.point_ns = clock_now(r->m->board.clock) + r->interval_ns;
 }
 
-/* ---- Disks ---- */
-
-static void put_sectors(struct kept_medium *k, u64 sector, u32 count, const u8 *data)
-{
-    u8 piece[DISK_HEAD + DISK_SECTORS * SECTOR];
-
-    put_le32(piece, k->number);
-    put_le32(piece + 4, count);
-    put_le64(piece + 8, sector);
-    memcpy(piece + DISK_HEAD, data, (size_t)count * SECTOR);
-    replay_writer_put(k->recording->file, REPLAY_DISK, piece, DISK_HEAD + (size_t)count * SECTOR);
-}
-
-static bool is_known(const struct kept_medium *k, u64 sector)
-{
-    return k->known[sector / 8] >> sector % 8 & 1;
-}
-
-/* On any thread, one at a time for a medium. */
-static int keep_old(void *opaque, u64 sector, u32 count, const void *old)
-{
-    struct kept_medium *k = opaque;
-    const u8 *data = old;
-
-    while (count) {
-        u32 n = 0;
-
-        while (n < count && n < DISK_SECTORS && !is_known(k, sector + n)) {
-            k->known[(sector + n) / 8] |= (u8)(1u << (sector + n) % 8);
-            n++;
-        }
-        if (n)
-            put_sectors(k, sector, n, data);
-        else
-            n = 1;
-        sector += n;
-        data += (size_t)n * SECTOR;
-        count -= n;
-    }
-    return 0;
-}
-
-/* What a medium in a drive keeps in memory, which no file will have: as if overwritten now. */
-static void put_private_writes(struct kept_medium *k)
-{
-    const struct blk_overlay *o = blk_private_writes(k->blk);
-    u8 data[SECTOR];
-    u64 sector = 0;
-    u32 count;
-
-    for (; o && blk_overlay_next(o, &sector, &count); sector += count)
-        for (u32 i = 0; i < count; i++) {
-            blk_overlay_patch(o, sector + i, 1, data);
-            keep_old(k, sector + i, 1, data);
-        }
-}
-
-/* A medium is in a drive from now on; its number is taken in any case. */
-static bool watch_medium(struct recording *r, struct blk *blk, u32 number)
-{
-    struct kept_medium *k;
-
-    if (!blk || blk_is_read_only(blk))
-        return true;
-    k = calloc(1, sizeof *k);
-    if (k)
-        k->known = calloc(1, (size_t)(blk_sectors(blk) / 8 + 1));
-    if (!k || !k->known || blk_add_preimage_sink(blk, keep_old, k)) {
-        if (k)
-            free(k->known);
-        free(k);
-        return false;
-    }
-    k->recording = r;
-    k->blk = blk;
-    k->number = number;
-    k->next = r->media;
-    r->media = k;
-    put_private_writes(k);
-    return true;
-}
-
-static bool in_a_drive(const struct board *b, const struct blk *blk)
-{
-    for (unsigned i = 0; i < DRIVE_COUNT; i++)
-        if (b->drive[i].blk == blk)
-            return true;
-    return false;
-}
-
-/* Forget media that were taken out and closed; with `all` also those that are still there. */
-static void drop_media(struct recording *r, bool all)
-{
-    struct kept_medium **at = &r->media, *k;
-
-    while ((k = *at)) {
-        bool there = in_a_drive(&r->m->board, k->blk);
-
-        if (there && !all) {
-            at = &k->next;
-            continue;
-        }
-        if (there)
-            blk_remove_preimage_sink(k->blk, keep_old, k);
-        *at = k->next;
-        free(k->known);
-        free(k);
-    }
-}
+/* ---- Inputs that media are ---- */
 
 static void on_input(void *opaque, const struct input_record *rec)
 {
@@ -246,8 +148,7 @@ static void on_input(void *opaque, const struct input_record *rec)
     if (rec->source == INPUT_INSERT && !rec->medium.refused) {
         char name[MACHINE_PATH_MAX];
 
-        drop_media(r, false);
-        if (!watch_medium(r, r->m->board.drive[rec->medium.drive].blk, r->next_medium++))
+        if (!record_disks_insert(r->disks, rec->medium.drive))
             fail(r, "the host has no memory left");
         snprintf(name, sizeof name, "%.*s", (int)rec->len, (const char *)rec->data);
         path = replay_full_path(name);
@@ -257,7 +158,7 @@ static void on_input(void *opaque, const struct input_record *rec)
         free(path);
     } else {
         if (rec->source == INPUT_EJECT)
-            drop_media(r, false);
+            record_disks_removed(r->disks);
         add(r, rec);
     }
     r->inputs++;
@@ -299,21 +200,13 @@ static bool put_head(struct recording *r, char *err, size_t err_size)
 
 static bool put_machine(struct recording *r, char *err, size_t err_size)
 {
-    struct state *s = state_new_save();
-    size_t len;
-    bool good;
+    struct state *s = record_chips(&r->m->board, err, err_size);
 
-    state_leave_out_memory(s);
-    board_state(&r->m->board, s);
-    state_data(s, &len);
-    good = !state_error(s) && len <= REPLAY_CHUNK_MAX;
-    if (good)
-        put_state(r->file, REPLAY_STATE, s);
-    else
-        snprintf(err, err_size, "record: %s",
-                 state_error(s) ? state_error(s) : "the machine's state is too long");
+    if (!s)
+        return false;
+    put_state(r->file, REPLAY_STATE, s);
     state_free(s);
-    return good;
+    return true;
 }
 
 struct frame_buffer {
@@ -322,24 +215,22 @@ struct frame_buffer {
     u32 count;
 };
 
-enum { FRAME_BYTES = 4 + PAGE_SIZE };
-
 static void put_frame(struct frame_buffer *f, frame_id id, const u8 *page)
 {
-    u8 *p = f->bytes + (size_t)f->count * FRAME_BYTES;
+    u8 *p = f->bytes + (size_t)f->count * REPLAY_FRAME_BYTES;
 
     put_le32(p, id);
     memcpy(p + 4, page, PAGE_SIZE);
     if (++f->count < FRAMES_A_CHUNK)
         return;
-    replay_writer_put(f->file, REPLAY_FRAMES, f->bytes, (size_t)f->count * FRAME_BYTES);
+    replay_writer_put(f->file, REPLAY_FRAMES, f->bytes, (size_t)f->count * REPLAY_FRAME_BYTES);
     f->count = 0;
 }
 
 static bool put_memory(struct recording *r)
 {
     static const u8 zeros[PAGE_SIZE];
-    struct frame_buffer f = {.file = r->file, .bytes = malloc(FRAMES_A_CHUNK * FRAME_BYTES)};
+    struct frame_buffer f = {.file = r->file, .bytes = malloc(FRAMES_A_CHUNK * REPLAY_FRAME_BYTES)};
     struct physmap *pm = r->m->board.pm;
     struct physmap_block block;
 
@@ -355,7 +246,7 @@ static bool put_memory(struct recording *r)
                     put_frame(&f, block.first + page, host);
             }
     if (f.count)
-        replay_writer_put(f.file, REPLAY_FRAMES, f.bytes, (size_t)f.count * FRAME_BYTES);
+        replay_writer_put(f.file, REPLAY_FRAMES, f.bytes, (size_t)f.count * REPLAY_FRAME_BYTES);
     free(f.bytes);
     return true;
 }
@@ -363,7 +254,6 @@ static bool put_memory(struct recording *r)
 static bool begin(struct recording *r, const char *path, char *err, size_t err_size)
 {
     struct board *b = &r->m->board;
-    bool good = true;
 
     r->file = replay_writer_new(path, err, err_size);
     if (!r->file || !put_head(r, err, err_size) || !put_machine(r, err, err_size))
@@ -371,9 +261,10 @@ static bool begin(struct recording *r, const char *path, char *err, size_t err_s
     r->path = strdup(path);
     r->fresh = input_log_new();
     r->check = state_check_new(b);
-    for (unsigned i = 0; i < DRIVE_COUNT; i++)
-        good &= watch_medium(r, b->drive[i].blk, i);
-    if (!r->path || !r->fresh || !r->check || !good || !put_memory(r)) {
+    r->disks = record_disks_new(b, r->file);
+    if (r->disks && r->check)
+        r->points = record_points_new(r->m, r->file, r->disks, r->check, r->m->record_points_ns);
+    if (!r->path || !r->fresh || !r->points || !put_memory(r)) {
         snprintf(err, err_size, "record: the host has no memory left");
         return false;
     }
@@ -384,9 +275,18 @@ static bool begin(struct recording *r, const char *path, char *err, size_t err_s
     return false;
 }
 
+/* Nothing comes into the file any more, from whichever thread. */
+static void end_parts(struct recording *r)
+{
+    record_points_free(r->points);
+    record_disks_free(r->disks);
+    r->points = NULL;
+    r->disks = NULL;
+}
+
 static void destroy(struct recording *r)
 {
-    drop_media(r, true);
+    end_parts(r);
     state_check_free(r->check);
     input_log_free(r->fresh);
     free(r->path);
@@ -402,26 +302,28 @@ struct recording *record_start(struct machine *m, const char *path, char *err, s
         return NULL;
     }
     r->m = m;
-    r->next_medium = DRIVE_COUNT;
     r->interval_ns = CHECK_MS * 1000000ull;
     r->host_ns = host_monotonic_ns();
     machine_settle(m); /* a replay begins its first round there */
     if (!begin(r, path, err, err_size)) {
-        if (r->file)
-            replay_writer_close(r->file);
+        struct replay_writer *file = r->file;
+
         destroy(r);
+        if (file)
+            replay_writer_close(file);
         return NULL;
     }
     r->listener = (struct input_listener){
         .opaque = r, .applied = on_input, .point = on_point, .jumped = on_jump};
     take_check(r); /* the start, as everybody must find it */
+    state_check_forget_changed(r->check);
     machine_listen_inputs(m, &r->listener);
     return r;
 }
 
 bool record_stop(struct recording *r, char *told, size_t told_size)
 {
-    u64 size;
+    u64 size, points;
     int e;
 
     machine_unlisten_inputs(r->m, &r->listener);
@@ -429,9 +331,11 @@ bool record_stop(struct recording *r, char *told, size_t told_size)
         machine_settle(r->m);
         take_check(r);
         flush(r);
-        drop_media(r, true); /* nothing of them may come behind the end */
-        replay_writer_put(r->file, REPLAY_END, NULL, 0);
     }
+    points = record_points_count(r->points);
+    end_parts(r); /* nothing of them may come behind the end */
+    if (!r->broken)
+        replay_writer_put(r->file, REPLAY_END, NULL, 0);
     size = replay_writer_size(r->file);
     e = replay_writer_close(r->file);
     if (e || r->broken)
@@ -440,9 +344,9 @@ bool record_stop(struct recording *r, char *told, size_t told_size)
     else
         snprintf(told, told_size,
                  "record: '%s': %llu inputs and changes of rate, %llu checks, "
-                 "%llu KiB",
+                 "%llu points, %llu KiB",
                  r->path, (unsigned long long)r->inputs, (unsigned long long)r->checks,
-                 (unsigned long long)(size >> 10));
+                 (unsigned long long)points, (unsigned long long)(size >> 10));
     e = e || r->broken;
     destroy(r);
     return !e;
@@ -475,6 +379,11 @@ bool machine_record_stop(struct machine *m, char *told, size_t told_size)
     }
     m->recording = NULL;
     return record_stop(r, told, told_size);
+}
+
+void machine_record_points(struct machine *m, u64 least_ns)
+{
+    m->record_points_ns = least_ns;
 }
 
 bool machine_is_recording(const struct machine *m)

@@ -10,6 +10,8 @@
 #include "devices/board/medium.h"
 #include "devices/board/replay_file.h"
 #include "devices/board/replay_head.h"
+#include "devices/board/replay_point.h"
+#include "devices/board/report.h"
 #include "devices/board/state_check.h"
 
 #include <errno.h>
@@ -21,7 +23,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { SECTOR = 512, DISK_HEAD = 16, FRAME_BYTES = 4 + PAGE_SIZE, MEDIA_MAX = 4096 };
+enum { SECTOR = 512, MEDIA_MAX = 4096 };
 
 /* A chunk that is kept as it is, in the order of the file. */
 struct kept_chunk {
@@ -41,11 +43,15 @@ struct replay {
     struct log *log;
     struct replay_head head;
     bool has_head, has_state, whole;
+    bool has_point_state;         /* while reading: behind the last point */
     struct machine_config config; /* the head's, and our hook */
-    struct chunk_list frames, disks;
-    u8 *state;
-    u32 state_len;
+    struct chunk_list disks;
     struct input_log *inputs;
+    struct replay_points points;
+    unsigned begin; /* the point to begin at */
+    const u8 *data; /* the file, until it plays */
+    size_t len;
+    void *map; /* NULL, or where it is ours */
 
     /* While it plays. */
     struct machine *m;
@@ -59,7 +65,7 @@ struct replay {
     struct input_time sound; /* the last moment at which all was as recorded */
     u64 played, checks;
     u32 next_medium; /* number of the next one that comes in */
-    bool coming;     /* it is about to */
+    u32 opening;     /* number of the one that is being opened, or REPLAY_NO_MEDIUM */
     char report[600];
 };
 
@@ -98,11 +104,54 @@ static bool read_head(struct replay *r, const struct replay_chunk *c, char *err,
     return good;
 }
 
+/* Sectors of a medium. */
 static bool is_disk_chunk(const struct replay_chunk *c)
 {
-    return c->len >= DISK_HEAD && get_le32(c->data) < DRIVE_COUNT + MEDIA_MAX &&
-           get_le32(c->data + 4) == (c->len - DISK_HEAD) / SECTOR &&
-           !((c->len - DISK_HEAD) % SECTOR);
+    return c->len >= REPLAY_DISK_HEAD && get_le32(c->data) < DRIVE_COUNT + MEDIA_MAX &&
+           get_le32(c->data + 4) == (c->len - REPLAY_DISK_HEAD) / SECTOR &&
+           !((c->len - REPLAY_DISK_HEAD) % SECTOR);
+}
+
+/* The start is the first point. */
+static bool add_start(struct replay *r)
+{
+    struct replay_point start = {
+        .at = r->head.at,
+        .now_ns = r->head.now_ns,
+        .has_time = r->head.has_time,
+        .next_medium = DRIVE_COUNT,
+    };
+
+    for (unsigned i = 0; i < DRIVE_COUNT; i++)
+        start.medium[i] = r->head.drive[i].there ? i : REPLAY_NO_MEDIUM;
+    return replay_points_push(&r->points, &start);
+}
+
+static bool add_point(struct replay *r, const struct replay_chunk *c, char *err, size_t err_size)
+{
+    const char *why = r->has_point_state ? replay_points_add(&r->points, c->data, c->len, r->inputs)
+                                         : "a point has no state";
+
+    r->has_point_state = false;
+    return !why || say(err, err_size, r, why);
+}
+
+/*
+ * What a point consists of is only looked at now; load_machine reads it again. True if it is of
+ * this kind and well-formed.
+ */
+static bool is_part_of_point(struct replay *r, const struct replay_chunk *c)
+{
+    if (!strcmp(c->tag, REPLAY_FRAMES))
+        return !(c->len % REPLAY_FRAME_BYTES);
+    if (!strcmp(c->tag, REPLAY_WRITTEN))
+        return is_disk_chunk(c);
+    if (strcmp(c->tag, REPLAY_STATE))
+        return false;
+    if (r->has_state)
+        r->has_point_state = true;
+    r->has_state = true;
+    return true;
 }
 
 /* Take a chunk in; it is the caller's to free what is left of it. */
@@ -113,16 +162,12 @@ static bool take_chunk(struct replay *r, struct replay_chunk *c, char *err, size
     if (first != !strcmp(c->tag, REPLAY_HEAD))
         return say(err, err_size, r, first ? "it does not begin with a head" : "a second head");
     if (first)
-        return read_head(r, c, err, err_size);
-    if (!strcmp(c->tag, REPLAY_STATE) && !r->has_state) {
-        r->has_state = true;
-        r->state = c->data;
-        r->state_len = c->len;
-        c->data = NULL;
+        return read_head(r, c, err, err_size) &&
+               (add_start(r) || say(err, err_size, r, "the host has no memory left"));
+    if (is_part_of_point(r, c))
         return true;
-    }
-    if (!strcmp(c->tag, REPLAY_FRAMES) && !(c->len % FRAME_BYTES))
-        return keep_chunk(&r->frames, c) || say(err, err_size, r, "the host has no memory left");
+    if (!strcmp(c->tag, REPLAY_POINT))
+        return add_point(r, c, err, err_size);
     if (!strcmp(c->tag, REPLAY_DISK) && is_disk_chunk(c))
         return keep_chunk(&r->disks, c) || say(err, err_size, r, "the host has no memory left");
     if (!strcmp(c->tag, REPLAY_INPUT))
@@ -172,6 +217,7 @@ static void make_config(struct replay *r)
 {
     r->config = r->head.config;
     r->config.discard = true;
+    r->config.engine = replay_head_is_foreign(&r->head) ? "interp" : NULL;
     r->config.medium_opened = medium_opened;
     r->config.medium_opaque = r;
 }
@@ -189,9 +235,10 @@ struct replay *replay_parse(const char *name, const void *data, size_t len, stru
         return NULL;
     }
     r->log = log;
-    r->frames.last = &r->frames.first;
+    r->data = data;
+    r->len = len;
     r->disks.last = &r->disks.first;
-    r->next_medium = DRIVE_COUNT;
+    r->opening = REPLAY_NO_MEDIUM;
     if (!replay_reader_begin(&reader, data, len, why, sizeof why)) {
         say(err, err_size, r, why);
     } else if (read_chunks(r, &reader, err, err_size)) {
@@ -216,7 +263,10 @@ struct replay *replay_open(const char *path, struct log *log, char *err, size_t 
         data = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
     if (data != MAP_FAILED) {
         r = replay_parse(path, data, (size_t)st.st_size, log, err, err_size);
-        munmap(data, (size_t)st.st_size);
+        if (r)
+            r->map = data;
+        else
+            munmap(data, (size_t)st.st_size);
     } else {
         snprintf(err, err_size, "replay: '%s' cannot be read: %s", path,
                  fd >= 0 && !errno ? "it is empty" : strerror(errno));
@@ -224,6 +274,14 @@ struct replay *replay_open(const char *path, struct log *log, char *err, size_t 
     if (fd >= 0)
         close(fd);
     return r;
+}
+
+static void forget_file(struct replay *r)
+{
+    if (r->map)
+        munmap(r->map, r->len);
+    r->map = NULL;
+    r->data = NULL;
 }
 
 static void free_chunks(struct chunk_list *list)
@@ -244,12 +302,13 @@ void replay_free(struct replay *r)
     if (r->m) {
         machine_set_player(r->m, NULL);
         r->m->config.medium_opened = NULL;
+        r->m->board.replay = NULL;
     }
+    forget_file(r);
     state_check_free(r->check);
     replay_head_free(&r->head);
-    free_chunks(&r->frames);
     free_chunks(&r->disks);
-    free(r->state);
+    replay_points_free(&r->points);
     input_log_free(r->inputs);
     free(r->name);
     free(r);
@@ -317,7 +376,7 @@ static bool put_back(const struct replay *r, u32 number, struct blk *blk)
             order[i++] = k;
     while (i-- && good)
         good = !blk_restore_sectors(blk, get_le64(order[i]->data + 8), get_le32(order[i]->data + 4),
-                                    order[i]->data + DISK_HEAD);
+                                    order[i]->data + REPLAY_DISK_HEAD);
     free(order);
     return good;
 }
@@ -348,14 +407,14 @@ static bool rewind_medium(struct replay *r, u32 number, struct blk *blk)
 static bool medium_opened(void *opaque, unsigned drive, struct blk *blk, char *err, size_t err_size)
 {
     struct replay *r = opaque;
-    bool starting = r->status == NOT_STARTED, coming = r->coming;
-    u32 number = starting ? drive : r->next_medium - 1;
+    bool building = r->status == NOT_STARTED && r->opening == REPLAY_NO_MEDIUM;
+    u32 number = building ? drive : r->opening;
     u8 hash[MEDIUM_HASH_BYTES];
     struct input_record room;
     struct medium_name name;
 
-    r->coming = false;
-    if (starting ? !r->head.drive[drive].is_config : !coming)
+    r->opening = REPLAY_NO_MEDIUM;
+    if (building ? !r->head.drive[drive].is_config : number == REPLAY_NO_MEDIUM)
         return true; /* it has left the drive before the recording begins; it is the user's */
     if (!find_medium(r, number, &name, &room))
         return true;
@@ -369,21 +428,37 @@ static bool medium_opened(void *opaque, unsigned drive, struct blk *blk, char *e
     return false;
 }
 
-/* Media that were changed before the recording began. */
-static bool swap_media(struct replay *r, char *err, size_t err_size)
+/* Medium `number` for a drive, as it was when it came in; *out stays NULL for none. */
+static bool open_medium(struct replay *r, unsigned drive, u32 number, struct blk **out, char *err,
+                        size_t err_size)
 {
-    struct board *b = &r->m->board;
+    char path[MACHINE_PATH_MAX];
+    struct input_record room;
+    struct medium_name name;
 
+    if (number == REPLAY_NO_MEDIUM)
+        return true;
+    if (!find_medium(r, number, &name, &room))
+        return say(err, err_size, r, "a medium is not named");
+    snprintf(path, sizeof path, "%.*s", (int)name.len, (const char *)name.path);
+    r->opening = number;
+    *out = media_open(&r->m->board, (enum drive_id)drive, path, err, err_size);
+    r->opening = REPLAY_NO_MEDIUM;
+    return *out;
+}
+
+/* Media that were changed before the point at which it begins. */
+static bool swap_media(struct replay *r, const struct replay_point *p, char *err, size_t err_size)
+{
     for (unsigned i = 0; i < DRIVE_COUNT; i++) {
-        struct replay_medium *d = &r->head.drive[i];
         struct blk *blk = NULL;
 
-        if (d->is_config)
+        if (p->medium[i] == i ? r->head.drive[i].is_config
+                              : p->medium[i] == REPLAY_NO_MEDIUM && !r->m->board.drive[i].blk)
             continue;
-        d->is_config = true; /* so that the hook checks it */
-        if (d->there && !(blk = media_open(b, (enum drive_id)i, d->path, err, err_size)))
+        if (!open_medium(r, i, p->medium[i], &blk, err, err_size))
             return false;
-        blk_close(media_swap(b, (enum drive_id)i, blk));
+        blk_close(media_swap(&r->m->board, (enum drive_id)i, blk));
     }
     return true;
 }
@@ -453,14 +528,13 @@ static bool play(void *opaque, const struct input_record *rec, u32 check)
             diverged(r, rec, what);
             return false;
         }
+        r->sound = rec->at;
     } else {
         r->played++;
     }
     if (rec->source == INPUT_INSERT && !rec->medium.refused) {
-        r->coming = true;
-        r->next_medium++;
+        r->opening = r->next_medium++;
     }
-    r->sound = rec->at;
     r->at = r->behind_next;
     r->has_next = false;
     if (!fetch(r))
@@ -486,9 +560,8 @@ static bool live(void *opaque, const struct input_record *rec)
 
 /* ---- The start ---- */
 
-static void put_frames(struct replay *r)
+static void clear_memory(struct physmap *pm)
 {
-    struct physmap *pm = r->m->board.pm;
     struct physmap_block block;
 
     for (unsigned i = 0; physmap_block(pm, i, &block); i++)
@@ -496,47 +569,97 @@ static void put_frames(struct replay *r)
              !(block.flags & FRAME_ROM) && physmap_next_touched(pm, i, &page, &count);)
             for (; count; count--, page++)
                 physmap_load_frame(pm, block.first + page, NULL);
-    for (const struct kept_chunk *k = r->frames.first; k; k = k->next)
-        for (u32 at = 0; at < k->len; at += FRAME_BYTES)
-            physmap_load_frame(pm, get_le32(k->data + at), k->data + at + 4);
 }
 
-/* All frames are there and none is ROM. */
-static bool frames_fit(const struct replay *r)
+/* False if a frame is none of this machine's, or ROM. */
+static bool put_frames(struct physmap *pm, const struct replay_chunk *c)
 {
-    struct physmap *pm = r->m->board.pm;
     struct physmap_block block;
 
-    for (const struct kept_chunk *k = r->frames.first; k; k = k->next)
-        for (u32 at = 0; at < k->len; at += FRAME_BYTES) {
-            u32 id = get_le32(k->data + at);
-            bool found = false;
+    for (u32 at = 0; at < c->len; at += REPLAY_FRAME_BYTES) {
+        u32 id = get_le32(c->data + at);
+        bool found = false;
 
-            for (unsigned i = 0; !found && physmap_block(pm, i, &block); i++)
-                found = id >= block.first && id - block.first < block.count &&
-                        !(block.flags & FRAME_ROM);
-            if (!found)
-                return false;
-        }
+        for (unsigned i = 0; !found && physmap_block(pm, i, &block); i++)
+            found =
+                id >= block.first && id - block.first < block.count && !(block.flags & FRAME_ROM);
+        if (!found)
+            return false;
+        physmap_load_frame(pm, id, c->data + at + 4);
+    }
     return true;
+}
+
+/* Sectors that were written, if the medium is in a drive where it begins. */
+static bool put_written(struct replay *r, const struct replay_point *p,
+                        const struct replay_chunk *c)
+{
+    for (unsigned i = 0; i < DRIVE_COUNT; i++) {
+        struct blk *blk = r->m->board.drive[i].blk;
+
+        if (blk && p->medium[i] == get_le32(c->data))
+            return !blk_restore_sectors(blk, get_le64(c->data + 8), get_le32(c->data + 4),
+                                        c->data + REPLAY_DISK_HEAD);
+    }
+    return true;
+}
+
+/*
+ * Read again what the file has up to point r->begin: memory and disks change as they did, and the
+ * last state of the chips is the one. The start ends with the first inputs.
+ */
+static bool read_up_to_point(struct replay *r, struct replay_chunk *chips, char *err,
+                             size_t err_size)
+{
+    const struct replay_point *p = &r->points.point[r->begin];
+    struct replay_reader reader;
+    struct replay_chunk c;
+    char why[200];
+    unsigned passed = 0;
+    bool good = replay_reader_begin(&reader, r->data, r->len, why, sizeof why);
+
+    clear_memory(r->m->board.pm);
+    while (good && replay_reader_next(&reader, &c, why, sizeof why) == REPLAY_CHUNK) {
+        bool ended = !strcmp(c.tag, REPLAY_POINT) ? ++passed == r->begin
+                                                  : !r->begin && !strcmp(c.tag, REPLAY_INPUT);
+
+        if (ended) {
+            free(c.data);
+            return true;
+        }
+        if (!strcmp(c.tag, REPLAY_STATE)) {
+            free(chips->data);
+            *chips = c;
+            continue;
+        }
+        if (!strcmp(c.tag, REPLAY_FRAMES) && !put_frames(r->m->board.pm, &c))
+            good = say(err, err_size, r, "its memory is of another machine");
+        if (!strcmp(c.tag, REPLAY_WRITTEN) && !put_written(r, p, &c))
+            good = say(err, err_size, r, "what was written to a disk does not fit");
+        free(c.data);
+    }
+    /* A recording without inputs has only its start. */
+    return good && (!r->begin || say(err, err_size, r, "the file has changed"));
 }
 
 static bool load_machine(struct replay *r, char *err, size_t err_size)
 {
-    struct state *s = state_new_load(r->state, r->state_len);
-    bool good;
+    struct replay_chunk chips = {.data = NULL};
+    struct state *s;
+    bool good = read_up_to_point(r, &chips, err, err_size);
 
-    if (!frames_fit(r)) {
-        state_free(s);
-        return say(err, err_size, r, "its memory is of another machine");
+    if (!good) {
+        free(chips.data);
+        return false;
     }
-    put_frames(r);
+    s = state_new_load(chips.data, chips.len);
     state_leave_out_memory(s);
     machine_state(r->m, s);
     good = !state_error(s);
     if (!good)
         say(err, err_size, r, state_error(s));
     state_free(s);
+    free(chips.data);
     return good;
 }
 
@@ -558,23 +681,31 @@ static bool same_firmware(struct replay *r, char *err, size_t err_size)
 /* Undefined results come from the host; they may still never have mattered. */
 static void tell_fingerprint(const struct replay *r)
 {
-    if (r->head.fingerprint != host_fingerprint())
-        log_warn(r->log, "replay",
-                 "'%s' was recorded on a processor whose undefined results are others than this "
-                 "one's; where that matters, the replay stops and says so",
-                 r->name);
+    char which[300];
+
+    if (!replay_head_is_foreign(&r->head))
+        return;
+    replay_head_differences(&r->head, which, sizeof which);
+    log_warn(r->log, "replay",
+             "'%s' was recorded on a processor whose undefined results are others than this "
+             "one's (%s); it plays on the %s, and where that matters it stops and says so",
+             r->name, which,
+             r->m->board.cpu->engine == &engine_interp ? "interpreter"
+                                                       : "engine that was asked for");
 }
 
 bool replay_start(struct replay *r, struct machine *m, char *err, size_t err_size)
 {
+    const struct replay_point *p = &r->points.point[r->begin];
     struct input_time now;
 
     r->m = m;
-    if (!same_firmware(r, err, err_size) || !swap_media(r, err, err_size) ||
+    if (!same_firmware(r, err, err_size) || !swap_media(r, p, err, err_size) ||
         !load_machine(r, err, err_size))
         return false;
+    forget_file(r);
     now = machine_moment(m);
-    if (input_time_compare(&now, &r->head.at))
+    if (input_time_compare(&now, &p->at))
         return say(err, err_size, r, "its start is at another moment than it says");
     tell_fingerprint(r);
     r->check = state_check_new(&m->board);
@@ -584,10 +715,51 @@ bool replay_start(struct replay *r, struct machine *m, char *err, size_t err_siz
         (struct input_player){.opaque = r, .next = next, .play = play, .lost = lost, .live = live};
     r->status = PLAYING;
     r->sound = now;
+    r->at = (size_t)p->log_at;
+    r->next_medium = p->next_medium;
+    m->board.replay = r;
     machine_set_player(m, &r->player);
     if (!fetch(r))
         finish(r);
     return true;
+}
+
+/* ---- Points ---- */
+
+bool replay_begin_at(struct replay *r, const char *where, char *err, size_t err_size)
+{
+    char why[200];
+
+    return replay_points_find(&r->points, where, &r->begin, why, sizeof why) ||
+           say(err, err_size, r, why);
+}
+
+unsigned replay_point_count(const struct replay *r)
+{
+    return r->points.count;
+}
+
+void replay_point_text(const struct replay *r, unsigned i, char *out, size_t out_size)
+{
+    const struct replay_point *p = &r->points.point[i];
+    char time[40] = "            ?";
+
+    if (p->has_time)
+        snprintf(time, sizeof time, "%11.3f s", (double)p->now_ns / 1e9);
+    snprintf(out, out_size, "#%-6u %s %15llu instructions%s", i, time,
+             (unsigned long long)p->at.count, i ? "" : "  (the start)");
+}
+
+void replay_describe(struct replay *r, struct report *out)
+{
+    char line[120];
+
+    report_say(out, "%s\n", replay_report(r));
+    report_say(out, "points to begin at (--replay-from), this run began at #%u:\n", r->begin);
+    for (unsigned i = 0; i < r->points.count; i++) {
+        replay_point_text(r, i, line, sizeof line);
+        report_say(out, "%s\n", line);
+    }
 }
 
 const char *replay_report(struct replay *r)

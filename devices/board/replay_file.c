@@ -19,7 +19,12 @@
 #include <unistd.h>
 #include <zlib.h>
 
-enum { VERSION = 1, FILE_HEAD = 16, CHUNK_HEAD = 20, LEVEL = 1 /* of 9: the fastest */ };
+enum {
+    VERSION = 2 /* 1 has no points */,
+    FILE_HEAD = 16,
+    CHUNK_HEAD = 20,
+    LEVEL = 1 /* of 9: the fastest */
+};
 
 static const char magic[] = "BYGONERP";
 
@@ -162,8 +167,8 @@ bool replay_reader_begin(struct replay_reader *r, const void *data, size_t len, 
         snprintf(err, err_size, "it is not a recording");
         return false;
     }
-    if (get_le32(p + 8) != VERSION || get_le32(p + 12)) {
-        snprintf(err, err_size, "it has format version %u; this program plays version %d",
+    if (!get_le32(p + 8) || get_le32(p + 8) > VERSION || get_le32(p + 12)) {
+        snprintf(err, err_size, "it has format version %u; this program plays 1 to %d",
                  get_le32(p + 8), VERSION);
         return false;
     }

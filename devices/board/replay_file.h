@@ -7,15 +7,26 @@
 
 #include "base/types.h"
 
-enum { REPLAY_CHUNK_MAX = 16 << 20 };
+enum {
+    REPLAY_CHUNK_MAX = 16 << 20,
+    REPLAY_FRAME_BYTES = 4 + 4096, /* one frame in FRAM */
+    REPLAY_DISK_HEAD = 16,         /* before the sectors in DISK and WRIT */
+    REPLAY_POINT_BYTES = 60,
+};
+
+#define REPLAY_NO_MEDIUM 0xFFFFFFFFu /* in a drive */
 
 /* What is in a chunk. */
-#define REPLAY_HEAD   "HEAD" /* configuration and hashes: a state stream */
-#define REPLAY_STATE  "STAT" /* the machine at the start, without memory: a state stream */
-#define REPLAY_FRAMES "FRAM" /* memory at the start: u32 frame, 4096 bytes; others are zero */
-#define REPLAY_DISK   "DISK" /* what a medium held: u32 medium, u32 count, u64 sector, sectors */
-#define REPLAY_INPUT  "INPT" /* records of the input log */
-#define REPLAY_END    "END " /* the recording was ended in order */
+#define REPLAY_HEAD  "HEAD" /* configuration and hashes: a state stream */
+#define REPLAY_STATE "STAT" /* the machine without memory, at the start and at points */
+#define REPLAY_FRAMES                                                                              \
+    "FRAM"                    /* memory then: u32 frame, 4096 bytes; others are zero or as before  \
+                               */
+#define REPLAY_DISK    "DISK" /* what a medium held: u32 medium, u32 count, u64 sector, sectors */
+#define REPLAY_INPUT   "INPT" /* records of the input log */
+#define REPLAY_WRITTEN "WRIT" /* what a medium holds at a point; as DISK */
+#define REPLAY_POINT   "PNT " /* the WRIT, FRAM and STAT before it are of this moment */
+#define REPLAY_END     "END " /* the recording was ended in order */
 
 struct replay_writer;
 

@@ -4,10 +4,10 @@
 #include "base/bytes.h"
 #include "base/hash.h"
 #include "base/state.h"
-#include "cpu/host_fingerprint.h"
 #include "devices/board/config.h"
 #include "devices/board/machine_private.h"
 #include "devices/board/medium.h"
+#include "devices/board/report.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -118,7 +118,13 @@ bool replay_head_make(struct replay_head *h, struct machine *m, char *err, size_
 {
     int e;
 
-    *h = (struct replay_head){.fingerprint = host_fingerprint(), .at = machine_moment(m)};
+    *h = (struct replay_head){
+        .at = machine_moment(m),
+        .now_ns = machine_now_ns(m),
+        .has_time = true,
+        .parts = FINGERPRINT_PARTS,
+    };
+    h->fingerprint = host_fingerprint_parts(h->part);
     if (!machine_config_copy(&h->config, &m->config) || !full_names(&h->config)) {
         snprintf(err, err_size, "record: the host has no memory left");
         return false;
@@ -168,9 +174,20 @@ static void medium_state(struct replay_medium *d, struct state *s)
     state_require(s, !d->there || d->path, "the host has no memory left");
 }
 
+/* What the second version tells besides. */
+static void second_version_state(struct replay_head *h, struct state *s)
+{
+    state_u64(s, "now_ns", &h->now_ns);
+    state_u32(s, "parts", &h->parts);
+    state_require(s, h->parts <= FINGERPRINT_PARTS, "the fingerprint has too many parts");
+    for (u32 i = 0; i < h->parts && !state_error(s); i++)
+        state_u32(s, "part", &h->part[i]);
+    h->has_time = true;
+}
+
 void replay_head_state(struct replay_head *h, struct state *s)
 {
-    state_begin(s, "recording", 1);
+    state_begin(s, "recording", 2);
     state_bytes(s, "engine", h->engine, sizeof h->engine);
     state_u64(s, "fingerprint", &h->fingerprint);
     state_u64(s, "count", &h->at.count);
@@ -182,6 +199,32 @@ void replay_head_state(struct replay_head *h, struct state *s)
     state_require(s, memchr(h->engine, 0, sizeof h->engine) != NULL, "the engine has no name");
     for (unsigned i = 0; i < DRIVE_COUNT; i++)
         medium_state(&h->drive[i], s);
+    if (state_version(s) >= 2)
+        second_version_state(h, s);
     machine_config_state(&h->config, s);
     state_end(s);
+}
+
+/* ---- Undefined results ---- */
+
+bool replay_head_is_foreign(const struct replay_head *h)
+{
+    return h->fingerprint != host_fingerprint();
+}
+
+void replay_head_differences(const struct replay_head *h, char *out, size_t out_size)
+{
+    struct report r = {.at = out, .room = out_size};
+    u32 here[FINGERPRINT_PARTS];
+    bool any = false;
+
+    *out = 0;
+    host_fingerprint_parts(here);
+    for (u32 i = 0; i < h->parts; i++)
+        if (h->part[i] != here[i]) {
+            report_say(&r, "%s%s", any ? ", " : "", host_fingerprint_part_name(i));
+            any = true;
+        }
+    if (!any)
+        report_say(&r, "it does not say which");
 }

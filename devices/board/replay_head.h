@@ -2,6 +2,7 @@
 #ifndef DEVICES_BOARD_REPLAY_HEAD_H
 #define DEVICES_BOARD_REPLAY_HEAD_H
 
+#include "cpu/host_fingerprint.h"
 #include "devices/board/input_log.h"
 #include "devices/board/machine.h"
 
@@ -23,7 +24,11 @@ struct replay_head {
     struct machine_config config; /* its names of files hold from everywhere */
     char engine[REPLAY_ENGINE_BYTES];
     u64 fingerprint; /* cpu/host_fingerprint.h */
+    u32 parts;       /* of it; 0 in the first version */
+    u32 part[FINGERPRINT_PARTS];
     struct input_time at;
+    u64 now_ns; /* virtual time then, if has_time: not in the first version */
+    bool has_time;
     u8 rom[MEDIUM_HASH_BYTES], kernel[MEDIUM_HASH_BYTES], initrd[MEDIUM_HASH_BYTES];
     struct replay_medium drive[DRIVE_COUNT];
 };
@@ -33,6 +38,11 @@ bool replay_head_make(struct replay_head *h, struct machine *m, char *err, size_
 void replay_head_free(struct replay_head *h);
 /* Save or load; loading starts from a zeroed one. */
 void replay_head_state(struct replay_head *h, struct state *s);
+
+/* The processor of this host leaves other undefined results than that of the recording. */
+bool replay_head_is_foreign(const struct replay_head *h);
+/* Which, in words. */
+void replay_head_differences(const struct replay_head *h, char *out, size_t out_size);
 
 /* A hash over all ROM of a board; over a file (of zeros if `path` is NULL); 0 or -errno. */
 void replay_hash_rom(struct board *b, u8 out[MEDIUM_HASH_BYTES]);

@@ -25,6 +25,8 @@ struct state_check {
     struct hash128 *of_frame;
     u32 frames;   /* numbers below this one */
     u64 *dirty;   /* a bit for each frame of the longest block */
+    u64 *changed; /* and for every frame */
+    u32 changed_count;
     bool started; /* all frames are known */
     u8 *out;
     size_t len, capacity;
@@ -54,9 +56,11 @@ struct state_check *state_check_new(struct board *b)
     c->frames = all_frames(b->pm, &longest);
     c->of_frame = calloc(c->frames, sizeof *c->of_frame);
     c->dirty = calloc(longest / 64 + 1, sizeof *c->dirty);
-    if (!c->of_frame || !c->dirty) {
+    c->changed = calloc(c->frames / 64 + 1, sizeof *c->changed);
+    if (!c->of_frame || !c->dirty || !c->changed) {
         free(c->of_frame);
         free(c->dirty);
+        free(c->changed);
         free(c);
         return NULL;
     }
@@ -71,6 +75,7 @@ void state_check_free(struct state_check *c)
     physmap_track(c->board->pm, DIRTY_CHECK, false);
     free(c->of_frame);
     free(c->dirty);
+    free(c->changed);
     free(c->out);
     free(c);
 }
@@ -103,12 +108,22 @@ static struct hash128 frame_hash(frame_id id, const u8 *page)
     return hash128(id, page, PAGE_SIZE);
 }
 
+static void note_changed(struct state_check *c, frame_id id)
+{
+    u64 bit = 1ull << id % 64;
+
+    c->changed_count += !(c->changed[id / 64] & bit);
+    c->changed[id / 64] |= bit;
+}
+
 /* The frame's new hash into the sum and the list. */
 static bool frame_changed(struct state_check *c, frame_id id, u32 *listed)
 {
     struct hash128 h = frame_hash(id, frame_host(physmap_frame(c->board->pm, id)));
     u8 *p;
 
+    if (memcmp(&h, &c->of_frame[id], sizeof h))
+        note_changed(c, id);
     hash128_subtract(&c->sum, c->of_frame[id]);
     hash128_add(&c->sum, h);
     c->of_frame[id] = h;
@@ -166,6 +181,29 @@ static bool take_memory(struct state_check *c)
         c->len = at + 4;
     put_le32(c->out + at, listed > LISTED_MAX ? TOO_MANY : listed);
     return true;
+}
+
+u32 state_check_changed(const struct state_check *c, frame_id *id)
+{
+    u64 bits;
+    u32 w;
+
+    if (!id)
+        return c->changed_count;
+    if (*id >= c->frames)
+        return 0;
+    w = *id / 64;
+    for (bits = c->changed[w] & ~0ull << *id % 64; !bits; bits = c->changed[w])
+        if (++w > c->frames / 64)
+            return 0;
+    *id = w * 64 + (u32)__builtin_ctzll(bits);
+    return 1;
+}
+
+void state_check_forget_changed(struct state_check *c)
+{
+    memset(c->changed, 0, (c->frames / 64 + 1) * sizeof *c->changed);
+    c->changed_count = 0;
 }
 
 /* ---- Everything else ---- */

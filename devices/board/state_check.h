@@ -10,7 +10,7 @@
 #ifndef DEVICES_BOARD_STATE_CHECK_H
 #define DEVICES_BOARD_STATE_CHECK_H
 
-#include "base/types.h"
+#include "mmu/physmap.h"
 
 struct board;
 struct state_check;
@@ -27,5 +27,12 @@ const u8 *state_check_take(struct state_check *c, u32 *len);
  */
 bool state_check_compare(struct state_check *c, const u8 *then, u32 len, char *what,
                          size_t what_size);
+
+/*
+ * Frames whose contents are others, as far as checks have seen, than when they were forgotten. With
+ * `id`: false if there is none from *id on, else *id is the next one. With NULL: how many.
+ */
+u32 state_check_changed(const struct state_check *c, frame_id *id);
+void state_check_forget_changed(struct state_check *c);
 
 #endif

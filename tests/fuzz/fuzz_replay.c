@@ -2,7 +2,8 @@
  * Recordings made up: the input is cut into chunks which get right checksums, some of them taken
  * from a true recording and changed. What is accepted is played for a moment.
  * Input: for each chunk its kind (1), how it begins (1: 0 from nothing, else from the true one with
- * so many changes), then a length (2) and bytes, or changes of place (2) and value (1).
+ * so many changes), then a length (2) and bytes, or changes of place (2) and value (1). It begins
+ * at the last point.
  */
 #define _GNU_SOURCE /* memfd_create */
 #include "devices/board/replay.h"
@@ -19,7 +20,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { KINDS = 6, MADE_MAX = 4 << 20 };
+enum { KINDS = 8, MADE_MAX = 4 << 20 };
 
 const char *__asan_default_options(void);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -30,8 +31,8 @@ const char *__asan_default_options(void)
     return "detect_leaks=0";
 }
 
-static const char *const tags[KINDS] = {REPLAY_HEAD, REPLAY_STATE, REPLAY_FRAMES,
-                                        REPLAY_DISK, REPLAY_INPUT, REPLAY_END};
+static const char *const tags[KINDS] = {REPLAY_HEAD,  REPLAY_STATE, REPLAY_FRAMES,  REPLAY_DISK,
+                                        REPLAY_INPUT, REPLAY_END,   REPLAY_WRITTEN, REPLAY_POINT};
 static struct replay_chunk truth[KINDS]; /* the first of each kind */
 static struct machine *m;
 static struct log *quiet_log;
@@ -74,6 +75,7 @@ static void make_truth(void)
     if (!m || fd < 0)
         abort();
     machine_write_physical(m, bare_machine_prepare(m), program, sizeof program);
+    machine_record_points(m, 500000);
     if (!machine_record_start(m, memory_path(fd), err, sizeof err))
         abort();
     for (unsigned i = 0; i < 8; i++) {
@@ -140,7 +142,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     replay_writer_close(w);
     bytes = slurp_fd(fd, &len);
     r = replay_parse("made", bytes, len, quiet_log, err, sizeof err);
-    if (r && replay_start(r, m, err, sizeof err))
+    if (r && replay_begin_at(r, "1e6", err, sizeof err) && replay_start(r, m, err, sizeof err))
         machine_run(m, machine_now_ns(m) + 2000000);
     else if (strlen(err) < 10)
         abort();

@@ -1,12 +1,14 @@
 /*
- * Makes the snapshots of this folder: `make golden VERSION=...`. What a release made stays here,
- * and every later build must load it (tests/unit/board/test_golden.c).
+ * Makes the snapshots and the recording of this folder: `make golden VERSION=...`. What a release
+ * made stays here, and every later build must load and play it (tests/unit/board/test_golden.c).
  *
  *     make_snapshots FOLDER VERSION
  *
  * machine.snap   a processor that counts through memory from 2000h to 6000h, without disks
  * disk.snap      the same with disk.img as its hard disk, of which sector 3 was overwritten later;
  *                what it held is in disk.snap.disks
+ * machine.rec    the machine of machine.snap, recorded for a quarter of a second with some keys
+ *                and a point
  */
 #include "devices/board/board.h"
 #include "devices/board/snapshot.h"
@@ -55,6 +57,22 @@ static void save(struct machine *m, const char *file)
     }
 }
 
+static void record(struct machine *m, const char *file)
+{
+    bool good;
+
+    machine_record_points(m, 100000000);
+    good = machine_record_start(m, file, err, sizeof err);
+    for (unsigned i = 0; good && i < 10; i++) {
+        machine_run(m, machine_now_ns(m) + 25000000);
+        machine_key(m, 0x1E, i & 1);
+    }
+    if (good && machine_record_stop(m, err, sizeof err))
+        return;
+    fprintf(stderr, "%s\n", err);
+    exit(1);
+}
+
 static void make_image(const char *file)
 {
     FILE *f = fopen(file, "wb");
@@ -76,6 +94,7 @@ int main(int argc, char **argv)
     bare_machine_config(&config);
     m = start(&config);
     save(m, in(argv, "machine.snap"));
+    record(m, in(argv, "machine.rec"));
     machine_free(m);
     make_image(in(argv, "disk.img"));
     config.drive[DRIVE_HDA] = strdup(path);

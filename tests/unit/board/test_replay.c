@@ -4,10 +4,13 @@
  */
 #include "devices/board/replay.h"
 
+#include "base/bytes.h"
 #include "base/log.h"
 #include "base/state.h"
 #include "devices/board/machine_private.h"
 #include "devices/board/record.h"
+#include "devices/board/replay_file.h"
+#include "devices/board/replay_head.h"
 #include "devices/board/rewind.h"
 #include "tests/fuzz/bare_machine.h"
 
@@ -119,17 +122,24 @@ static struct replay *open_it(void)
     return r;
 }
 
-static void plays_to(u64 hash)
+static void plays_from(const char *where, u64 hash)
 {
     struct replay *r = open_it();
-    struct machine *other = build(r);
+    struct machine *other;
 
+    cr_assert(replay_begin_at(r, where, err, sizeof err), "%s", err);
+    other = build(r);
     cr_assert(replay_start(r, other, err, sizeof err), "%s", err);
     cr_assert_eq(machine_run(other, UINT64_MAX), MACHINE_REPLAYED, "%s", replay_report(r));
     cr_assert_eq(machine_state_hash(other), hash);
     cr_assert(strstr(replay_report(r), "all as recorded"), "%s", replay_report(r));
     replay_free(r);
     machine_free(other);
+}
+
+static void plays_to(u64 hash)
+{
+    plays_from("#0", hash);
 }
 
 Test(replay, a_recording_plays_to_the_same_state)
@@ -163,6 +173,113 @@ Test(replay, nothing_comes_in_while_it_plays_and_everything_behind_its_end)
     replay_free(r);
     cr_assert_eq(machine_run(other, 600 * MS), MACHINE_TIME);
     machine_free(other);
+}
+
+/* ---- Points ---- */
+
+static unsigned points(void)
+{
+    struct replay *r = open_it();
+    unsigned n = replay_point_count(r);
+
+    replay_free(r);
+    return n;
+}
+
+/* How often they come depends on how busy the host is. */
+static void pass_a_point(void)
+{
+    unsigned before = points();
+
+    for (unsigned i = 0; i < 400 && points() == before; i++)
+        cr_assert_eq(machine_run(m, machine_now_ns(m) + 100 * MS), MACHINE_TIME);
+    cr_assert_gt(points(), before);
+}
+
+/* As record(), with some points in it. */
+static u64 record_with_points(u64 from_ms)
+{
+    u64 hash;
+
+    cr_assert(machine_record_start(m, file, err, sizeof err), "%s", err);
+    use(from_ms);
+    for (unsigned i = 0; i < 3; i++) {
+        machine_key(m, 0x20, true);
+        pass_a_point();
+    }
+    hash = machine_state_hash(m);
+    cr_assert(machine_record_stop(m, err, sizeof err), "%s", err);
+    return hash;
+}
+
+Test(replay, it_begins_at_each_point_on_the_way)
+{
+    char where[20];
+    u64 hash;
+
+    use(0);
+    machine_record_points(m, 60 * MS);
+    hash = record_with_points(500);
+    cr_assert_geq(points(), 4);
+    for (unsigned i = 0; i < points(); i++) {
+        snprintf(where, sizeof where, "#%u", i);
+        plays_from(where, hash);
+    }
+}
+
+Test(replay, points_are_found_by_time_and_by_count)
+{
+    char where[20];
+    double second;
+    u64 hash;
+    struct replay *r;
+    struct machine *other;
+
+    machine_record_points(m, 60 * MS);
+    hash = record_with_points(0);
+    plays_from("0.25", hash);
+    plays_from("1000", hash);
+    plays_from("@0", hash);
+    plays_from("@99999999999", hash);
+    r = open_it();
+    replay_point_text(r, 2, err, sizeof err);
+    second = atof(err + 8);
+    snprintf(where, sizeof where, "%.3f", second + 0.001);
+    cr_assert(replay_begin_at(r, where, err, sizeof err), "%s", err);
+    other = build(r);
+    cr_assert(replay_start(r, other, err, sizeof err), "%s", err);
+    cr_assert_float_eq((double)machine_now_ns(other) / 1e9, second, 0.001);
+    cr_assert_not(replay_begin_at(r, "#1000", err, sizeof err));
+    cr_assert(strstr(err, "no point 1000"), "%s", err);
+    cr_assert_not(replay_begin_at(r, "soon", err, sizeof err));
+    cr_assert_not(replay_begin_at(r, "-1", err, sizeof err));
+    replay_free(r);
+    machine_free(other);
+}
+
+Test(replay, without_points_there_is_the_start)
+{
+    u64 hash;
+
+    machine_record_points(m, 0);
+    hash = record(0);
+    cr_assert_eq(points(), 1);
+    plays_from("5", hash);
+}
+
+Test(replay, a_point_holds_only_what_has_changed)
+{
+    machine_record_points(m, 100 * MS);
+    for (u64 page = 0x40000; page < 0x80000; page += 4096) {
+        u8 noise[4096];
+
+        for (unsigned i = 0; i < sizeof noise; i++)
+            noise[i] = (u8)(page >> 12) * 31 + (u8)(i * i >> 3);
+        machine_write_physical(m, page, noise, sizeof noise);
+    }
+    record_with_points(0);
+    load_bytes();
+    cr_assert_lt(len, 400 << 10, "%zu bytes: 64 pages once, not with each point", len);
 }
 
 /* Play with one byte changed behind the replay's back. */
@@ -304,6 +421,120 @@ Test(replay, what_a_disk_keeps_in_memory_is_in_the_recording)
     machine_free(other);
 }
 
+/* Begin at the last point, and see what is in the drive there. */
+static struct machine *from_last_point(struct replay **r)
+{
+    struct machine *other;
+
+    *r = open_it();
+    cr_assert_geq(replay_point_count(*r), 2);
+    cr_assert(replay_begin_at(*r, "1000", err, sizeof err), "%s", err);
+    other = build(*r);
+    cr_assert(replay_start(*r, other, err, sizeof err), "%s", err);
+    return other;
+}
+
+Test(replay, disks_are_at_a_point_as_they_were_there)
+{
+    struct replay *r;
+    struct machine *other;
+    struct blk *blk;
+
+    write_through();
+    blk = m->board.drive[DRIVE_FDA].blk;
+    fill(blk, 5, 'a');
+    machine_record_points(m, 200 * MS);
+    cr_assert(machine_record_start(m, file, err, sizeof err), "%s", err);
+    fill(blk, 5, 'b');
+    fill(blk, 6, 'x');
+    pass_a_point();
+    fill(blk, 5, 'c'); /* behind the point */
+    fill(blk, 7, 'y');
+    cr_assert(machine_record_stop(m, err, sizeof err), "%s", err);
+
+    other = from_last_point(&r);
+    blk = other->board.drive[DRIVE_FDA].blk;
+    cr_assert_eq(first_byte(blk, 5), 'b');
+    cr_assert_eq(first_byte(blk, 6), 'x');
+    cr_assert_eq(first_byte(blk, 7), 0);
+    cr_assert_eq(machine_run(other, UINT64_MAX), MACHINE_REPLAYED, "%s", replay_report(r));
+    replay_free(r);
+    machine_free(other);
+}
+
+Test(replay, what_a_disk_keeps_in_memory_is_at_a_point_as_well)
+{
+    struct replay *r;
+    struct machine *other;
+    struct blk *blk;
+
+    cr_assert_eq(machine_insert(m, DRIVE_FDA, floppy, err, sizeof err), 0, "%s", err);
+    m->config.drive[DRIVE_FDA] = strdup(floppy);
+    blk = m->board.drive[DRIVE_FDA].blk;
+    fill(blk, 9, 'p');
+    machine_record_points(m, 200 * MS);
+    cr_assert(machine_record_start(m, file, err, sizeof err), "%s", err);
+    fill(blk, 10, 'q');
+    pass_a_point();
+    fill(blk, 9, 'r');
+    pass_a_point();
+    fill(blk, 10, 's');
+    cr_assert(machine_record_stop(m, err, sizeof err), "%s", err);
+    other = from_last_point(&r);
+    blk = other->board.drive[DRIVE_FDA].blk;
+    cr_assert_eq(first_byte(blk, 9), 'r');
+    cr_assert_eq(first_byte(blk, 10), 'q');
+    replay_free(r);
+    machine_free(other);
+}
+
+/* Out and in again. */
+static void swap_floppy(void)
+{
+    cr_assert_eq(machine_eject(m, DRIVE_FDA, err, sizeof err), 0);
+    cr_assert_eq(machine_insert(m, DRIVE_FDA, floppy, err, sizeof err), 0, "%s", err);
+}
+
+Test(replay, a_point_has_the_media_that_were_in_the_drives_there)
+{
+    struct replay *r;
+    struct machine *other;
+    struct blk *blk;
+
+    write_through();
+    machine_record_points(m, 200 * MS);
+    cr_assert(machine_record_start(m, file, err, sizeof err), "%s", err);
+    fill(m->board.drive[DRIVE_FDA].blk, 5, 'a');
+    cr_assert_eq(machine_eject(m, DRIVE_FDA, err, sizeof err), 0);
+    pass_a_point();
+    cr_assert(machine_record_stop(m, err, sizeof err), "%s", err);
+    other = from_last_point(&r);
+    cr_assert_null(other->board.drive[DRIVE_FDA].blk);
+    replay_free(r);
+    machine_free(other);
+
+    cr_assert(machine_record_start(m, file, err, sizeof err), "%s", err);
+    cr_assert_eq(machine_insert(m, DRIVE_FDA, floppy, err, sizeof err), 0, "%s", err);
+    fill(m->board.drive[DRIVE_FDA].blk, 5, 'b'); /* over a */
+    swap_floppy();
+    fill(m->board.drive[DRIVE_FDA].blk, 6, 'c');
+    pass_a_point();
+    fill(m->board.drive[DRIVE_FDA].blk, 6, 'd');
+    swap_floppy();
+    fill(m->board.drive[DRIVE_FDA].blk, 5, 'e');
+    cr_assert(machine_record_stop(m, err, sizeof err), "%s", err);
+    other = from_last_point(&r);
+    blk = other->board.drive[DRIVE_FDA].blk;
+    cr_assert_eq(first_byte(blk, 5), 'b');
+    cr_assert_eq(first_byte(blk, 6), 'c');
+    cr_assert_eq(machine_run(other, UINT64_MAX), MACHINE_REPLAYED, "%s", replay_report(r));
+    blk = other->board.drive[DRIVE_FDA].blk;
+    cr_assert_eq(first_byte(blk, 5), 'b', "as it came in the third time");
+    cr_assert_eq(first_byte(blk, 6), 'd');
+    replay_free(r);
+    machine_free(other);
+}
+
 Test(replay, a_disk_that_was_changed_since_is_refused)
 {
     struct replay *r;
@@ -321,6 +552,98 @@ Test(replay, a_disk_that_was_changed_since_is_refused)
     replay_free(r);
 }
 
+/* ---- Another processor ---- */
+
+/* The file again, its head made on a processor that does `part` otherwise. */
+static void make_foreign(u32 part, void (*spoil)(struct replay_chunk *c))
+{
+    struct replay_writer *w;
+    struct replay_reader reader;
+    struct replay_chunk c;
+
+    load_bytes();
+    cr_assert(replay_reader_begin(&reader, bytes, len, err, sizeof err), "%s", err);
+    w = replay_writer_new(file, err, sizeof err);
+    while (replay_reader_next(&reader, &c, err, sizeof err) == REPLAY_CHUNK) {
+        if (!strcmp(c.tag, REPLAY_HEAD)) {
+            struct state *s = state_new_load(c.data, c.len), *changed = state_new_save();
+            struct replay_head head = {.fingerprint = 0};
+            const void *data;
+            size_t n;
+
+            replay_head_state(&head, s);
+            head.fingerprint ^= 0x10;
+            head.part[part] ^= 1;
+            replay_head_state(&head, changed);
+            data = state_data(changed, &n);
+            replay_writer_put(w, c.tag, data, n);
+            replay_head_free(&head);
+            state_free(s);
+            state_free(changed);
+        } else {
+            if (spoil)
+                spoil(&c);
+            replay_writer_put(w, c.tag, c.data, c.len);
+        }
+        free(c.data);
+    }
+    cr_assert_eq(replay_writer_close(w), 0);
+}
+
+Test(replay, another_processors_recording_plays_on_the_interpreter_with_a_word)
+{
+    struct replay *r;
+    struct machine *other;
+    u64 hash = record(0);
+
+    r = open_it();
+    cr_assert_null(replay_config(r)->engine, "it is the user's choice");
+    replay_free(r);
+    make_foreign(4, NULL);
+    r = open_it();
+    cr_assert_str_eq(replay_config(r)->engine, "interp");
+    other = build(r);
+    cr_assert(replay_start(r, other, err, sizeof err), "%s", err);
+    cr_assert(strstr(warned, "undefined results"), "%s", warned);
+    cr_assert(strstr(warned, "(SHLD)"), "%s", warned);
+    cr_assert(strstr(warned, "interpreter"), "%s", warned);
+    cr_assert_eq(machine_run(other, UINT64_MAX), MACHINE_REPLAYED, "%s", replay_report(r));
+    cr_assert_eq(machine_state_hash(other), hash, "nothing undefined was used");
+    replay_free(r);
+    machine_free(other);
+}
+
+/* As if the fifth check had seen another flag in memory. */
+static void other_memory(struct replay_chunk *c)
+{
+    static unsigned checks;
+    u32 size;
+
+    for (u32 at = 0; !strcmp(c->tag, REPLAY_INPUT) && at < c->len; at += size) {
+        size = get_le32(c->data + at);
+        if (c->data[at + 4] == INPUT_CHECK && ++checks == 4)
+            c->data[at + 28] ^= 1; /* the sum of memory */
+    }
+}
+
+Test(replay, where_another_processor_matters_is_named)
+{
+    struct replay *r;
+    struct machine *other;
+
+    record(0);
+    make_foreign(13, other_memory);
+    r = open_it();
+    other = build(r);
+    cr_assert(replay_start(r, other, err, sizeof err), "%s", err);
+    cr_assert(strstr(warned, "(FSIN)"), "%s", warned);
+    cr_assert_eq(machine_run(other, UINT64_MAX), MACHINE_DIVERGED);
+    cr_assert(strstr(replay_report(r), "between instruction"), "%s", replay_report(r));
+    cr_assert(strstr(replay_report(r), "memory"), "%s", replay_report(r));
+    replay_free(r);
+    machine_free(other);
+}
+
 /* ---- Damage ---- */
 
 static struct replay *parse(size_t n)
@@ -333,7 +656,8 @@ static struct replay *parse(size_t n)
 
 Test(replay, every_flipped_bit_is_refused_with_a_sentence)
 {
-    record(0);
+    machine_record_points(m, 150 * MS);
+    record_with_points(0);
     load_bytes();
     for (size_t i = 0; i < len; i += i < 400 || i > len - 400 ? 1 : 37) {
         struct replay *r;
@@ -350,11 +674,18 @@ Test(replay, every_flipped_bit_is_refused_with_a_sentence)
 
 Test(replay, what_is_cut_off_is_refused_or_said)
 {
-    record(0);
+    unsigned most = 0;
+
+    machine_record_points(m, 150 * MS);
+    record_with_points(0);
     load_bytes();
     for (size_t n = 0; n < len; n += n < 200 ? 1 : 41) {
         struct replay *r = parse(n);
 
+        if (r) {
+            cr_assert_geq(replay_point_count(r), most, "a point is whole or not there");
+            most = replay_point_count(r);
+        }
         cr_assert(r ? strlen(warned) > 20 : strlen(err) > 20, "%zu bytes: %s, %s", n, warned, err);
         replay_free(r);
     }

@@ -163,3 +163,42 @@ Test(state_check, hashes_depend_on_every_byte_length_and_seed)
         data[i] = 0;
     }
 }
+
+/* Frames that state_check_changed finds, in order, up to `most`. */
+static u32 changed(const struct state_check *c, frame_id *out, u32 most)
+{
+    u32 n = 0;
+
+    for (frame_id id = 0; state_check_changed(c, &id) && n < most; id++)
+        out[n++] = id;
+    return n;
+}
+
+Test(state_check, frames_that_have_changed_are_known_until_they_are_forgotten)
+{
+    struct state_check *c = state_check_new(machine_board(m));
+    frame_id first = machine_board(m)->ram, got[1000];
+    u8 value;
+    u32 len;
+
+    state_check_take(c, &len);
+    cr_assert_gt(state_check_changed(c, NULL), 0, "all that is not zero, at first");
+    state_check_forget_changed(c);
+    cr_assert_eq(changed(c, got, 1000), 0);
+    machine_read_physical(m, 0x9000, &value, 1);
+    value ^= 1;
+    machine_write_physical(m, 0x9000, &value, 1);
+    state_check_take(c, &len);
+    machine_write_physical(m, 0x80001, "x", 1);
+    cr_assert_eq(changed(c, got, 1000), 1, "seen with the next check only");
+    state_check_take(c, &len);
+    cr_assert_eq(state_check_changed(c, NULL), 2);
+    cr_assert_eq(changed(c, got, 1000), 2);
+    cr_assert_eq(got[0], first + 9);
+    cr_assert_eq(got[1], first + 0x80);
+    state_check_forget_changed(c);
+    machine_write_physical(m, 0x80001, "x", 1); /* what is there already */
+    state_check_take(c, &len);
+    cr_assert_eq(state_check_changed(c, NULL), 0);
+    state_check_free(c);
+}

@@ -356,3 +356,42 @@ Test(options, help_and_manual_page_name_every_option)
     free(help);
     free(manual);
 }
+
+Test(options, points_of_a_recording_have_a_distance_or_are_off)
+{
+    static const char *const bad[] = {"0", "-1", "soon", "5s", "", "nan", "1e9"};
+    u64 ns;
+
+    cr_assert(options_record_points(&o, &ns));
+    cr_assert_eq(ns, 10000000000);
+    o.record_points = "off";
+    cr_assert(options_record_points(&o, &ns));
+    cr_assert_eq(ns, 0);
+    o.record_points = "0.5";
+    cr_assert(options_record_points(&o, &ns));
+    cr_assert_eq(ns, 500000000);
+    for (unsigned i = 0; i < ARRAY_LEN(bad); i++) {
+        o.record_points = bad[i];
+        cr_assert_not(options_record_points(&o, &ns), "%s", bad[i]);
+        cr_assert_eq(options_check(&o, err, sizeof err), EXIT_USAGE);
+    }
+}
+
+Test(options, where_a_replay_begins_is_a_time_a_count_or_a_point)
+{
+    static const char *const good[] = {"0", "12.5", "@4000000000", "#0", "#17"};
+    static const char *const bad[] = {"", "#", "@", "#x", "-1", "12s", "@1.5", "inf"};
+
+    o.replay_from = "1";
+    cr_assert_eq(options_check(&o, err, sizeof err), EXIT_USAGE, "of what?");
+    o.replay = "a.rec";
+    for (unsigned i = 0; i < ARRAY_LEN(good); i++) {
+        o.replay_from = good[i];
+        cr_assert_eq(options_check(&o, err, sizeof err), 0, "%s", good[i]);
+    }
+    for (unsigned i = 0; i < ARRAY_LEN(bad); i++) {
+        o.replay_from = bad[i];
+        cr_assert_eq(options_check(&o, err, sizeof err), EXIT_USAGE, "%s", bad[i]);
+    }
+    o.replay = o.replay_from = NULL;
+}
