@@ -205,10 +205,14 @@ check: ## quick: build, unit tests, layers
 	$(Q)$(MAKE) --no-print-directory layers
 	$(Q)B=$(B) JOBS=$(JOBS) tests/run.sh unit/
 
+# The sanitizer's shadow memory has a fixed place, which one random layout in thousands has taken
+# already ("ReserveShadowMemoryRange failed"); and each unit test is a process of its own.
+SAME_LAYOUT := $(shell setarch -R true 2>/dev/null && echo setarch -R)
+
 asan: roms/tour.img ## unit tests, tour and translator under address and undefined-behaviour sanitizers
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) SAN=1 asan-programs
-	$(Q)B=build-asan BYGONE=$(CURDIR)/build-asan/bygone JOBS=$(JOBS) tests/run.sh unit/ boot/tour \
-		cpu/lockstep-jit boot/twin-soak-jit
+	$(Q)B=build-asan BYGONE=$(CURDIR)/build-asan/bygone JOBS=$(JOBS) $(SAME_LAYOUT) \
+		tests/run.sh unit/ boot/tour cpu/lockstep-jit boot/twin-soak-jit
 
 asan-programs: $(UNIT) $(B)/bygone $(B)/tests/cpu/lockstep $(B)/tests/boot/twin
 
