@@ -34,6 +34,7 @@ struct run {
     bool put_off;       /* heat was given once more, since the page keeps changing */
     u8 heat_swept;      /* the cache's: low bits of heat when it last looked for runs to forget */
     void *block;        /* the first of its translations; such runs are not forgotten */
+    u64 tables;         /* bit per instruction: its memory operand is not reached by a window */
     struct insn insn[]; /* count of them and an end mark */
 };
 

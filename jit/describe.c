@@ -79,6 +79,22 @@ static void say_left(const struct jit *j, const char *what, const u64 count[stat
     free(left);
 }
 
+static void say_windows(const struct jit *j, struct jit_text *t)
+{
+    static const char *const name[MMU_CLASSES] = {"supervisor", "user"};
+
+    jit_say(t, "window faults %llu, %llu places in the code gave up theirs\n",
+            (unsigned long long)j->stat.window_faults, (unsigned long long)j->stat.window_refused);
+    for (unsigned i = 0; i < MMU_CLASSES; i++) {
+        const struct window *w = &j->c->mmu.window[i];
+
+        jit_say(
+            t, "  %-10s  %s, %u pieces; cleared %llu times, %llu mappings, %llu pages taken back\n",
+            name[i], w->on ? "on" : "off", w->pieces, (unsigned long long)w->clears,
+            (unsigned long long)w->shows, (unsigned long long)w->hides);
+    }
+}
+
 size_t jit_describe(const struct cpu *c, char *out, size_t out_size)
 {
     const struct jit *j = c->engine_data;
@@ -99,6 +115,7 @@ size_t jit_describe(const struct cpu *c, char *out, size_t out_size)
             percent(j->stat.helper_calls, j->stat.executed));
     jit_say(&t, "slow accesses %llu, %.3f %% of all instructions\n",
             (unsigned long long)j->stat.slow_calls, percent(j->stat.slow_calls, j->stat.executed));
+    say_windows(j, &t);
     say_left(j, "left to handlers", j->helped, &t);
     say_left(j, "slow accesses", j->slowed, &t);
     return (size_t)(t.at - out);
@@ -169,8 +186,8 @@ static void dump_block(struct cpu *c, const struct block *b, u64 page, struct ji
 
     jit_say(t, "block %x:%03x, %u instructions, ", r->frame, r->offset, r->count);
     say_mode(run_mode(r), t);
-    jit_say(t, "; %u bytes of host code and %u behind\n", (unsigned)(b->end - b->code),
-            (unsigned)(b->cold_end - b->cold));
+    jit_say(t, "%s; %u bytes of host code and %u behind\n", b->window ? ", window" : "",
+            (unsigned)(b->end - b->code), (unsigned)(b->cold_end - b->cold));
     if (b->hot[0])
         jit_say(t, "entries\n");
     x64_list(j, b, b->code, b->code + b->hot[0], t);

@@ -14,6 +14,7 @@
 #include "cpu/fault.h"
 #include "cpu/fpu.h"
 #include "jit/private.h"
+#include "jit/x64/signal.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -67,6 +68,7 @@ static void flushed(void *opaque)
     j->flushed = true;
     j->code.hot = j->code.reserved;
     j->code.cold = j->code.hot_end;
+    j->windows.sites = 0;
     j->blocks_used = sizeof(struct block); /* links are named by their place: none is at 0 */
     memset(j->indirect, 0, sizeof j->indirect);
     madvise(j->jumps, JUMPS_BYTES, MADV_DONTNEED);
@@ -94,6 +96,7 @@ static void unmap(void *p, size_t bytes)
 static void close_all(struct jit *j)
 {
     jit_notes_end(j);
+    jit_windows_close(j);
     code_cache_close(&j->code);
     unmap(j->jumps, JUMPS_BYTES);
     unmap(j->blocks, BLOCK_ARENA);
@@ -106,7 +109,8 @@ static bool open_all(struct jit *j)
     j->blocks = sparse(BLOCK_ARENA);
     j->blocks_size = BLOCK_ARENA;
     j->blocks_used = sizeof(struct block);
-    if (!j->jumps || !j->blocks || !code_cache_open(&j->code) || !x64_make_stubs(j))
+    if (!j->jumps || !j->blocks || !code_cache_open(&j->code) || !x64_make_stubs(j) ||
+        !jit_windows_open(j))
         return false;
     j->code.reserved = j->code.hot;
     return true;
@@ -205,10 +209,17 @@ static void make_empty(struct jump_slot *slots, u32 mode)
         slots[i].frame = UINT32_MAX;
 }
 
+/* Are blocks to use the window of the current class? */
+static bool uses_window(const struct cpu *c)
+{
+    return c->mmu.window[c->mmu.class].on;
+}
+
 /* A block for a run that is hot; NULL to go on interpreting it. */
 static struct block *translate(struct jit *j, struct run *r)
 {
-    u32 mode = run_mode(r);
+    bool window = uses_window(j->c);
+    u32 mode = run_mode(r) | (window ? MODE_WINDOW : 0);
     struct block *b;
 
     if (put_off(j, r))
@@ -217,7 +228,7 @@ static struct block *translate(struct jit *j, struct run *r)
         j->indirect[mode] = x64_make_indirect(j, mode);
         make_empty(&j->jumps[mode * JUMP_SLOTS], mode);
     }
-    b = x64_translate(j, r);
+    b = x64_translate(j, r, window);
     if (!b) {
         run_cache_flush(interp_runs(j->c)); /* `r` goes too */
         return NULL;
@@ -232,11 +243,12 @@ static struct block *translate(struct jit *j, struct run *r)
 
 /*
  * May this block run here and now? One of 16-bit code holds for one place in a segment, and the
- * same code may be reached through several.
+ * same code may be reached through several. While windows are off those blocks would only fault.
  */
 static bool fits(const struct cpu *c, const struct block *b)
 {
-    return (c->mode & MODE_CODE_SIZE) != CODE16 || b->base16 == (u32)c->rip - b->run->offset;
+    return b->window == uses_window(c) &&
+           ((c->mode & MODE_CODE_SIZE) != CODE16 || b->base16 == (u32)c->rip - b->run->offset);
 }
 
 /* The one of the run's blocks that fits, or NULL; *count is how many there are if not. */
@@ -286,7 +298,7 @@ static u32 jump_tag(const struct cpu *c, u32 mode)
 
 static void remember_jump(struct cpu *c, struct jit *j, const struct block *b)
 {
-    u32 mode = run_mode(b->run);
+    u32 mode = run_mode(b->run) | (b->window ? MODE_WINDOW : 0);
     struct jump_slot *s = &j->jumps[mode * JUMP_SLOTS + (c->rip & (JUMP_SLOTS - 1))];
 
     j->stat.jump_misses++;
@@ -298,12 +310,18 @@ static void remember_jump(struct cpu *c, struct jit *j, const struct block *b)
 /* Tell translated code where it is. */
 static void place(struct cpu *c, const struct block *b)
 {
+    const u8 *window = c->mmu.window[c->mmu.class].base;
+    struct jit *j = jit_of(c);
     u64 *w = c->engine_word;
     u32 la = (u32)(c->seg[SEG_CS].base + c->rip);
 
     w[W_LEFT] = w[W_LIMIT] - c->count;
     w[W_BASE] = (u32)c->rip - b->run->offset;
     w[W_EXEC] = (u64)(uintptr_t)&c->mmu.exec[la >> PAGE_SHIFT];
+    if (b->window && j->windows.base != window) {
+        x64_aim_window(window);
+        j->windows.base = window;
+    }
 }
 
 /* Run translated code from a block on. Afterwards c->rip and c->count are exact. */
@@ -338,7 +356,7 @@ static bool may_enter(const struct cpu *c)
 
 /* ---- Helpers ---- */
 
-static u64 leave(struct jit *j, enum engine_stop why)
+u64 jit_leave(struct jit *j, enum engine_stop why)
 {
     j->stopped = true;
     j->stop = why;
@@ -351,15 +369,23 @@ void jit_count_from(struct cpu *c, s32 rest)
     c->run_index = 0;
 }
 
-/* To the block at CS:rip if there is one already. */
-static u64 onward(struct cpu *c, struct jit *j)
+u64 jit_onward(struct cpu *c)
 {
+    struct jit *j = jit_of(c);
     const struct block *b = may_enter(c) ? known_block(c) : NULL;
 
     if (!b)
-        return leave(j, ENGINE_COUNT);
+        return jit_leave(j, ENGINE_COUNT);
     place(c, b);
     return (u64)(uintptr_t)b->entry[ENTER_MEMORY];
+}
+
+void jit_take_over(struct cpu *c, const struct run *r, const struct insn *in, s32 rest, u32 base)
+{
+    c->aflags &= AF_ALL;
+    jit_count_from(c, rest);
+    c->rip = (u32)(base + r->offset + in->offset_in_run);
+    c->next_rip = (u32)(c->rip + in->len);
 }
 
 u64 jit_help(struct cpu *c, const struct insn *in, u32 how, u32 base)
@@ -370,16 +396,13 @@ u64 jit_help(struct cpu *c, const struct insn *in, u32 how, u32 base)
     u32 mode = c->mode, segments = run_mode(r) & (MODE_FLAT | MODE_CS_FREE);
     u64 changes = j->changes + c->mmu.sweeps;
 
-    c->aflags &= AF_ALL;
-    jit_count_from(c, rest);
-    c->rip = (u32)(base + r->offset + in->offset_in_run);
-    c->next_rip = (u32)(c->rip + in->len);
+    jit_take_over(c, r, in, rest, base);
     if (how & HELPER_SLOW)
         j->stat.slow_calls++, j->slowed[in->row]++;
     else
         j->stat.helper_calls++, j->helped[in->row]++;
     if (unlikely(!optab_rows[in->row].handler(c, in)))
-        return fault_deliver(c) ? onward(c, j) : leave(j, ENGINE_SHUTDOWN);
+        return fault_deliver(c) ? jit_onward(c) : jit_leave(j, ENGINE_SHUTDOWN);
     c->count += c->run_index + 1;
     c->run_index = 0;
     if (unlikely(j->often.one_in))
@@ -394,7 +417,7 @@ u64 jit_help(struct cpu *c, const struct insn *in, u32 how, u32 base)
         return HELPED_STAY;
     }
     c->rip = c->next_rip;
-    return onward(c, j);
+    return jit_onward(c);
 }
 
 /* A block was left by a jump; the next time it goes straight to where it led. */
@@ -405,7 +428,7 @@ static void connect(struct cpu *c, struct jit *j, struct block *to)
 
     if (!at) {
         remember_jump(c, j, to);
-    } else if (!j->flushed && !l->to && l->from->run) {
+    } else if (!j->flushed && !l->to && l->from->run && l->from->window == to->window) {
         x64_link(j, l, to, to->run->frame);
         j->stat.links++;
     }
@@ -443,12 +466,14 @@ static enum engine_stop jit_run(struct cpu *c, u64 until)
         return ENGINE_SHUTDOWN;
     c->until = until;
     c->engine_word[W_LIMIT] = until - JIT_MARGIN;
+    jit_windows_begin(j);
     for (;;) {
         hot = NULL;
         why = interp_until(c, until, is_near(c) ? NULL : &hot);
         if (!hot || run_blocks(c, j, &why))
             break;
     }
+    jit_windows_end();
     fpu_leave(c);
     j->stat.executed += c->count - start;
     return why;

@@ -41,6 +41,13 @@ void jit_disturb(struct cpu *c, enum jit_disturbance what, u64 seed);
 void jit_disturb_often(struct cpu *c, u32 one_in, u64 seed);
 
 /*
+ * When translated code reaches memory through windows instead of tables: never; when it seems worth
+ * their cost, which is the default; always, for tests.
+ */
+enum jit_windows { WINDOWS_AUTO, WINDOWS_OFF, WINDOWS_ALWAYS };
+void jit_windows_mode(struct cpu *c, enum jit_windows mode);
+
+/*
  * Write the names of blocks into /tmp/perf-PID.map, where Linux' perf looks for them:
  * guest_ADDRESS, with _rare behind for code that is kept apart. False, and errno, if that file
  * cannot be.

@@ -5,8 +5,10 @@
 #define JIT_PRIVATE_H
 
 #include "cpu/cpu.h"
+#include "cpu/engine.h"
 #include "cpu/interp.h"
 #include "cpu/optab.h"
+#include "jit/jit.h"
 
 #include <stdio.h>
 
@@ -17,7 +19,20 @@
  * all of its own at its head. BASE is the offset in CS of the current page's first byte, EXEC the
  * address of the current page's entry in the exec table.
  */
-enum jit_word { W_LEFT, W_LIMIT, W_BASE, W_EXEC, W_RIP, W_LINK, W_TEMP, W_JUMPS, W_VALUE };
+enum jit_word {
+    W_LEFT,
+    W_LIMIT,
+    W_BASE,
+    W_EXEC,
+    W_RIP,
+    W_LINK,
+    W_TEMP,
+    W_JUMPS,
+    W_VALUE,
+    W_FAULT_FLAGS, /* what follows is of a fault in a window: the host's flags as LAHF has them, */
+    W_FAULT_CODE,  /* where in the cache it was, */
+    W_FAULT_ADDRESS, /* and the linear address, with bit 63 set if it was for writing */
+};
 
 enum {
     /*
@@ -28,9 +43,12 @@ enum {
     JIT_HEAT = 12,
     JIT_CODE_BYTES = 256 << 20,
     JIT_BLOCK_BYTES_MAX = 64 << 10,
-    /* Jumps whose target is known only at run time: slots for each mode of runs, by target. */
+    /* Jumps whose target is known only at run time: slots for each mode of blocks, by target. */
     JUMP_SLOTS = 65536,
-    JUMP_MODES = 256,
+    JUMP_MODES = 512,
+    /* What the mode of a block has besides its run's: it uses windows. */
+    MODE_WINDOW = 1 << 8,
+    WINDOW_SITES_MAX = 2 << 20,
 };
 
 struct block;
@@ -59,6 +77,7 @@ struct block {
     const u8 *cold, *cold_end;
     const u8 *dead; /* what its entry becomes when it is killed */
     u32 base16;     /* 16-bit code: what W_BASE must be */
+    bool window;    /* it reaches memory through the window where it may */
     struct link link[2];
     u16 bytes; /* of this structure */
     u8 count;  /* of instructions, and */
@@ -79,6 +98,19 @@ struct jump_slot {
     u32 tag;
     frame_id frame;
     const u8 *code;
+};
+
+/*
+ * Hot code from `code` on, counted from the cache's start, that may fault in a window, up to the
+ * next site: for which instruction it stands.
+ */
+struct window_site {
+    u32 code;
+    u32 block;          /* in the arena */
+    u8 index;           /* of the instruction in its run */
+    bool flags_in_host; /* and nowhere else */
+    bool counted;       /* the block's instructions are off W_LEFT */
+    s8 noted;           /* last x87 instruction, not yet noted; or -1 */
 };
 
 /* Two views of the same memory: one to write, one to execute. Hot code in front, cold behind. */
@@ -108,6 +140,7 @@ struct jit {
     void (*enter)(struct cpu *c, const u8 *code);
     const u8 *leave_memory, *leave_register; /* r8d: rip, r9: link or 0; flags there */
     const u8 *helper;                        /* r8: insn, r9d: see HELPER_LEAVE */
+    const u8 *fault;                         /* from anywhere in hot code; flags in the host's */
     const u8 *indirect[JUMP_MODES];          /* r8d: target; flags in memory */
     /* r8d: linear address, r9d: size; r9 and ZF become what lean.c says, all else stays. */
     const u8 *reach_read, *reach_write;
@@ -122,6 +155,7 @@ struct jit {
     struct {
         u64 translated, instructions, killed, flushes, entered, helper_calls, slow_calls;
         u64 links, jump_misses;
+        u64 window_faults, window_refused;
         u64 executed, in_blocks; /* instructions, of them in translated code */
     } stat;
     u64 changes; /* runs that were killed: is the current one among them? */
@@ -129,6 +163,15 @@ struct jit {
     u64 helped[ROW_COUNT]; /* executions that were left to handlers, by row */
     u64 slowed[ROW_COUNT]; /* slow accesses, by row */
     FILE *perf_map;        /* NULL: none */
+    struct {
+        enum jit_windows mode;
+        const u8 *base; /* what GS is on this thread, NULL if not known */
+        struct window_site *site;
+        u32 sites;
+        /* By class: since when all was calm; when it was switched on, and faults since. */
+        u64 clears[MMU_CLASSES], calm_from[MMU_CLASSES];
+        u64 on_at[MMU_CLASSES], faults[MMU_CLASSES];
+    } windows;
     struct {
         u32 one_in; /* 0: off */
         u64 seed;
@@ -170,6 +213,21 @@ struct lean jit_load_segment(struct cpu *c, const struct insn *in, u32 sel);
 /* Where the count is, from inside a block that has `rest` of its instructions still to do. */
 void jit_count_from(struct cpu *c, s32 rest);
 
+/* What helpers are made of. The state as before `in`, with `rest` of the block still to do. */
+void jit_take_over(struct cpu *c, const struct run *r, const struct insn *in, s32 rest, u32 base);
+/* To the block at CS:rip if there is one already. */
+u64 jit_onward(struct cpu *c);
+u64 jit_leave(struct jit *j, enum engine_stop why);
+
+/*
+ * faults.c: called by the "fault" stub as jit_help is; and around the running of translated code.
+ */
+u64 jit_window_fault(struct cpu *c);
+void jit_windows_begin(struct jit *j);
+void jit_windows_end(void);
+bool jit_windows_open(struct jit *j);
+void jit_windows_close(struct jit *j);
+
 /* The run has no block any more. */
 void jit_drop_blocks(struct jit *j, struct run *r);
 /* New runs are hot after so many executions. */
@@ -199,7 +257,7 @@ void x64_list(const struct jit *j, const struct block *b, const u8 *at, const u8
 
 /* x64: stubs once, then blocks. NULL if there is no room left in the cache. */
 bool x64_make_stubs(struct jit *j);
-struct block *x64_translate(struct jit *j, struct run *r);
+struct block *x64_translate(struct jit *j, struct run *r, bool window);
 /* Point a link at a block or back at its exit. */
 void x64_link(struct jit *j, struct link *l, struct block *to, frame_id frame);
 /* Whoever still jumps to the block gets to the dispatcher. */

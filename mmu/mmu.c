@@ -65,8 +65,10 @@ static bool writes_to(const struct mmu *m, u32 page, const struct frame *f)
 
 static void drop_write(struct mmu *m, u32 page)
 {
-    m->table_write[MMU_SUPERVISOR][page] = 0;
-    m->table_write[MMU_USER][page] = 0;
+    for (int i = 0; i < MMU_CLASSES; i++) {
+        m->table_write[i][page] = 0;
+        window_protect(&m->window[i], page);
+    }
 }
 
 static void on_protect_frame(void *opaque, frame_id id)
@@ -130,6 +132,8 @@ void mmu_destroy(struct mmu *m)
     physmap_unlisten(m->pm, &m->listener);
     for (int i = 0; i < MMU_CLASSES; i++)
         unmap(m->table_read[i], MMU_TABLES_BYTES);
+    for (int i = 0; i < MMU_CLASSES; i++)
+        window_close(&m->window[i]);
     unmap(m->record, LINEAR_PAGES * sizeof(u64));
     unmap(m->log, LINEAR_PAGES * sizeof(u32));
     unmap(m->logged, LINEAR_PAGES / 8);
@@ -163,7 +167,16 @@ static void drop_tables(struct mmu *m, u32 page)
         m->table_read[i][page] = 0;
         m->table_write[i][page] = 0;
         m->table_exec[i][page] = 0;
+        window_hide(&m->window[i], page);
     }
+}
+
+/* What the supervisor's shows is global where there are global pages. */
+static void clear_windows(struct mmu *m, bool keep_global)
+{
+    window_clear(&m->window[MMU_USER]);
+    if (!keep_global)
+        window_clear(&m->window[MMU_SUPERVISOR]);
 }
 
 /* Go through the log: drop T entries of all pages, and the records that `drop_record` names. */
@@ -172,6 +185,7 @@ static void sweep(struct mmu *m, u64 keep_bits)
     u32 kept = 0;
 
     m->sweeps++;
+    clear_windows(m, keep_bits == REC_GLOBAL);
     for (u32 i = 0; i < m->logged_count; i++) {
         u32 page = m->log[i];
 
@@ -361,6 +375,59 @@ bool mmu_translate(struct mmu *m, u64 la, enum mmu_access access, enum mmu_class
     out->gpa = (rec & ~(u64)REC_BITS) | (la & PAGE_MASK);
     fill(m, la, access, class, out->gpa, record_allows(m, rec, MMU_WRITE, class));
     return true;
+}
+
+/* ---- Windows ---- */
+
+/* How many pages are shown at once, if they are one stretch of memory: less faults to come. */
+enum { SHOW_MAX = 32 };
+
+/* The frame that T has an entry for, in `class`, at linear page `page`; 0 if it has none. */
+static frame_id frame_shown(struct mmu *m, enum mmu_class class, u32 page, bool writable)
+{
+    u64 diff = m->table_read[class][page], gpa = (u64)page << PAGE_SHIFT, rec = m->record[page];
+    const struct phys_page *p;
+
+    if (!diff || (writable && m->table_write[class][page] != diff))
+        return 0;
+    if (m->paging.enabled) {
+        if (class == MMU_SUPERVISOR && m->paging.pge && !(rec & REC_GLOBAL))
+            return 0;
+        gpa = rec & ~(u64)REC_BITS;
+    }
+    p = physmap_page(m->pm, gpa);
+    return p->kind == PHYS_RAM && host_diff(physmap_frame(m->pm, p->frame), page) == diff ? p->frame
+                                                                                          : 0;
+}
+
+/* Without paging nobody sees when an entry is made. */
+static void fill_ahead(struct mmu *m, u32 page)
+{
+    for (u32 i = 1; i < SHOW_MAX && page + i < LINEAR_PAGES; i++) {
+        u64 la = (u64)(page + i) << PAGE_SHIFT;
+
+        fill(m, la, MMU_READ, m->class, la, true);
+    }
+}
+
+bool mmu_show(struct mmu *m, u32 la, bool write)
+{
+    struct window *w = &m->window[m->class];
+    u32 page = la >> PAGE_SHIFT, from = page, n = 1;
+    bool writable = m->window_writes && frame_shown(m, m->class, page, true);
+    frame_id first = frame_shown(m, m->class, page, writable);
+
+    if (!w->on || !first || (write && !writable))
+        return false;
+    if (!m->paging.enabled && !(w->page[page] & WINDOW_SHOWN))
+        fill_ahead(m, page);
+    while (n < SHOW_MAX && page + n < LINEAR_PAGES && !w->page[page + n] &&
+           frame_shown(m, m->class, page + n, writable) == first + n)
+        n++;
+    while (n < SHOW_MAX && from > 0 && !w->page[from - 1] &&
+           frame_shown(m, m->class, from - 1, writable) == first - 1)
+        from--, first--, n++;
+    return window_show(w, m->pm, from, n, first, writable);
 }
 
 /* ---- State ---- */

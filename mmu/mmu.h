@@ -17,6 +17,7 @@
 
 #include "base/types.h"
 #include "mmu/physmap.h"
+#include "mmu/window.h"
 
 struct state;
 
@@ -78,6 +79,8 @@ struct mmu {
     u64 sweeps;         /* how often many entries went at once: what was fetched may be stale */
     u8 large[128];      /* bit per 4 MiB of linear space: pieces of a large page are recorded */
     struct physmap_listener listener;
+    struct window window[MMU_CLASSES];
+    bool window_writes; /* windows may show pages writable */
     /*
      * Pages with a watchpoint or breakpoint: asked when entries for the page at `la`, which is at
      * `gpa`, would be made; returns enum mmu_hide. When the answer changes: mmu_drop_entries.
@@ -121,6 +124,12 @@ bool mmu_translate(struct mmu *m, u64 la, enum mmu_access access, enum mmu_class
  */
 bool mmu_walk(struct mmu *m, u64 la, enum mmu_access access, enum mmu_class class, bool touch,
               struct walk *out);
+
+/*
+ * Show the page of `la` in the window of the current class, for writing too if T has an entry for
+ * that. False if that is not to be: the access must be done another way.
+ */
+bool mmu_show(struct mmu *m, u32 la, bool write);
 
 /* Save, load or hash the record. */
 void mmu_state(struct mmu *m, struct state *s);

@@ -186,6 +186,20 @@ struct frame *physmap_frame(struct physmap *pm, frame_id id)
     return &pm->frames[id];
 }
 
+bool physmap_map_at(const struct physmap *pm, frame_id first, u32 count, void *at, bool writable)
+{
+    for (unsigned i = 0; i < pm->block_count; i++) {
+        const struct block *b = &pm->blocks[i];
+        off_t offset = (off_t)(first - b->first) * PAGE_SIZE;
+
+        if (first < b->first || first + count > b->first + b->count)
+            continue;
+        return mmap(at, (size_t)count * PAGE_SIZE, PROT_READ | (writable ? PROT_WRITE : 0),
+                    MAP_SHARED | MAP_FIXED, b->fd, offset) == at;
+    }
+    return false;
+}
+
 /* ---- The map ---- */
 
 static struct phys_page layer_page(const struct layer *l, u64 gpa)

@@ -166,6 +166,12 @@ void physmap_make_writable(struct physmap *pm, frame_id id);
 bool physmap_adopt(struct physmap *pm, unsigned index, int fd);
 
 /*
+ * Map `count` frames from `first` on, which must be one stretch of the same block, once more at
+ * host address `at`, in place of what is mapped there. False if they are none or the host refuses.
+ */
+bool physmap_map_at(const struct physmap *pm, frame_id first, u32 count, void *at, bool writable);
+
+/*
  * Plain access of any length by chips and debuggers. Writes tell code and dirty tracking. The
  * `debug` pair never touches chips and returns the number of bytes that were memory.
  */

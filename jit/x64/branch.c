@@ -101,7 +101,9 @@ void tr_indirect(struct tr *t)
 {
     struct jit *j = t->j;
 
-    patch_rel32(emit_jmp(&t->e), j->code.write + (j->indirect[t->mode] - j->code.exec));
+    unsigned mode = t->mode | (t->window ? MODE_WINDOW : 0);
+
+    patch_rel32(emit_jmp(&t->e), j->code.write + (j->indirect[mode] - j->code.exec));
 }
 
 /* ---- Loops ---- */
@@ -144,13 +146,24 @@ static void store_return(struct tr *t, const struct insn *in)
     emit_store(e, 4, RM_POINTER, H_ADDR);
 }
 
+static void push_return(struct tr *t, const struct insn *in)
+{
+    struct emit *e = &t->e;
+
+    if (in->opsize == 4 && tr_stack_window(t, in, true)) {
+        emit_lea(e, 4, H_ADDR, H_BASE, NO_REG, 0, (s32)(page_offset(t, in) + in->len));
+        tr_window_site(t, in);
+        emit_store(e, 4, tr_stack_rm(-4), H_ADDR);
+    } else {
+        tr_push_begin(t, in, in->opsize)->leave = true;
+        store_return(t, in);
+    }
+    tr_push_end(t, in->opsize);
+}
+
 static bool call_relative(struct tr *t, const struct insn *in)
 {
-    struct site *s = tr_push_begin(t, in, in->opsize);
-
-    s->leave = true;
-    store_return(t, in);
-    tr_push_end(t, in->opsize);
+    push_return(t, in);
     settle(t);
     go_to(t, 0, emit_jmp(&t->e), target_of(t, in));
     return true;
@@ -162,11 +175,12 @@ static void load_target(struct tr *t, const struct insn *in)
     struct emit *e = &t->e;
 
     if (in->kind[0] == OPND_MEM) {
-        tr_memory(t, in, in->opsize, false)->leave = true;
+        struct rm rm = tr_operand(t, in, in->opsize, false, true);
+
         if (in->opsize == 2)
-            emit_movzx(e, 2, H_ADDR, RM_HOST);
+            emit_movzx(e, 2, H_ADDR, rm);
         else
-            emit_load(e, 4, H_ADDR, RM_HOST);
+            emit_load(e, 4, H_ADDR, rm);
     } else if (in->opsize == 2) {
         emit_movzx(e, 2, H_ADDR, RM_R(host_of(in->reg[0])));
     } else {
@@ -191,9 +205,7 @@ static bool call_indirect(struct tr *t, const struct insn *in)
     settle(t);
     load_target(t, in);
     emit_store(e, 8, WORD(W_TEMP), H_ADDR);
-    tr_push_begin(t, in, in->opsize)->leave = true;
-    store_return(t, in);
-    tr_push_end(t, in->opsize);
+    push_return(t, in);
     emit_load(e, 4, H_ADDR, WORD(W_TEMP));
     tr_indirect(t);
     return true;
@@ -218,6 +230,13 @@ static bool ret(struct tr *t, const struct insn *in)
 
     tr_clobber(t);
     settle(t);
+    if (n == 4 && !is_wide(t, in) && tr_stack_window(t, in, false)) {
+        tr_window_site(t, in);
+        emit_load(e, 4, H_ADDR, tr_stack_rm(0));
+        emit_lea(e, 4, H_ESP, H_ESP, NO_REG, 0, (s32)(n + more));
+        tr_indirect(t);
+        return true;
+    }
     s = tr_pop_begin(t, in, n);
     s->leave = true;
     if (n == 2)

@@ -35,20 +35,22 @@ enum rm_kind {
     RM_REG,
     RM_MEM /* [r9 + r8 + disp8] */,
     RM_DIFF /* [r9 + disp8] */,
-    RM_CPU /* [r14 + disp] */
+    RM_CPU /* [r14 + disp] */,
+    RM_WINDOW /* gs:[base + index << scale + disp], of 32 bits */
 };
 
 struct rm {
     u8 kind;
     u8 reg;
     s32 disp;
+    u8 base, index, scale;
 };
 
-#define RM_R(r)            ((struct rm){RM_REG, (u8)(r), 0})
-#define RM_HOST            ((struct rm){RM_MEM, 0, 0})
-#define RM_POINTER         ((struct rm){RM_DIFF, 0, 0})
-#define RM_POINTER_AT(off) ((struct rm){RM_DIFF, 0, (s32)(off)})
-#define RM_AT(off)         ((struct rm){RM_CPU, 0, (s32)(off)})
+#define RM_R(r)            ((struct rm){.kind = RM_REG, .reg = (u8)(r)})
+#define RM_HOST            ((struct rm){.kind = RM_MEM})
+#define RM_POINTER         ((struct rm){.kind = RM_DIFF})
+#define RM_POINTER_AT(off) ((struct rm){.kind = RM_DIFF, .disp = (s32)(off)})
+#define RM_AT(off)         ((struct rm){.kind = RM_CPU, .disp = (s32)(off)})
 #define CPU(field)         RM_AT(offsetof(struct cpu, field))
 #define WORD(w)            RM_AT(offsetof(struct cpu, engine_word) + 8 * (w))
 
@@ -79,6 +81,34 @@ static inline void e64(struct emit *e, u64 v)
     e->p += 8;
 }
 
+enum { NO_REG = 0xFF };
+
+/* ModRM and what follows it for [base + index << scale + disp]; either may be NO_REG. */
+static inline void emit_sib(struct emit *e, unsigned reg, unsigned base, unsigned index,
+                            unsigned scale, s32 disp)
+{
+    unsigned b = base == NO_REG ? 0 : base, x = index == NO_REG ? 0 : index;
+    bool short_disp = disp == (s8)disp, no_disp = !disp && (b & 7) != H_RBP;
+    unsigned mod = base == NO_REG ? 0 : no_disp ? 0 : short_disp ? 0x40 : 0x80;
+
+    if (base != NO_REG && index == NO_REG && (b & 7) != H_RSP) {
+        e8(e, mod | (reg & 7) << 3 | (b & 7));
+    } else {
+        e8(e, mod | (reg & 7) << 3 | 4);
+        e8(e, scale << 6 | (index == NO_REG ? 4 : x & 7) << 3 | (base == NO_REG ? 5 : b & 7));
+    }
+    if (base == NO_REG || mod == 0x80)
+        e32(e, (u32)disp);
+    else if (mod == 0x40)
+        e8(e, (u32)disp);
+}
+
+/* REX.X and REX.B of such an operand. */
+static inline unsigned rex_sib(unsigned base, unsigned index)
+{
+    return (index == NO_REG ? 0 : (index & 8) >> 2) | (base == NO_REG ? 0 : base >> 3);
+}
+
 /* An opcode of one byte, or 0Fxxh, with ModRM. `size` 1, 2, 4 or 8 chooses 66h and REX.W. */
 static inline void emit_op(struct emit *e, unsigned opcode, unsigned size, unsigned reg,
                            struct rm rm)
@@ -90,6 +120,10 @@ static inline void emit_op(struct emit *e, unsigned opcode, unsigned size, unsig
     case RM_MEM: rex |= 3; break;
     case RM_DIFF:
     case RM_CPU: rex |= 1; break;
+    case RM_WINDOW:
+        e8(e, 0x65), e8(e, 0x67);
+        rex |= rex_sib(rm.base, rm.index);
+        break;
     }
     if (size == 2)
         e8(e, 0x66);
@@ -98,24 +132,25 @@ static inline void emit_op(struct emit *e, unsigned opcode, unsigned size, unsig
     if (opcode > 0xFF)
         e8(e, opcode >> 8);
     e8(e, opcode);
-    reg = (reg & 7) << 3;
+    reg &= 7;
     switch (rm.kind) {
-    case RM_REG: e8(e, 0xC0 | reg | (rm.reg & 7)); break;
+    case RM_REG: e8(e, 0xC0 | reg << 3 | (rm.reg & 7)); break;
     case RM_MEM:
-        e8(e, reg | 4 | (rm.disp ? 0x40 : 0));
+        e8(e, reg << 3 | 4 | (rm.disp ? 0x40 : 0));
         e8(e, (H_ADDR & 7) << 3 | (H_DIFF & 7));
         if (rm.disp)
             e8(e, (u32)rm.disp);
         break;
     case RM_DIFF:
-        e8(e, reg | (H_DIFF & 7) | (rm.disp ? 0x40 : 0));
+        e8(e, reg << 3 | (H_DIFF & 7) | (rm.disp ? 0x40 : 0));
         if (rm.disp)
             e8(e, (u32)rm.disp);
         break;
     case RM_CPU:
-        e8(e, 0x80 | reg | (H_CPU & 7));
+        e8(e, 0x80 | reg << 3 | (H_CPU & 7));
         e32(e, (u32)rm.disp);
         break;
+    case RM_WINDOW: emit_sib(e, reg, rm.base, rm.index, rm.scale, rm.disp); break;
     }
 }
 
@@ -185,30 +220,16 @@ static inline void emit_mov_imm64(struct emit *e, unsigned reg, u64 v)
     e64(e, v);
 }
 
-enum { NO_REG = 0xFF };
-
 /* lea reg, [base + index << scale + disp], result of 4 or 8 bytes; base or index may be NO_REG. */
 static inline void emit_lea(struct emit *e, unsigned size, unsigned reg, unsigned base,
                             unsigned index, unsigned scale, s32 disp)
 {
-    unsigned b = base == NO_REG ? 0 : base, x = index == NO_REG ? 0 : index;
-    bool short_disp = disp == (s8)disp, no_disp = !disp && (b & 7) != H_RBP;
-    unsigned mod = base == NO_REG ? 0 : no_disp ? 0 : short_disp ? 0x40 : 0x80;
-    unsigned rex = (size == 8 ? 8 : 0) | (reg & 8) >> 1 | (x & 8) >> 2 | b >> 3;
+    unsigned rex = (size == 8 ? 8 : 0) | (reg & 8) >> 1 | rex_sib(base, index);
 
     if (rex)
         e8(e, 0x40 | rex);
     e8(e, 0x8D);
-    if (base != NO_REG && index == NO_REG && (b & 7) != H_RSP) {
-        e8(e, mod | (reg & 7) << 3 | (b & 7));
-    } else {
-        e8(e, mod | (reg & 7) << 3 | 4);
-        e8(e, scale << 6 | (index == NO_REG ? 4 : x & 7) << 3 | (base == NO_REG ? 5 : b & 7));
-    }
-    if (base == NO_REG || mod == 0x80)
-        e32(e, (u32)disp);
-    else if (mod == 0x40)
-        e8(e, (u32)disp);
+    emit_sib(e, reg, base, index, scale, disp);
 }
 
 static inline void emit_shift_imm(struct emit *e, unsigned op, unsigned size, unsigned reg,

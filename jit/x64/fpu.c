@@ -41,6 +41,7 @@ static bool x87(struct tr *t, const struct insn *in)
     const struct optab_row *row = &optab_rows[in->row];
     struct emit *e = &t->e;
     unsigned opcode = row->opcode & 0xFF;
+    struct rm rm;
 
     if (row->handler == op_FNSTSW && in->kind[0] != OPND_MEM)
         return fnstsw_ax(t, in);
@@ -50,8 +51,8 @@ static bool x87(struct tr *t, const struct insn *in)
         if (in->size[0] > 8 && !tr_flat(t, in->seg))
             return false;
         ready(t, in);
-        tr_memory(t, in, in->size[0], row->attr & ATTR_WRITES_OP0)->leave = true;
-        emit_op(e, opcode, 4, in->modrm >> 3 & 7, RM_HOST);
+        rm = tr_operand(t, in, in->size[0], row->attr & ATTR_WRITES_OP0, true);
+        emit_op(e, opcode, 4, in->modrm >> 3 & 7, rm);
     } else {
         ready(t, in);
         tr_need(t, row->flags_read & FL_ARITH ? FL_ARITH : 0, H_DIFF);
@@ -69,13 +70,14 @@ static bool mmx(struct tr *t, const struct insn *in)
     unsigned mem = in->kind[0] == OPND_MEM ? 0 : 1, opcode = row->opcode & 0xFF;
     bool shift = opcode >= 0x71 && opcode <= 0x73;
     struct emit *e = &t->e;
+    struct rm rm;
 
     if (row->translate != TR_COPY || (row->opcode >> 8) != 1)
         return false;
     ready(t, in);
     if (in->modrm < 0xC0 && opcode != 0x77) {
-        tr_memory(t, in, in->size[mem], mem == 0)->leave = true;
-        emit_op(e, 0x0F00 | opcode, 4, in->modrm >> 3 & 7, RM_HOST);
+        rm = tr_operand(t, in, in->size[mem], mem == 0, true);
+        emit_op(e, 0x0F00 | opcode, 4, in->modrm >> 3 & 7, rm);
         return true;
     }
     if (opcode == 0x77) {

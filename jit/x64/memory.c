@@ -102,7 +102,81 @@ struct site *tr_memory(struct tr *t, const struct insn *in, unsigned size, bool 
     return s;
 }
 
+/* ---- Windows ---- */
+
+/* From here to the next site, a fault in a window is this instruction's. */
+void tr_window_site(struct tr *t, const struct insn *in)
+{
+    struct jit *j = t->j;
+    struct window_site *s = &j->windows.site[j->windows.sites++];
+
+    s->code = (u32)(t->e.p - j->code.write);
+    s->block = (u32)((u8 *)t->b - j->blocks);
+    s->index = (u8)in->index_in_run;
+    s->flags_in_host = t->flags == FLAGS_REGISTER;
+    s->counted = t->counted;
+    s->noted = t->noted;
+}
+
+/* AH to BH cannot be named beside a register that takes a REX prefix. */
+static bool names_high_byte(const struct insn *in)
+{
+    return is_high_byte(in, 0) || is_high_byte(in, 1);
+}
+
+static bool wants_window(const struct tr *t, const struct insn *in, bool write)
+{
+    return t->window && !(t->r->tables >> in->index_in_run & 1) &&
+           (!write || t->j->c->mmu.window_writes);
+}
+
+bool tr_plain_window(const struct tr *t, const struct insn *in, bool write)
+{
+    return wants_window(t, in, write) && in->asize == 4 && tr_flat(t, in->seg) &&
+           !(names_high_byte(in) && in->base == RSP);
+}
+
+bool tr_stack_window(const struct tr *t, const struct insn *in, bool write)
+{
+    return wants_window(t, in, write) && (t->mode & MODE_STACK32) && tr_flat(t, SEG_SS);
+}
+
+struct rm tr_operand(struct tr *t, const struct insn *in, unsigned size, bool write, bool leave)
+{
+    struct rm rm = {.kind = RM_WINDOW, .base = H_ADDR, .index = NO_REG};
+    struct site *s;
+
+    if (tr_plain_window(t, in, write)) {
+        rm.base = in->base == GPR_COUNT ? NO_REG : (u8)host_of(in->base);
+        rm.index = in->index == GPR_COUNT ? NO_REG : (u8)host_of(in->index);
+        rm.scale = in->scale;
+        rm.disp = (s32)in->disp;
+        tr_window_site(t, in);
+        return rm;
+    }
+    if (!wants_window(t, in, write) || names_high_byte(in)) {
+        tr_memory(t, in, size, write)->leave = leave;
+        return RM_HOST;
+    }
+    if (tr_flat(t, in->seg)) {
+        tr_address(t, in);
+    } else {
+        tr_clobber(t);
+        s = tr_site(t, in);
+        s->leave = leave;
+        tr_address(t, in);
+        tr_segment(t, s, in->seg, write);
+    }
+    tr_window_site(t, in);
+    return rm;
+}
+
 /* ---- The stack ---- */
+
+struct rm tr_stack_rm(s32 from_esp)
+{
+    return (struct rm){.kind = RM_WINDOW, .base = H_ESP, .index = NO_REG, .disp = from_esp};
+}
 
 struct site *tr_push_begin(struct tr *t, const struct insn *in, unsigned n)
 {
@@ -188,7 +262,7 @@ static void group_address(struct tr *t, struct site *s, s32 from_esp, unsigned b
 
 unsigned tr_stack_group(struct tr *t, const struct insn *in, unsigned most)
 {
-    bool down = pushes(in);
+    bool down = pushes(in), window;
     struct emit *e = &t->e;
     struct site *s;
     unsigned n = 0;
@@ -199,12 +273,20 @@ unsigned tr_stack_group(struct tr *t, const struct insn *in, unsigned most)
         n++;
     if (n < 2)
         return 0;
-    tr_clobber(t);
-    s = tr_site(t, in);
-    s->group = (u8)(n - 1);
-    group_address(t, s, down ? -4 * (s32)n : 0, 4 * n, down);
+    window = tr_stack_window(t, in, down);
+    if (window) {
+        /* Done again from the first one after a fault, which does no harm. */
+        tr_window_site(t, in);
+    } else {
+        tr_clobber(t);
+        s = tr_site(t, in);
+        s->group = (u8)(n - 1);
+        group_address(t, s, down ? -4 * (s32)n : 0, 4 * n, down);
+    }
     for (unsigned i = 0; i < n; i++) {
-        struct rm at = {RM_MEM, 0, (s32)(4 * (down ? n - 1 - i : i))};
+        struct rm at = window
+                           ? tr_stack_rm(down ? -4 * (s32)(i + 1) : 4 * (s32)i)
+                           : (struct rm){.kind = RM_MEM, .disp = (s32)(4 * (down ? n - 1 - i : i))};
 
         if (in[i].kind[0] == OPND_IMM) {
             emit_op(e, 0xC7, 4, 0, at);

@@ -36,7 +36,7 @@ static void alu_opcodes(enum alu op, unsigned size, unsigned *to_rm, unsigned *t
 static void with_register(struct tr *t, unsigned opcode, unsigned size, unsigned guest,
                           struct rm rm)
 {
-    bool high = size == 1 && guest >= 16 && rm.kind != RM_REG;
+    bool high = size == 1 && guest >= 16 && rm.kind != RM_REG && rm.kind != RM_WINDOW;
 
     if (high)
         rotate8(t, guest);
@@ -50,19 +50,20 @@ static bool alu(struct tr *t, const struct insn *in, enum alu op)
     unsigned size = in->size[0], to_rm, to_reg;
     struct flag_use use = tr_flag_use(in);
     struct emit *e = &t->e;
+    struct rm rm;
 
     alu_opcodes(op, size, &to_rm, &to_reg);
     if (in->kind[0] == OPND_GPR && in->kind[1] == OPND_MEM) {
-        tr_memory(t, in, size, false);
+        rm = tr_operand(t, in, size, false, false);
         tr_need(t, use.reads, NO_REG);
-        with_register(t, to_reg, size, in->reg[0], RM_HOST);
+        with_register(t, to_reg, size, in->reg[0], rm);
     } else if (in->kind[0] == OPND_MEM) {
-        tr_memory(t, in, size, op != A_CMP);
+        rm = tr_operand(t, in, size, op != A_CMP, false);
         tr_need(t, use.reads, NO_REG);
         if (in->kind[1] == OPND_IMM)
-            emit_alu_imm(e, op, size, RM_HOST, (u32)in->imm);
+            emit_alu_imm(e, op, size, rm, (u32)in->imm);
         else
-            with_register(t, to_rm, size, in->reg[1], RM_HOST);
+            with_register(t, to_rm, size, in->reg[1], rm);
     } else {
         tr_need(t, use.reads, H_DIFF);
         if (in->kind[1] == OPND_IMM)
@@ -79,10 +80,10 @@ static bool test(struct tr *t, const struct insn *in)
 {
     unsigned size = in->size[0], opcode = size == 1 ? 0x84 : 0x85;
     struct emit *e = &t->e;
-    struct rm rm = RM_HOST;
+    struct rm rm;
 
     if (in->kind[0] == OPND_MEM)
-        tr_memory(t, in, size, false);
+        rm = tr_operand(t, in, size, false, false);
     else if (in->kind[1] == OPND_MEM)
         return false;
     else
@@ -101,20 +102,21 @@ static bool mov(struct tr *t, const struct insn *in)
 {
     unsigned size = in->size[0];
     struct emit *e = &t->e;
+    struct rm rm;
 
     if (in->kind[0] == OPND_GPR && in->kind[1] == OPND_MEM) {
-        tr_memory(t, in, size, false);
-        with_register(t, size == 1 ? 0x8A : 0x8B, size, in->reg[0], RM_HOST);
+        rm = tr_operand(t, in, size, false, false);
+        with_register(t, size == 1 ? 0x8A : 0x8B, size, in->reg[0], rm);
     } else if (in->kind[0] == OPND_MEM) {
-        struct site *s = tr_memory(t, in, size, true);
-
+        rm = tr_operand(t, in, size, true, false);
         if (in->kind[1] == OPND_IMM) {
-            emit_op(e, size == 1 ? 0xC6 : 0xC7, size, 0, RM_HOST);
+            emit_op(e, size == 1 ? 0xC6 : 0xC7, size, 0, rm);
             emit_imm(e, size, (u32)in->imm);
         } else {
-            with_register(t, size == 1 ? 0x88 : 0x89, size, in->reg[1], RM_HOST);
+            with_register(t, size == 1 ? 0x88 : 0x89, size, in->reg[1], rm);
         }
-        tr_stored(t, s, VALUE_OPERAND);
+        if (rm.kind == RM_MEM)
+            tr_stored(t, &t->site[t->sites - 1], VALUE_OPERAND);
     } else if (in->kind[1] == OPND_IMM) {
         if (size == 4) {
             emit_mov_imm32(e, host_of(in->reg[0]), (u32)in->imm);
@@ -137,8 +139,7 @@ static bool extend(struct tr *t, const struct insn *in, unsigned opcode)
 
     opcode += from == 1 ? 0 : 1;
     if (in->kind[1] == OPND_MEM) {
-        tr_memory(t, in, from, false);
-        emit_op(e, opcode, to, reg, RM_HOST);
+        emit_op(e, opcode, to, reg, tr_operand(t, in, from, false, false));
     } else if (is_high_byte(in, 1) && reg >= 8) {
         return false; /* AH to ESP */
     } else {
@@ -194,8 +195,7 @@ static bool exchange(struct tr *t, const struct insn *in, unsigned opcode)
 
     opcode |= size > 1;
     if (in->kind[0] == OPND_MEM) {
-        tr_memory(t, in, size, true);
-        with_register(t, opcode, size, in->reg[1], RM_HOST);
+        with_register(t, opcode, size, in->reg[1], tr_operand(t, in, size, true, false));
     } else {
         emit_op(&t->e, opcode, size, host_sized(in->reg[1], size),
                 RM_R(host_sized(in->reg[0], size)));
@@ -219,12 +219,12 @@ static bool unary(struct tr *t, const struct insn *in, unsigned opcode, unsigned
 {
     unsigned size = in->size[0];
     struct flag_use use = tr_flag_use(in);
-    struct rm rm = RM_HOST;
+    struct rm rm;
 
     if (use.writes && use.reads)
         use.reads = FL_CF; /* INC and DEC keep it */
     if (in->kind[0] == OPND_MEM)
-        tr_memory(t, in, size, true);
+        rm = tr_operand(t, in, size, true, false);
     else
         rm = RM_R(host_sized(in->reg[0], size));
     tr_need(t, use.reads, NO_REG);
@@ -244,11 +244,11 @@ static bool shift(struct tr *t, const struct insn *in, unsigned number)
 {
     unsigned size = in->size[0], count = (unsigned)in->imm & 31;
     bool by_cl = in->kind[1] != OPND_IMM;
-    struct rm rm = RM_HOST;
     struct emit *e = &t->e;
+    struct rm rm;
 
     if (in->kind[0] == OPND_MEM)
-        tr_memory(t, in, size, true);
+        rm = tr_operand(t, in, size, true, false);
     else
         rm = RM_R(host_sized(in->reg[0], size));
     if (!by_cl && !count)
@@ -270,13 +270,13 @@ static bool double_shift(struct tr *t, const struct insn *in, unsigned opcode)
 {
     unsigned size = in->size[0];
     bool by_cl = in->kind[2] != OPND_IMM;
-    struct rm rm = RM_HOST;
     struct emit *e = &t->e;
+    struct rm rm;
 
     if (size == 2 || (!by_cl && !(in->imm & 31)))
         return false; /* more than the size is undefined: the handler knows */
     if (in->kind[0] == OPND_MEM)
-        tr_memory(t, in, size, true);
+        rm = tr_operand(t, in, size, true, false);
     else
         rm = RM_R(host_of(in->reg[0]));
     tr_need(t, FL_ARITH, NO_REG);
@@ -294,8 +294,8 @@ static unsigned source(struct tr *t, const struct insn *in, unsigned n)
 {
     if (in->kind[n] != OPND_MEM)
         return host_sized(in->reg[n], in->size[n]);
-    tr_memory(t, in, in->size[n], false);
-    emit_op(&t->e, in->size[n] == 1 ? 0x8A : 0x8B, in->size[n], H_ADDR, RM_HOST);
+    emit_op(&t->e, in->size[n] == 1 ? 0x8A : 0x8B, in->size[n], H_ADDR,
+            tr_operand(t, in, in->size[n], false, false));
     return H_ADDR;
 }
 
@@ -378,13 +378,13 @@ static bool scan(struct tr *t, const struct insn *in, unsigned opcode)
 static bool bit_test(struct tr *t, const struct insn *in, unsigned number)
 {
     unsigned size = in->size[0];
-    struct rm rm = RM_HOST;
     struct emit *e = &t->e;
+    struct rm rm;
 
     if (in->kind[0] == OPND_MEM) {
         if (in->kind[1] != OPND_IMM)
             return false;
-        tr_memory(t, in, size, number != 4);
+        rm = tr_operand(t, in, size, number != 4, false);
     } else {
         rm = RM_R(host_of(in->reg[0]));
     }
@@ -412,10 +412,10 @@ static const struct {
 
 static bool setcc(struct tr *t, const struct insn *in, unsigned cc)
 {
-    struct rm rm = RM_HOST;
+    struct rm rm;
 
     if (in->kind[0] == OPND_MEM)
-        tr_memory(t, in, 1, true);
+        rm = tr_operand(t, in, 1, true, false);
     else
         rm = RM_R(host_sized(in->reg[0], 1));
     tr_need(t, FL_ARITH, in->kind[0] == OPND_MEM ? NO_REG : H_DIFF);
@@ -455,11 +455,23 @@ static bool push(struct tr *t, const struct insn *in)
 
     if (n != 2 && n != 4)
         return false;
-    if (in->kind[0] == OPND_MEM) {
-        tr_memory(t, in, n, false);
-        emit_load(e, n, H_ADDR, RM_HOST);
-        emit_store(e, 8, WORD(W_TEMP), H_ADDR);
+    if (in->kind[0] == OPND_MEM)
+        emit_load(e, n, H_ADDR, tr_operand(t, in, n, false, false));
+    if (tr_stack_window(t, in, true)) {
+        struct rm top = tr_stack_rm(-(s32)n);
+
+        tr_window_site(t, in);
+        if (in->kind[0] == OPND_IMM) {
+            emit_op(e, 0xC7, n, 0, top);
+            emit_imm(e, n, (u32)in->imm);
+        } else {
+            emit_store(e, n, top, in->kind[0] == OPND_MEM ? H_ADDR : host_of(in->reg[0]));
+        }
+        tr_push_end(t, n);
+        return true;
     }
+    if (in->kind[0] == OPND_MEM)
+        emit_store(e, 8, WORD(W_TEMP), H_ADDR);
     tr_push_begin(t, in, n);
     if (in->kind[0] == OPND_IMM) {
         emit_op(e, 0xC7, n, 0, RM_HOST);
@@ -482,6 +494,14 @@ static bool pop(struct tr *t, const struct insn *in)
 
     if (in->kind[0] != OPND_GPR || (n != 2 && n != 4))
         return false;
+    if (tr_stack_window(t, in, false)) {
+        tr_window_site(t, in);
+        emit_load(e, n, reg == H_ESP ? H_DIFF : reg, tr_stack_rm(0));
+        tr_pop_end(t, n);
+        if (reg == H_ESP)
+            emit_mov(e, n, reg, H_DIFF);
+        return true;
+    }
     tr_pop_begin(t, in, n);
     emit_load(e, n, H_DIFF, RM_HOST);
     tr_pop_end(t, n);
@@ -491,16 +511,23 @@ static bool pop(struct tr *t, const struct insn *in)
 
 static bool push_segment(struct tr *t, const struct insn *in)
 {
+    struct rm sel = RM_AT(offsetof(struct cpu, seg) + in->reg[0] * sizeof(struct segment) +
+                          offsetof(struct segment, sel));
     unsigned n = in->opsize;
     struct emit *e = &t->e;
 
     if (n != 2 && n != 4)
         return false;
+    if (tr_stack_window(t, in, true)) {
+        emit_movzx(e, 2, H_ADDR, sel);
+        tr_window_site(t, in);
+        emit_store(e, n, tr_stack_rm(-(s32)n), H_ADDR);
+        tr_push_end(t, n);
+        return true;
+    }
     tr_push_begin(t, in, n);
     emit_alu(e, A_ADD, 8, H_DIFF, RM_R(H_ADDR));
-    emit_movzx(e, 2, H_ADDR,
-               RM_AT(offsetof(struct cpu, seg) + in->reg[0] * sizeof(struct segment) +
-                     offsetof(struct segment, sel)));
+    emit_movzx(e, 2, H_ADDR, sel);
     emit_store(e, n, RM_POINTER, H_ADDR);
     tr_push_end(t, n);
     return true;
@@ -530,6 +557,13 @@ static bool leave(struct tr *t, const struct insn *in)
 
     if (n != (stack32 ? 4 : 2))
         return false;
+    if (tr_stack_window(t, in, false)) {
+        tr_window_site(t, in);
+        emit_load(e, 4, H_DIFF, (struct rm){.kind = RM_WINDOW, .base = H_RBP, .index = NO_REG});
+        emit_lea(e, 4, H_ESP, H_RBP, NO_REG, 0, 4);
+        emit_mov(e, 4, H_RBP, H_DIFF);
+        return true;
+    }
     tr_clobber(t);
     s = tr_site(t, in);
     if (stack32)

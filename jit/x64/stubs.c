@@ -191,6 +191,37 @@ static const u8 *make_instruction(struct jit *j, struct emit *e, const void *doe
     return start;
 }
 
+/*
+ * Where the signal handler goes on if a window did not help: all state as before the instruction,
+ * the host's flags set apart, since only jit_window_fault knows whether they are the guest's.
+ */
+static void make_fault(struct jit *j, struct emit *e)
+{
+    u8 *leaves;
+
+    j->fault = here(j, e);
+    store_registers(e);
+    e8(e, 0x9F); /* lahf */
+    emit_op(e, 0x0F90, 1, 0, RM_R(H_RAX));
+    emit_store(e, 2, WORD(W_FAULT_FLAGS), H_RAX);
+    emit_store(e, 8, WORD(W_LEFT), H_LEFT);
+    emit_store(e, 8, WORD(W_BASE), H_BASE);
+    emit_mov(e, 8, H_RDI, H_CPU);
+    emit_mov_imm64(e, H_RAX, (u64)(uintptr_t)jit_window_fault);
+    emit_op(e, 0xFF, 4, 2, RM_R(H_RAX)); /* call rax */
+    emit_mov(e, 8, H_DIFF, H_RAX);
+    emit_load(e, 8, H_LEFT, WORD(W_LEFT));
+    emit_load(e, 8, H_EXEC, WORD(W_EXEC));
+    emit_load(e, 4, H_BASE, WORD(W_BASE));
+    load_registers(e);
+    emit_alu_imm(e, A_CMP, 8, RM_R(H_DIFF), HELPED_LEAVE);
+    leaves = emit_jcc(e, CC_Z);
+    emit_load(e, 8, H_TABLE, CPU(mmu.read));
+    emit_op(e, 0xFF, 4, 4, RM_R(H_DIFF)); /* jmp r9 */
+    patch_rel32(leaves, e->p);
+    make_return(e);
+}
+
 /* cmp [r9 + at], reg */
 static void compare_slot(struct emit *e, unsigned reg, u32 at)
 {
@@ -253,6 +284,7 @@ bool x64_make_stubs(struct jit *j)
     make_enter(j, &e);
     make_leave(j, &e);
     make_helper(j, &e);
+    make_fault(j, &e);
     j->reach_read = make_lean(j, &e, (const void *)(uintptr_t)jit_reach_read, 0);
     j->reach_write = make_lean(j, &e, (const void *)(uintptr_t)jit_reach_write, 0);
     for (unsigned i = 0; i < 3; i++)

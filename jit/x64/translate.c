@@ -56,8 +56,23 @@ bool tr_is_maker(const struct insn *in)
     return (h == op_SHL || h == op_SHR || h == op_SAR) && in->kind[1] == OPND_IMM && (in->imm & 31);
 }
 
-/* Touches neither flags nor memory and cannot fault. */
-static bool is_neutral(const struct insn *in)
+/* A move to or from memory that is reached through the window: whose faults lose no flags. */
+static bool moves_by_window(const struct tr *t, const struct insn *in)
+{
+    op_handler *h = optab_rows[in->row].handler;
+    bool reg = in->kind[0] == OPND_GPR;
+
+    if (h == op_MOV && (in->kind[0] == OPND_MEM || in->kind[1] == OPND_MEM))
+        return tr_plain_window(t, in, !reg);
+    if (h == op_MOVZX || h == op_MOVSX)
+        return in->kind[1] == OPND_MEM && tr_plain_window(t, in, false);
+    if (h == op_PUSH)
+        return in->opsize == 4 && in->kind[0] != OPND_MEM && tr_stack_window(t, in, true);
+    return h == op_POP && in->opsize == 4 && reg && tr_stack_window(t, in, false);
+}
+
+/* Neither touches flags nor loses them by a fault. */
+static bool is_neutral(const struct tr *t, const struct insn *in)
 {
     static op_handler *const neutral[] = {op_MOV,   op_MOVZX, op_MOVSX, op_NOT,
                                           op_BSWAP, op_CBW,   op_CWD,   op_NOP};
@@ -65,6 +80,8 @@ static bool is_neutral(const struct insn *in)
 
     if (h == op_LEA)
         return in->kind[1] == OPND_MEM;
+    if (moves_by_window(t, in))
+        return true;
     if (!registers_only(in))
         return false;
     for (unsigned i = 0; i < ARRAY_LEN(neutral); i++)
@@ -74,15 +91,20 @@ static bool is_neutral(const struct insn *in)
 }
 
 /* Where a block wants the flags when it begins. */
-static enum flags_at wanted_flags(const struct run *r)
+static enum flags_at wanted_flags(const struct tr *t)
 {
+    const struct run *r = t->r;
+    bool may_fault = false;
+
     for (unsigned i = 0; i < r->count; i++) {
         const struct insn *in = &r->insn[i];
 
-        if (is_neutral(in))
+        if (is_neutral(t, in)) {
+            may_fault = may_fault || moves_by_window(t, in);
             continue;
+        }
         if (tr_is_maker(in))
-            return FLAGS_UNKNOWN;
+            return may_fault ? FLAGS_REGISTER : FLAGS_UNKNOWN;
         if (registers_only(in) && tr_flag_use(in).reads && !(in->flags & INSN_ENDS))
             return FLAGS_REGISTER;
         return FLAGS_MEMORY;
@@ -489,7 +511,7 @@ static void emit_entries(struct tr *t)
     struct emit *e = &t->e;
     const u8 *at = code_exec(&t->j->code, e->p);
 
-    t->flags = t->r->frame2 || !(t->mode & MODE_CS_FREE) ? FLAGS_MEMORY : wanted_flags(t->r);
+    t->flags = t->r->frame2 || !(t->mode & MODE_CS_FREE) ? FLAGS_MEMORY : wanted_flags(t);
     b->entry[ENTER_REGISTER] = b->entry[ENTER_MEMORY] = b->entry[ENTER_ANY] = at;
     if (t->flags == FLAGS_MEMORY) {
         tr_save(t, H_DIFF);
@@ -535,8 +557,8 @@ static void emit_dead(struct tr *t)
  */
 static void count_before(struct tr *t, const struct insn *in, bool last)
 {
-    bool waits =
-        is_neutral(in) || (registers_only(in) && tr_flag_use(in).reads && !(in->flags & INSN_ENDS));
+    bool waits = is_neutral(t, in) ||
+                 (registers_only(in) && tr_flag_use(in).reads && !(in->flags & INSN_ENDS));
 
     if (t->counted)
         return;
@@ -614,10 +636,11 @@ static bool has_room(const struct jit *j)
     const struct code_cache *cc = &j->code;
 
     return cc->hot + JIT_BLOCK_BYTES_MAX < cc->hot_end &&
-           cc->cold + JIT_BLOCK_BYTES_MAX < cc->cold_end;
+           cc->cold + JIT_BLOCK_BYTES_MAX < cc->cold_end &&
+           j->windows.sites + SITES_MAX < WINDOW_SITES_MAX;
 }
 
-struct block *x64_translate(struct jit *j, struct run *r)
+struct block *x64_translate(struct jit *j, struct run *r, bool window)
 {
     struct code_cache *cc = &j->code;
     struct tr tr, *t = &tr;
@@ -629,6 +652,7 @@ struct block *x64_translate(struct jit *j, struct run *r)
     t->noted = -1;
     if (!has_room(j) || !(t->b = new_block(j, r)))
         return NULL;
+    t->window = t->b->window = window;
     t->base16 = (u32)j->c->rip - r->offset;
     t->e.p = cc->write + cc->hot;
     t->b->base16 = t->base16;

@@ -67,6 +67,7 @@ struct tr {
     u32 mode;
     enum flags_at flags;
     bool counted;
+    bool window;    /* memory is reached through the window where it may */
     bool x87_ready; /* the state is known to be on the host, nothing unmasked */
     s8 noted;       /* the last x87 instruction, not yet noted in cpu->fpu: its index, or -1 */
     u32 base16;     /* 16-bit code: what BASE is for this block */
@@ -106,7 +107,20 @@ struct flag_use tr_flag_use(const struct insn *in);
 /* It makes all arithmetic flags of registers alone, and cannot fault. */
 bool tr_is_maker(const struct insn *in);
 
-/* memory.c: the host address of an operand: RM_HOST afterwards. */
+/*
+ * memory.c: an operand's bytes, to be used by one host instruction; those that need more than that
+ * take tr_memory. `leave`: its handler may do what the block does not expect. H_ADDR and H_DIFF may
+ * be part of it.
+ */
+struct rm tr_operand(struct tr *t, const struct insn *in, unsigned size, bool write, bool leave);
+/* Is the instruction's memory operand reached through the window, no flags being destroyed? */
+bool tr_plain_window(const struct tr *t, const struct insn *in, bool write);
+/* Is the stack? Then tr_stack_rm is so many bytes from its top. */
+bool tr_stack_window(const struct tr *t, const struct insn *in, bool write);
+struct rm tr_stack_rm(s32 from_esp);
+void tr_window_site(struct tr *t, const struct insn *in);
+
+/* The host address of an operand: RM_HOST afterwards. */
 void tr_address(struct tr *t, const struct insn *in);
 struct site *tr_memory(struct tr *t, const struct insn *in, unsigned size, bool write);
 void tr_table(struct tr *t, struct site *s, unsigned size, bool write);

@@ -55,8 +55,10 @@ static void build_one(struct twin *t, unsigned i, struct machine_config config)
         stepper_take(machine_cpu(t->m[i], 0));
     if (i == 1 && t->wrong_at)
         twin_make_wrong(t->m[i], t->wrong_at);
-    if (t->threshold)
+    if (t->threshold) {
+        test_engine_windows(machine_cpu(t->m[i], 0), true);
         test_engine_threshold(machine_cpu(t->m[i], 0), t->threshold);
+    }
 }
 
 static void free_machines(struct twin *t)

@@ -87,6 +87,7 @@ bool test_engine_take(struct cpu *c, const struct engine *engine)
     if (!engine->attach(c))
         return false;
     test_engine_threshold(c, 1);
+    test_engine_windows(c, true);
     return true;
 }
 
@@ -100,6 +101,12 @@ void test_engine_threshold(struct cpu *c, unsigned n)
 {
     if (translates(c))
         jit_set_threshold(c, n);
+}
+
+void test_engine_windows(struct cpu *c, bool always)
+{
+    if (translates(c))
+        jit_windows_mode(c, always ? WINDOWS_ALWAYS : WINDOWS_OFF);
 }
 
 void test_engine_disturb(struct cpu *c, u64 seed)
@@ -126,6 +133,10 @@ void test_engine_show_code(struct cpu *c, const u32 *la, unsigned count, FILE *o
 }
 #else
 void test_engine_threshold(struct cpu *c, unsigned n)
+{
+}
+
+void test_engine_windows(struct cpu *c, bool always)
 {
 }
 

@@ -32,6 +32,8 @@ bool test_engine_take(struct cpu *c, const struct engine *engine);
  * Translate code at its n-th execution, 0: the default; nothing on engines that do not translate.
  */
 void test_engine_threshold(struct cpu *c, unsigned n);
+/* Memory windows of an engine that has them: always (what test_engine_take chooses), or never. */
+void test_engine_windows(struct cpu *c, bool always);
 /* A disturbance that `seed` chooses, see jit_disturb; nothing on engines that do not translate. */
 void test_engine_disturb(struct cpu *c, u64 seed);
 /* See jit_disturb_often. */
