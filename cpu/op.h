@@ -123,6 +123,9 @@ u32 flags_mask_real(const struct cpu *c, unsigned opsize);
 /* A near transfer to an offset: checks the CS limit, cuts to the operand size, notes nothing. */
 bool branch_near(struct cpu *c, const struct insn *in, u64 target);
 
+/* MOV to CR0, CR2, CR3 or CR4 with the processor's checks of the value; #GP pending on false. */
+bool control_load(struct cpu *c, unsigned n, u64 v);
+
 /* STI, POPF, IRET and friends changed IF: look at INTR again. */
 void interrupts_changed(struct cpu *c);
 

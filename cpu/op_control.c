@@ -42,6 +42,16 @@ static bool write_cr3(struct cpu *c, u64 v)
     return true;
 }
 
+bool control_load(struct cpu *c, unsigned n, u64 v)
+{
+    switch (n) {
+    case 0: return write_cr0(c, v);
+    case 2: c->cr2 = v; return true;
+    case 3: return write_cr3(c, v);
+    default: return write_cr4(c, v);
+    }
+}
+
 static bool has_cr(const struct cpu *c, unsigned n)
 {
     return n == 0 || n == 2 || n == 3 || (n == 4 && c->model->cr4_mask);
@@ -71,12 +81,7 @@ bool op_MOV_CR(struct cpu *c, const struct insn *in)
         reg_set(c, gpr, 4, read_cr(c, n));
         return true;
     }
-    switch (n) {
-    case 0: return write_cr0(c, v);
-    case 2: c->cr2 = v; return true;
-    case 3: return write_cr3(c, v);
-    default: return write_cr4(c, v);
-    }
+    return control_load(c, n, v);
 }
 
 /* ---- Debug registers ---- */

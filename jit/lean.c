@@ -9,6 +9,7 @@
 #include "jit/private.h"
 
 #include "cpu/fault.h"
+#include "cpu/op.h"
 #include "cpu/segment.h"
 #include "mmu/bus.h"
 
@@ -188,4 +189,40 @@ struct lean jit_load_segment(struct cpu *c, const struct insn *in, u32 sel)
     if (!seg_load(c, seg, (u16)sel))
         return not_here(c);
     return (struct lean){next(c, b, c->mode | interp_segment_mode(c)), 0};
+}
+
+struct lean jit_load_control(struct cpu *c, const struct insn *in, u32 value)
+{
+    struct before b = begin(c, in);
+
+    if (c->cpl != 0)
+        return (struct lean){LEAN_NOT, 0};
+    if (!control_load(c, in->reg[0], value))
+        return not_here(c);
+    return (struct lean){next(c, b, c->mode | interp_segment_mode(c)), 0};
+}
+
+/* JMP to a far address that the instruction names: to code, not through a gate or to a task. */
+struct lean jit_far_jump(struct cpu *c, const struct insn *in, u32 none)
+{
+    struct descriptor d;
+    u16 sel = (u16)in->imm2;
+
+    begin(c, in);
+    if (cpu_is_protected(c) &&
+        (!(sel & SEL_INDEX_TI) || !desc_read(c, sel, VEC_GP, &d) || !attr_is_code(desc_attr(&d))))
+        return not_here(c);
+    if (!far_jump(c, sel, in->imm, in->opsize))
+        return not_here(c);
+    return (struct lean){onward(c, c->engine_data, c->mode | interp_segment_mode(c)),
+                         (u32)c->next_rip};
+}
+
+struct lean jit_rdtsc(struct cpu *c, const struct insn *in, u32 none)
+{
+    struct before b = begin(c, in);
+
+    if ((c->cr4 & CR4_TSD) && c->cpl != 0)
+        return (struct lean){LEAN_NOT, 0};
+    return (struct lean){next(c, b, b.mode), cpu_tsc(c)};
 }

@@ -146,7 +146,7 @@ struct jit {
     const u8 *reach_read, *reach_write;
     const u8 *store[3]; /* of 1, 2, 4 bytes; r8d: linear address, r9d: value */
     /* r8: insn, r9d: operand; then what the function of lean.c says: r9 `next`, r8d `value`. */
-    const u8 *in, *out, *load_segment;
+    const u8 *in, *out, *load_segment, *load_control, *far_jump, *rdtsc;
 
     enum engine_stop stop; /* why a helper left */
     bool stopped;
@@ -205,11 +205,14 @@ u64 jit_store(struct cpu *c, u32 la, u32 value, unsigned size);
 enum { LEAN_NOT, LEAN_STAY };
 struct lean {
     u64 next;  /* LEAN_NOT, LEAN_STAY or an address */
-    u64 value; /* what IN gives */
+    u64 value; /* of IN and RDTSC; where a jump leads */
 };
 struct lean jit_in(struct cpu *c, const struct insn *in, u32 port);
 struct lean jit_out(struct cpu *c, const struct insn *in, u32 port, u32 value);
 struct lean jit_load_segment(struct cpu *c, const struct insn *in, u32 sel);
+struct lean jit_load_control(struct cpu *c, const struct insn *in, u32 value);
+struct lean jit_far_jump(struct cpu *c, const struct insn *in, u32 none);
+struct lean jit_rdtsc(struct cpu *c, const struct insn *in, u32 none);
 /* Where the count is, from inside a block that has `rest` of its instructions still to do. */
 void jit_count_from(struct cpu *c, s32 rest);
 

@@ -94,7 +94,8 @@ static bool is_plain(const struct tr *t, const struct insn *in)
         return in->opsize == (is_code16(t) ? 2 : 4);
     if (in->kind[0] == OPND_REL)
         return t->base16 + page_offset(t, in) + in->len + (u32)in->imm <= 0xFFFF;
-    return optab_rows[in->row].handler == op_RET;
+    return optab_rows[in->row].handler == op_RET || optab_rows[in->row].handler == op_CALL ||
+           optab_rows[in->row].handler == op_JMP;
 }
 
 void tr_indirect(struct tr *t)
@@ -173,6 +174,7 @@ static bool call_relative(struct tr *t, const struct insn *in)
 static void load_target(struct tr *t, const struct insn *in)
 {
     struct emit *e = &t->e;
+    struct site *s;
 
     if (in->kind[0] == OPND_MEM) {
         struct rm rm = tr_operand(t, in, in->opsize, false, true);
@@ -186,6 +188,12 @@ static void load_target(struct tr *t, const struct insn *in)
     } else {
         emit_mov(e, 4, H_ADDR, host_of(in->reg[0]));
     }
+    if (!is_wide(t, in))
+        return;
+    s = tr_site(t, in);
+    s->leave = true;
+    emit_alu_imm(e, A_CMP, 4, RM_R(H_ADDR), 0xFFFF);
+    tr_slow(s, emit_jcc(e, CC_NBE));
 }
 
 static bool jump_indirect(struct tr *t, const struct insn *in)
@@ -259,8 +267,10 @@ bool tr_branch(struct tr *t, const struct insn *in)
     int cc = tr_condition(in);
     u8 *jump;
 
-    if (!is_plain(t, in))
-        return false;
+    if (!is_plain(t, in)) {
+        settle(t);
+        return tr_far_jump(t, in);
+    }
     if (cc >= 0) {
         settle(t);
         jump = jump_if(t, (unsigned)cc);
@@ -275,5 +285,5 @@ bool tr_branch(struct tr *t, const struct insn *in)
     if (h == op_RET)
         return ret(t, in);
     settle(t);
-    return tr_far(t, in);
+    return tr_far(t, in) || tr_far_jump(t, in);
 }

@@ -283,6 +283,16 @@ static bool interrupt(struct tr *t, const struct insn *in)
     return true;
 }
 
+/* A jump that names its target, in any mode. */
+bool tr_far_jump(struct tr *t, const struct insn *in)
+{
+    if (optab_rows[in->row].handler != op_JMP_FAR || in->kind[0] != OPND_FAR)
+        return false;
+    tr_clobber(t);
+    tr_lean(t, in, t->j->far_jump, LEAN_JUMP);
+    return true;
+}
+
 /* Far calls, jumps and returns of 16-bit code. */
 bool tr_far(struct tr *t, const struct insn *in)
 {

@@ -325,32 +325,37 @@ static bool imul(struct tr *t, const struct insn *in)
     return true;
 }
 
-/* Quotients that do not fit, and signed dividends of more than 32 bits, are left to the handler. */
+/* Quotients that do not fit, and signed dividends of twice the size, are left to the handler. */
 static bool divide(struct tr *t, const struct insn *in, bool is_signed)
 {
+    unsigned size = in->size[0], by;
     struct emit *e = &t->e;
     struct site *s;
-    unsigned by;
 
-    if (in->size[0] != 4)
+    if (size == 1 && (is_signed || is_high_byte(in, 0)))
         return false;
     tr_clobber(t);
     by = source(t, in, 0);
     s = tr_site(t, in);
     if (is_signed) {
         emit_mov(e, 4, H_DIFF, H_RAX);
-        emit_shift_imm(e, S_SAR, 4, H_DIFF, 31);
-        emit_alu(e, A_CMP, 4, H_DIFF, RM_R(H_RDX));
+        emit_shift_imm(e, S_SAR, size, H_DIFF, size * 8 - 1);
+        emit_alu(e, A_CMP, size, H_DIFF, RM_R(H_RDX));
         tr_slow(s, emit_jcc(e, CC_NZ));
         emit_lea(e, 4, H_DIFF, by, NO_REG, 0, 1);
-        emit_alu_imm(e, A_CMP, 4, RM_R(H_DIFF), 1);
+        emit_alu_imm(e, A_CMP, size, RM_R(H_DIFF), 1);
         tr_slow(s, emit_jcc(e, CC_BE));
+    } else if (size == 1) {
+        emit_mov(e, 4, H_DIFF, H_RAX);
+        emit_shift_imm(e, S_SHR, 4, H_DIFF, 8);
+        emit_alu(e, A_CMP, 1, H_DIFF, RM_R(by));
+        tr_slow(s, emit_jcc(e, CC_NB));
     } else {
-        emit_alu(e, A_CMP, 4, H_RDX, RM_R(by));
+        emit_alu(e, A_CMP, size, H_RDX, RM_R(by));
         tr_slow(s, emit_jcc(e, CC_NB));
     }
     tr_need(t, FL_ARITH, H_DIFF);
-    emit_op(e, 0xF7, 4, is_signed ? 7 : 6, RM_R(by));
+    emit_op(e, size == 1 ? 0xF6 : 0xF7, size, is_signed ? 7 : 6, RM_R(by));
     tr_made(t);
     return true;
 }
@@ -539,8 +544,15 @@ static bool store_segment(struct tr *t, const struct insn *in)
                           offsetof(struct segment, sel));
     struct emit *e = &t->e;
 
-    if (in->kind[0] != OPND_GPR || in->kind[1] != OPND_SREG)
+    if (in->kind[1] != OPND_SREG)
         return false;
+    if (in->kind[0] == OPND_MEM) {
+        tr_memory(t, in, 2, true);
+        emit_alu(e, A_ADD, 8, H_DIFF, RM_R(H_ADDR));
+        emit_movzx(e, 2, H_ADDR, sel);
+        emit_store(e, 2, RM_POINTER, H_ADDR);
+        return true;
+    }
     if (in->opsize == 2)
         emit_load(e, 2, host_of(in->reg[0]), sel);
     else

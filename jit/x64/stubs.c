@@ -292,6 +292,9 @@ bool x64_make_stubs(struct jit *j)
     j->in = make_instruction(j, &e, (const void *)(uintptr_t)jit_in);
     j->out = make_instruction(j, &e, (const void *)(uintptr_t)jit_out);
     j->load_segment = make_instruction(j, &e, (const void *)(uintptr_t)jit_load_segment);
+    j->load_control = make_instruction(j, &e, (const void *)(uintptr_t)jit_load_control);
+    j->far_jump = make_instruction(j, &e, (const void *)(uintptr_t)jit_far_jump);
+    j->rdtsc = make_instruction(j, &e, (const void *)(uintptr_t)jit_rdtsc);
     j->code.hot = (size_t)(e.p - j->code.write + 63) & ~(size_t)63;
     return true;
 }

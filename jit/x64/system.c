@@ -58,6 +58,69 @@ static bool read_control(struct tr *t, const struct insn *in)
     return true;
 }
 
+/* MOV to a control register: it ends the block. */
+static bool load_control(struct tr *t, const struct insn *in)
+{
+    unsigned n = in->reg[0];
+
+    if (in->kind[0] != OPND_CREG || (n != 0 && n != 2 && n != 3))
+        return false;
+    tr_clobber(t);
+    tr_note(t);
+    emit_mov(&t->e, 4, H_DIFF, host_of(in->reg[1]));
+    tr_lean(t, in, t->j->load_control, LEAN_PLAIN);
+    t->x87_ready = false;
+    return true;
+}
+
+/* GDTR or IDTR at [H_DIFF + H_ADDR], where eight bytes lie in one page. */
+static bool table_register(struct tr *t, const struct insn *in, size_t at, bool load)
+{
+    struct rm base = RM_AT(at + offsetof(struct table_reg, base));
+    struct rm limit = RM_AT(at + offsetof(struct table_reg, limit));
+    struct emit *e = &t->e;
+
+    if (in->kind[0] != OPND_MEM || in->opsize > 4 || (load && (t->mode & (MODE_V86 | MODE_USER))))
+        return false;
+    tr_clobber(t);
+    if (load && (t->mode & MODE_PROTECTED))
+        tr_slow_unless_zero(t, tr_site(t, in), offsetof(struct cpu, cpl));
+    tr_memory(t, in, 8, !load);
+    emit_alu(e, A_ADD, 8, H_DIFF, RM_R(H_ADDR));
+    if (!load) {
+        emit_load(e, 4, H_ADDR, limit);
+        emit_store(e, 2, RM_POINTER, H_ADDR);
+        emit_load(e, 4, H_ADDR, base);
+        emit_store(e, 4, RM_POINTER_AT(2), H_ADDR);
+        return true;
+    }
+    emit_movzx(e, 2, H_ADDR, RM_POINTER);
+    emit_store(e, 4, limit, H_ADDR);
+    emit_load(e, 4, H_ADDR, RM_POINTER_AT(2));
+    if (in->opsize == 2)
+        emit_alu_imm(e, A_AND, 4, RM_R(H_ADDR), 0xFFFFFF);
+    emit_store(e, 8, base, H_ADDR);
+    return true;
+}
+
+static bool table_registers(struct tr *t, const struct insn *in)
+{
+    op_handler *h = optab_rows[in->row].handler;
+    bool gdt = h == op_LGDT || h == op_SGDT, idt = h == op_LIDT || h == op_SIDT;
+
+    if (!gdt && !idt)
+        return false;
+    return table_register(t, in, gdt ? offsetof(struct cpu, gdtr) : offsetof(struct cpu, idtr),
+                          h == op_LGDT || h == op_LIDT);
+}
+
+static bool rdtsc(struct tr *t, const struct insn *in)
+{
+    tr_clobber(t);
+    tr_lean(t, in, t->j->rdtsc, LEAN_TSC);
+    return true;
+}
+
 bool tr_system(struct tr *t, const struct insn *in)
 {
     op_handler *h = optab_rows[in->row].handler;
@@ -67,6 +130,8 @@ bool tr_system(struct tr *t, const struct insn *in)
     if (h == op_MOV_SEG || h == op_POP_SEG)
         return tr_real_segment(t, in) || load_segment(t, in);
     if (h == op_MOV_CR)
-        return read_control(t, in);
-    return tr_flags(t, in) || tr_real_segment(t, in);
+        return read_control(t, in) || load_control(t, in);
+    if (h == op_RDTSC)
+        return rdtsc(t, in);
+    return table_registers(t, in) || tr_flags(t, in) || tr_real_segment(t, in);
 }

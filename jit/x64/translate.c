@@ -277,6 +277,11 @@ static void take_over(struct tr *t, const struct insn *in, enum lean_kind kind)
         emit_op(&t->e, size == 1 ? 0x8A : 0x8B, size, H_RAX, RM_R(H_ADDR));
     else if (kind == LEAN_POP)
         tr_pop_end(t, in->opsize);
+    else if (kind == LEAN_TSC) {
+        emit_mov(&t->e, 4, H_RAX, H_ADDR);
+        emit_shift_imm(&t->e, S_SHR, 8, H_ADDR, 32);
+        emit_mov(&t->e, 4, H_RDX, H_ADDR);
+    }
 }
 
 struct site *tr_lean(struct tr *t, const struct insn *in, const u8 *stub, enum lean_kind kind)
@@ -390,7 +395,8 @@ static void emit_lean(struct tr *t, const struct site *s)
     emit_store(e, 8, WORD(W_TEMP), H_DIFF);
     take_over(t, s->in, s->lean_kind);
     count_off(t, s);
-    load_offset(t, page_offset(t, s->in) + s->in->len);
+    if (s->lean_kind != LEAN_JUMP)
+        load_offset(t, page_offset(t, s->in) + s->in->len);
     emit_mov_imm32(e, H_DIFF, 0);
     emit_op(e, 0xFF, 4, 4, WORD(W_TEMP)); /* jmp */
     patch_rel32(not_done, e->p);

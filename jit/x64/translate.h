@@ -19,7 +19,7 @@ enum flags_at {
 };
 
 /* How the result of a function of lean.c is taken over. */
-enum lean_kind { LEAN_PLAIN, LEAN_IN, LEAN_POP };
+enum lean_kind { LEAN_PLAIN, LEAN_IN, LEAN_POP, LEAN_TSC, LEAN_JUMP };
 
 enum { SITES_MAX = 6 * RUN_MAX, SITE_JUMPS = 12 };
 
@@ -151,6 +151,7 @@ bool tr_system(struct tr *t, const struct insn *in);
 bool tr_flags(struct tr *t, const struct insn *in);
 bool tr_repeat(struct tr *t, const struct insn *in);
 bool tr_far(struct tr *t, const struct insn *in);
+bool tr_far_jump(struct tr *t, const struct insn *in);
 /* Segment registers as such modes load them. */
 bool tr_real_segment(struct tr *t, const struct insn *in);
 

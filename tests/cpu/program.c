@@ -634,6 +634,30 @@ static void change_table(struct program_gen *g)
     next(g);
 }
 
+/* GDTR or IDTR to memory and back, at any alignment; or CR0 to itself, with TS changed or not. */
+static void table_register(struct program_gen *g)
+{
+    u32 at = P_DATA + some(g, 4) * PAGE_SIZE + (percent(g, 30) ? PAGE_SIZE - 8 : 0) + some(g, 8);
+    unsigned idt = some(g, 2);
+
+    if (percent(g, 30)) {
+        BYTES(g, "\x0F\x20\xC0"); /* mov eax, cr0 */
+        if (percent(g, 20))
+            BYTES(g, "\x34\x08"); /* xor al, 8 */
+        BYTES(g, "\x0F\x22\xC0");
+        next(g);
+        return;
+    }
+    for (unsigned load = 0; load < 2; load++) {
+        flat_prefix(g, false);
+        if (percent(g, 30))
+            gen_byte(g, 0x66);
+        BYTES(g, "\x0F\x01");
+        flat_operand(g, idt + 2 * load, at);
+    }
+    next(g);
+}
+
 static void segment_load(struct program_gen *g)
 {
     static const u16 protected_sel[] = {0x23, 0x4B, 0x53, 0x5B, 0x63, 0x6B, 0x8B, 0x0F,
@@ -645,6 +669,8 @@ static void segment_load(struct program_gen *g)
 
     if (g->p->mode != PROGRAM_REAL && g->p->mode != PROGRAM_V86 && percent(g, 25))
         change_table(g);
+    if (percent(g, 20))
+        table_register(g);
     load(g, RAX, sel);
     gen_byte(g, 0x8E);
     gen_byte(g, modrm[some(g, segmented(g) || real_style(g) ? 3 : 4)]);
