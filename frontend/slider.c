@@ -143,6 +143,8 @@ void slider_ago_text(u64 ns, char out[SLIDER_TEXT])
 
     if (!ns)
         snprintf(out, SLIDER_TEXT, "now");
+    else if (ns < 10000000)
+        snprintf(out, SLIDER_TEXT, "%.4f ms ago", (double)ns / 1e6);
     else if (s < 100)
         snprintf(out, SLIDER_TEXT, "%.2f s ago", (double)ns / 1e9);
     else if (s < 3600)

@@ -51,7 +51,7 @@ u64 slider_time_at(const struct slider *s, const struct slider_layout *l, s32 x)
 s32 slider_x_of(const struct slider *s, const struct slider_layout *l, u64 ns);
 enum slider_part slider_part_at(const struct slider_layout *l, s32 x, s32 y);
 
-/* "3.2 s ago", "2 min 5 s ago", "now". */
+/* "3.20 s ago", "2 min 5 s ago", "0.0031 ms ago", "now". */
 void slider_ago_text(u64 ns, char out[SLIDER_TEXT]);
 
 void slider_draw(const struct slider *s, const struct slider_pictures *pictures,

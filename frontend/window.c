@@ -178,6 +178,7 @@ void window_set_grab(struct window *w, bool grab)
     if (!grab)
         window_input_release_all(w);
     w->grabbed = grab;
+    w->chrome.old = true; /* panes show who has the keyboard */
     SDL_SetRelativeMouseMode(grab);
     SDL_SetWindowKeyboardGrab(w->window, grab); /* Alt-Tab and the like are for the guest then */
     w->title_next = 0;
@@ -333,7 +334,12 @@ static void handle(struct window *w, const SDL_Event *e)
         window_insert(w, NULL, e->drop.file);
         SDL_free(e->drop.file);
         break;
-    case SDL_TEXTINPUT: window_menu_text(w, e->text.text); break;
+    case SDL_TEXTINPUT:
+        if (window_menu_is_open(w))
+            window_menu_text(w, e->text.text);
+        else if (window_panes_has_keys(w))
+            window_panes_text(w, e->text.text);
+        break;
     default:
         if (e->type == w->wake_event)
             w->woken = false;
@@ -367,6 +373,19 @@ static void wait_events(struct window *w)
     }
 }
 
+/* Characters are asked for only where they are typed: input methods would swallow keys. */
+static void set_text_input(const struct window *w)
+{
+    bool wanted = window_menu_is_open(w) ? w->menu.page == PAGE_FILE : window_panes_has_keys(w);
+
+    if (wanted == (SDL_IsTextInputActive() == SDL_TRUE))
+        return;
+    if (wanted)
+        SDL_StartTextInput();
+    else
+        SDL_StopTextInput();
+}
+
 static void show(struct window *w)
 {
     u32 width = w->picture.width, height = w->picture.height;
@@ -377,6 +396,7 @@ static void show(struct window *w)
     if (width != w->picture.width || height != w->picture.height)
         window_follow_size(w);
     show_title(w);
+    set_text_input(w);
     w->dirty |= window_overlay_tick(w);
     w->dirty |= window_chrome_tick(w);
     if (changed || w->typist.count)
@@ -409,8 +429,7 @@ static void window_run(struct frontend *f)
             sound_sdl_tick(w->sound);
         show(w);
     }
-    asker_free(w->asker); /* the machine waits for nobody who asks */
-    w->asker = NULL;
+    window_chrome_free(w); /* the machine waits for nobody who asks */
 }
 
 const struct frontend_display window_display = {

@@ -213,6 +213,7 @@ const struct window_action window_actions[ACTIONS] = {
     [ACTION_COPY] = {"Copy the text screen", SDL_SCANCODE_C, "C", do_copy},
     [ACTION_PASTE] = {"Paste as keys", SDL_SCANCODE_V, "V", do_paste},
     [ACTION_SLIDER] = {"Back in time", SDL_SCANCODE_T, "T", window_slider_toggle},
+    [ACTION_PANES] = {"Debugger", SDL_SCANCODE_X, "X", window_panes_toggle},
     [ACTION_GRAB] = {"Mouse for the guest", SDL_SCANCODE_G, "G", do_grab},
     [ACTION_FULLSCREEN] = {"Full screen", SDL_SCANCODE_F, "F", do_fullscreen},
     [ACTION_SCALING] = {"Scaling", SDL_SCANCODE_L, "L", do_scaling},
@@ -240,6 +241,8 @@ void window_host_key(struct window *w, SDL_Scancode key)
 {
     unsigned i;
 
+    if (window_panes_is_open(w) && key != SDL_SCANCODE_F1 && window_panes_step_key(w, key))
+        return;
     key = main_key(key);
     for (i = 0; i < ACTIONS; i++)
         if (window_actions[i].key == key) {

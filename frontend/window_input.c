@@ -36,7 +36,7 @@ static void host_key(struct window *w, bool down)
 /* Something of ours is open that takes keyboard and mouse. */
 static bool is_ours(const struct window *w)
 {
-    return window_menu_is_open(w) || window_slider_is_open(w);
+    return window_menu_is_open(w) || window_slider_is_open(w) || window_panes_has_keys(w);
 }
 
 static void our_key(struct window *w, SDL_Scancode code)
@@ -45,6 +45,14 @@ static void our_key(struct window *w, SDL_Scancode code)
         window_menu_key(w, code);
     else if (window_slider_is_open(w))
         window_slider_key(w, code);
+    else
+        window_panes_key(w, code);
+}
+
+/* Open over all of the window; in panes only clicks count, and only there. */
+static bool takes_mouse(const struct window *w)
+{
+    return window_menu_is_open(w) || window_slider_is_open(w);
 }
 
 static void our_mouse(struct window *w, s32 x, s32 y, enum window_mouse what)
@@ -120,7 +128,7 @@ void window_input_flush(struct window *w)
 
 void window_input_motion(struct window *w, const SDL_MouseMotionEvent *e)
 {
-    if (is_ours(w)) {
+    if (takes_mouse(w)) {
         our_mouse(w, e->x, e->y, MOUSE_MOVE);
         return;
     }
@@ -136,11 +144,14 @@ void window_input_button(struct window *w, const SDL_MouseButtonEvent *e)
     bool down = e->type == SDL_MOUSEBUTTONDOWN;
     u8 bit = button_bit(e->button), buttons;
 
-    if (is_ours(w)) {
+    if (takes_mouse(w)) {
         our_mouse(w, e->x, e->y, down ? MOUSE_DOWN : MOUSE_UP);
         return;
     }
     if (!w->grabbed) {
+        if (window_panes_is_open(w) && down && e->button == SDL_BUTTON_LEFT &&
+            window_panes_click(w, e->x, e->y))
+            return;
         /* Clicks are for us: the left one takes the mouse, the right one opens the menu. */
         if (down && e->button == SDL_BUTTON_LEFT)
             window_set_grab(w, true);
@@ -160,6 +171,8 @@ void window_input_wheel(struct window *w, const SDL_MouseWheelEvent *e)
 {
     if (window_slider_is_open(w))
         window_slider_wheel(w, e->y);
+    else if (window_panes_has_keys(w))
+        window_panes_wheel(w, e->y);
     else if (w->grabbed) /* SDL counts away from the user, mice towards him */
         w->input.dz -= e->direction == SDL_MOUSEWHEEL_FLIPPED ? -e->y : e->y;
 }

@@ -74,6 +74,7 @@ static void build_main(struct window *w, struct osd_menu *m)
     add_action(m, ACTION_PASTE);
     osd_menu_add_line(m);
     add_action(m, ACTION_SLIDER);
+    add_action(m, ACTION_PANES)->checked = window_panes_is_open(w);
     osd_menu_add_line(m);
     add_action(m, ACTION_GRAB)->checked = w->menu.regrab;
     add_action(m, ACTION_FULLSCREEN)->checked = w->fullscreen;
@@ -159,12 +160,8 @@ static void go_to(struct window *w, enum window_page page)
 {
     w->menu.page = page;
     w->menu.look.chosen = 0;
-    if (page == PAGE_FILE) {
+    if (page == PAGE_FILE)
         path_input_clear(&w->menu.file);
-        SDL_StartTextInput();
-    } else {
-        SDL_StopTextInput();
-    }
     build(w);
     w->overlay.layer.old = true;
 }

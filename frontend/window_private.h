@@ -6,6 +6,7 @@
 #include "frontend/frontend.h"
 #include "frontend/osd.h"
 #include "frontend/osd_menu.h"
+#include "frontend/pane.h"
 #include "frontend/path_input.h"
 #include "frontend/slider.h"
 #include "frontend/slider_pictures.h"
@@ -73,7 +74,7 @@ struct window_menu {
 };
 
 /* Whose an answer of the machine is; see window_ask.h. */
-enum window_ask { ASK_STOP, ASK_PLACE, ASK_CLOSE_SLIDER };
+enum window_ask { ASK_STOP, ASK_PLACE, ASK_CLOSE_SLIDER, ASK_PANES, ASK_STEP, ASK_LINE };
 
 /* window_slider.c: going back in time. */
 struct window_slider {
@@ -85,6 +86,28 @@ struct window_slider {
     u64 asked_ns;     /* where it was sent last */
     unsigned closing; /* requests before it is gone; 0: it is not closing */
     char trouble[120];
+};
+
+/* window_panes.c: the debugger. */
+struct window_panes {
+    bool open;
+    struct pane_view view;
+    bool has_view, old; /* old: ask again, whatever the machine does */
+    bool changed[PANE_REGISTERS];
+    u64 before[PANE_REGISTERS]; /* registers at the last standstill */
+    bool has_before;
+    struct pane_gather *gather; /* on its way while `asked`; NULL until first needed */
+    bool asked;
+    u32 next_ms, asked_ms; /* SDL ticks: ask a running machine again; it was asked */
+    struct pane_console console;
+    struct pane_line line, memory, code; /* what is typed */
+    enum pane_focus focus;
+    char memory_what[PANE_WHAT], code_what[PANE_WHAT]; /* what was entered */
+    s64 memory_offset;
+    u64 code_start;
+    bool code_fixed;
+    int code_scroll;
+    struct asker *asker; /* for lines that are typed, which may wait long */
 };
 
 struct window {
@@ -100,6 +123,7 @@ struct window {
     struct window_menu menu;
     struct window_layer chrome;
     struct window_slider slider;
+    struct window_panes panes;
     struct asker *asker; /* NULL until needed */
     struct typist typist;
     struct sound_sink *sound;
@@ -170,6 +194,7 @@ enum window_action_id {
     ACTION_COPY,
     ACTION_PASTE,
     ACTION_SLIDER,
+    ACTION_PANES,
     ACTION_GRAB,
     ACTION_FULLSCREEN,
     ACTION_SCALING,
@@ -232,6 +257,8 @@ void window_chrome_draw(struct window *w);
 void window_chrome_free(struct window *w);
 /* Made when first needed; NULL, which is said, if the host has no thread. */
 struct asker *window_asker(struct window *w);
+/* The panes' canvas size: what the slider leaves. */
+struct scale_size window_panes_size(const struct window *w);
 
 /* ---- window_slider.c ---- */
 
@@ -257,5 +284,24 @@ void window_menu_key(struct window *w, SDL_Scancode key);
 void window_menu_text(struct window *w, const char *text);
 /* The mouse is at this place of the window; `click`: and was pressed. */
 void window_menu_mouse(struct window *w, s32 x, s32 y, bool click);
+
+/* ---- window_panes.c ---- */
+
+void window_panes_toggle(struct window *w);
+bool window_panes_is_open(const struct window *w);
+/* The keyboard is theirs: the guest has neither it nor the mouse. */
+bool window_panes_has_keys(const struct window *w);
+void window_panes_tick(struct window *w);
+void window_panes_answer(struct window *w, const struct asker_answer *a);
+/* False if the key is none of theirs. */
+bool window_panes_key(struct window *w, SDL_Scancode key);
+/* The same for F5 to F11 alone, which work with the host key as well. */
+bool window_panes_step_key(struct window *w, SDL_Scancode key);
+void window_panes_text(struct window *w, const char *text);
+/* The mouse was pressed there; false if it is not in a pane. */
+bool window_panes_click(struct window *w, s32 x, s32 y);
+bool window_panes_wheel(struct window *w, s32 y);
+void window_panes_draw(struct window *w, const struct osd_canvas *c);
+void window_panes_free(struct window *w);
 
 #endif

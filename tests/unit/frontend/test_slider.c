@@ -66,6 +66,7 @@ Test(slider, distances_are_told_in_words)
         u64 ns;
         const char *text;
     } t[] = {{0, "now"},
+             {310, "0.0003 ms ago"},
              {S / 4, "0.25 s ago"},
              {99 * S, "99.00 s ago"},
              {125 * S, "2 min 5 s ago"},

@@ -606,6 +606,116 @@ Test(window, without_a_past_there_is_no_slider)
     cr_assert_str_eq(heard, "1E -1E 153 -153 200 ");
 }
 
+/* ---- The debugger ---- */
+
+static void change_size(void);
+static void smallest_frame(void);
+
+static void debugger(void)
+{
+    host(SDL_SCANCODE_X);
+}
+
+static void type_text(const char *text)
+{
+    SDL_Event e = {.text = {.type = SDL_TEXTINPUT}};
+
+    snprintf(e.text.text, sizeof e.text.text, "%s", text);
+    SDL_PushEvent(&e);
+}
+
+static void type_a_command(void)
+{
+    type_text("info pic");
+    strike(SDL_SCANCODE_RETURN);
+}
+
+static void step_keys(void)
+{
+    strike(SDL_SCANCODE_F11);
+    strike(SDL_SCANCODE_F10);
+    strike(SDL_SCANCODE_F5);
+}
+
+/* What was asked, without the looks at the machine, whose number depends on the host. */
+static const char *asked(void)
+{
+    static char text[sizeof heard];
+    char *call;
+
+    snprintf(text, sizeof text, "%s", heard);
+    while ((call = strstr(text, "call; ")))
+        memmove(call, call + 6, strlen(call + 6) + 1);
+    return text;
+}
+
+Test(window, a_line_in_the_debugger_is_a_command)
+{
+    RUN(debugger, A_WHILE, type_a_command, A_WHILE);
+    cr_assert_str_eq(asked(), "info pic; ");
+    cr_assert(strstr(heard, "call; "), "nothing was shown");
+}
+
+Test(window, the_debuggers_keys_step)
+{
+    RUN(debugger, A_WHILE, step_keys, A_WHILE);
+    cr_assert_str_eq(asked(), "step; next; stop; ");
+}
+
+Test(window, a_click_into_the_picture_gives_the_keyboard_to_the_guest)
+{
+    RUN(debugger, A_WHILE, type_a_and_delete, click, type_a_and_delete, A_WHILE, tap_host_key,
+        type_a_and_delete, A_WHILE);
+    cr_assert_str_eq(asked(), "1E -1E 153 -153 200 ");
+}
+
+static void host_step(void)
+{
+    host(SDL_SCANCODE_F11);
+}
+
+Test(window, with_the_host_key_the_debugger_steps_while_the_guest_has_the_keyboard)
+{
+    RUN(debugger, A_WHILE, click, host_step, A_WHILE);
+    cr_assert_str_eq(asked(), "step; ");
+}
+
+static void click_a_button(void)
+{
+    const struct window *w = display_data;
+    struct scale_size size = window_panes_size(w);
+    struct pane_layout l = pane_lay_out(size.w, size.h);
+    SDL_Event e = {.button = {.type = SDL_MOUSEBUTTONDOWN, .button = SDL_BUTTON_LEFT}};
+
+    e.button.x = l.button[PANE_STEP_BACK].x + 2;
+    e.button.y = l.button[PANE_STEP_BACK].y + 2;
+    SDL_PushEvent(&e);
+}
+
+Test(window, the_debuggers_buttons_are_clicked)
+{
+    RUN(debugger, A_WHILE, click_a_button, A_WHILE);
+    cr_assert_str_eq(asked(), "step-back; ");
+}
+
+static void forget_heard(void)
+{
+    heard[0] = 0;
+}
+
+Test(window, a_closed_debugger_asks_for_nothing)
+{
+    RUN(debugger, A_WHILE, debugger, A_WHILE, forget_heard, A_WHILE, type_a_and_delete, A_WHILE);
+    cr_assert_str_eq(heard, "1E -1E 153 -153 200 ");
+}
+
+Test(window, the_guests_picture_is_never_covered)
+{
+    RUN(keep_the_past, nothing, debugger, A_WHILE, slider, A_WHILE, change_size, A_WHILE,
+        smallest_frame, A_WHILE);
+    cr_assert_str_eq(asked(), "stop; ");
+}
+
 /* ---- Clipboard and pictures ---- */
 
 static void paste(void)
