@@ -70,6 +70,20 @@ static int keep_old(struct blk *b, u64 sector, u32 count)
     return err;
 }
 
+/* Take out the watches that have heard enough. */
+static void drop_finished(struct blk *b)
+{
+    for (struct blk_watch **at = &b->watches, *w; (w = *at);) {
+        if (!w->finished) {
+            at = &w->next;
+            continue;
+        }
+        *at = w->next;
+        if (w->closing)
+            w->closing(w->opaque);
+    }
+}
+
 /* Every write of every image passes here: the one place that keeps the old contents first. */
 static int blk_write_raw(struct blk *b, u64 sector, u32 count, const void *data)
 {
@@ -84,6 +98,7 @@ static int blk_write_raw(struct blk *b, u64 sector, u32 count, const void *data)
     for (struct blk_watch *w = b->watches; w; w = w->next)
         if (w->written)
             w->written(w->opaque);
+    drop_finished(b);
     return err;
 }
 
@@ -547,6 +562,13 @@ bool blk_file_time(struct blk *b, u64 *size, s64 *mtime_ns)
     known = blk_preimage_time(b, size, mtime_ns);
     leave(b);
     return known;
+}
+
+const struct blk_image *blk_image_of(struct blk *b)
+{
+    enter(b);
+    leave(b);
+    return &b->image;
 }
 
 void blk_freeze(struct blk *b, bool frozen)

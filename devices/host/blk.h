@@ -101,6 +101,8 @@ struct blk_watch {
     void (*written)(void *opaque); /* these two may be NULL */
     void (*closing)(void *opaque);
     void *opaque;
+    /* Set inside one of the functions: has heard enough, is taken out and told `closing`. */
+    bool finished;
     bool owned; /* by blk.c */
 };
 void blk_watch(struct blk *b, struct blk_watch *w);
@@ -132,6 +134,32 @@ int blk_read_file(struct blk *b, u64 sector, u32 count, void *data);
 bool blk_file_time(struct blk *b, u64 *size, s64 *mtime_ns);
 /* While frozen, requests end at once and well, but nothing is read or written. */
 void blk_freeze(struct blk *b, bool frozen);
+
+/* ---- For another process that goes on from the same moment ---- */
+
+/*
+ * A disk as it is now, in descriptors that can be sent away: the image, and what it held before it
+ * was overwritten (sector_file.h). `alive` is a pipe that breaks when nobody needs that any more.
+ * Each is -1 if there is none. As long as one process has `image` open, it stays locked.
+ */
+struct blk_share {
+    int image, kept, alive;
+    u64 sectors, size;
+    s64 mtime_ns;
+    bool read_only;
+};
+
+/*
+ * Share the image, without what is kept in memory over it. If we go on writing to it, what it holds
+ * is kept first, from now on. Waits for what was started. 0, or -errno and nothing is shared.
+ */
+int blk_share(struct blk *b, struct log *log, struct blk_share *out);
+void blk_share_close(struct blk_share *s);
+/*
+ * The disk of a share, which is taken over; its writes are kept in memory. NULL if the host has no
+ * memory: the share is the caller's still.
+ */
+struct blk *blk_open_share(const char *name, const struct blk_share *s);
 
 /* Statistics for LEDs and "info block". */
 struct blk_stats {

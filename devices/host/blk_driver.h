@@ -16,6 +16,11 @@ struct blk_driver {
     int (*close)(void *opaque); /* also frees opaque */
     /* See blk_file_time; may be NULL. */
     bool (*time)(void *opaque, u64 *size, s64 *mtime_ns);
+    /*
+     * Descriptors of its own for each there is; the rest of `out` is -1 and zero before. NULL: the
+     * image cannot be shared.
+     */
+    int (*share)(void *opaque, struct blk_share *out);
 };
 
 /* What a format's open function found out. */
@@ -29,6 +34,9 @@ struct blk_image {
 
 /* A blk over an image; NULL when out of memory, and the image is then still the caller's. */
 struct blk *blk_new(const char *name, const struct blk_image *image);
+
+/* The image of a blk, between its requests; for blk_share.c. */
+const struct blk_image *blk_image_of(struct blk *b);
 
 /* blk_raw.c: a plain file, sector after sector. Flags, log and errors as in blk_open. */
 bool blk_raw_open(struct blk_image *image, const char *path, unsigned flags, struct log *log,

@@ -112,12 +112,23 @@ static bool raw_time(void *opaque, u64 *size, s64 *mtime_ns)
     return true;
 }
 
+/* A duplicate has the same lock. */
+static int raw_share(void *opaque, struct blk_share *out)
+{
+    struct raw *r = opaque;
+
+    out->image = fcntl(r->fd, F_DUPFD_CLOEXEC, 0);
+    out->size = r->size;
+    return out->image < 0 ? -errno : 0;
+}
+
 static const struct blk_driver raw_driver = {
     .read = raw_read,
     .write = raw_write,
     .flush = raw_flush,
     .close = raw_close,
     .time = raw_time,
+    .share = raw_share,
 };
 
 /* --- opening --------------------------------------------------------------------------------- */
