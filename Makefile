@@ -105,7 +105,7 @@ $(B)/tests/unit/%: $(B)/tests/unit/%.o $(SUPPORT_OBJ) $(B)/libbygone.a
 
 $(addprefix $(B)/tests/unit/board/test_,machine wires input_log): $(B)/tests/fuzz/bare_machine.o
 $(addprefix $(B)/tests/unit/frontend/test_,gdb_session qmp_session): $(B)/tests/fuzz/bare_machine.o
-$(addprefix $(B)/tests/unit/board/test_,state_check replay rewind): $(B)/tests/fuzz/bare_machine.o
+$(addprefix $(B)/tests/unit/board/test_,fork state_check replay rewind): $(B)/tests/fuzz/bare_machine.o
 $(B)/tests/unit/board/test_snapshot: $(addprefix $(B)/tests/fuzz/,bare_machine.o snapdamage.o)
 
 $(B)/tests/unit/board/test_golden: $(B)/tests/fuzz/bare_machine.o
@@ -144,7 +144,7 @@ $(B)/tests/cpu/%: $(B)/tests/cpu/%.o $(B)/libbygone.a
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS)
 
 # Programs that run whole machines.
-BOOT_TESTS := $(addprefix $(B)/tests/boot/,roundtrip soak twin)
+BOOT_TESTS := $(addprefix $(B)/tests/boot/,forks roundtrip soak twin)
 $(B)/tests/boot/soak: $(B)/tests/fuzz/hostile.o $(B)/tests/fuzz/damage.o
 # What scripts call of their machine leads to the twin's pair of machines.
 TWIN_CALLS := machine_run machine_key machine_mouse machine_insert machine_eject machine_powerdown \

@@ -232,6 +232,8 @@ const struct command commands[] = {
     {"symbols", "load FILE [BASE]", "names from an ELF, PE or map file", 0, 3, command_symbols},
     {"save", "FILE", "save the machine in a snapshot; it goes on meanwhile", 1, 1, command_save},
     {"load", "FILE", "go back to a snapshot", 1, 1, command_load},
+    {"fork", "[OPTION...]", "go on in a second process too, with options of its own", 0, WORDS,
+     command_fork},
     {"state-hash", "", "a hash over all of the machine's state", 0, 0, run_state_hash},
     {"rewind", "[[to] SECONDS|present|branch]", "go back in time, or say how far that goes", 0, 2,
      command_rewind},
@@ -316,4 +318,17 @@ bool command_run(struct command_context *c, const char *text, struct text *out)
         return true;
     command = command_find(&line, out);
     return command && command->run(c, &line, out);
+}
+
+bool command_leave(struct command_context *c, struct command_rest *rest, struct text *out)
+{
+    if (!c->rest)
+        return command_end(rest, out);
+    *c->rest = rest;
+    return true;
+}
+
+bool command_end(struct command_rest *rest, struct text *out)
+{
+    return !rest || rest->finish(rest, out);
 }

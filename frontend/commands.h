@@ -9,7 +9,6 @@
 #include "frontend/text.h"
 
 struct machine;
-struct snapshot_job;
 
 enum { COMMAND_WORDS_MAX = 64, COMMAND_LINE_MAX = 1024 };
 
@@ -18,6 +17,12 @@ struct command_line {
     char buffer[COMMAND_LINE_MAX];
     unsigned count;
     const char *word[COMMAND_WORDS_MAX];
+};
+
+/* The end of a command that takes longer than a guest should stand still for. */
+struct command_rest {
+    /* Any thread, once; frees itself. False if it failed; what is to be told is added to `out`. */
+    bool (*finish)(struct command_rest *rest, struct text *out);
 };
 
 /* What commands remember and whom they ask; one for each user of them. */
@@ -31,10 +36,11 @@ struct command_context {
     /* Set by a command after which the machine will stop soon: how long to wait for its report. */
     u32 wait_ms;
     /*
-     * NULL, or where `save` leaves its job: who runs the command waits for its end, with
-     * command_save_wait, on a thread that is not the machine's, and the guest goes on meanwhile.
+     * NULL, or where `save` and `fork` leave what is still to be done: who runs the command does
+     * that, with command_end, on a thread that is not the machine's, and the guest goes on
+     * meanwhile.
      */
-    struct snapshot_job **saving;
+    struct command_rest **rest;
     /* Of the last x or xp: where to go on, and how. */
     u64 dump_next;
     char dump_format, dump_size;
@@ -65,8 +71,14 @@ bool command_run(struct command_context *c, const char *text, struct text *out);
 /* commands_snapshot.c */
 bool command_save(struct command_context *c, const struct command_line *line, struct text *out);
 bool command_load(struct command_context *c, const struct command_line *line, struct text *out);
-/* True if `job` is NULL. */
-bool command_save_wait(struct snapshot_job *job, struct text *out);
+
+/* commands_fork.c */
+bool command_fork(struct command_context *c, const struct command_line *line, struct text *out);
+
+/* Leave `rest` to who runs the command, or do it at once if that one does not want it. */
+bool command_leave(struct command_context *c, struct command_rest *rest, struct text *out);
+/* Do what a command has left; true if that is nothing. */
+bool command_end(struct command_rest *rest, struct text *out);
 
 /* commands_memory.c: x/FMT and xp/FMT. */
 struct dump_format {

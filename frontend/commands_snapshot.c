@@ -4,19 +4,37 @@
 #include "devices/board/snapshot.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+
+struct save_rest {
+    struct command_rest rest; /* first member */
+    struct snapshot_job *job;
+};
+
+static bool finish_save(struct command_rest *rest, struct text *out)
+{
+    struct save_rest *r = (struct save_rest *)rest;
+    char err[500];
+    bool good = snapshot_wait(r->job, err, sizeof err);
+
+    if (!good)
+        text_addf(out, "%s\n", err);
+    free(r);
+    return good;
+}
 
 bool command_save(struct command_context *c, const struct command_line *line, struct text *out)
 {
-    char err[500];
-    struct snapshot_job *job = snapshot_start(c->machine, line->word[1], err, sizeof err);
+    char err[500] = "save: out of memory";
+    struct save_rest *r = malloc(sizeof *r);
 
-    if (job && c->saving) {
-        *c->saving = job;
-        return true;
-    }
-    if (job && snapshot_wait(job, err, sizeof err))
-        return true;
+    if (r)
+        *r = (struct save_rest){.rest.finish = finish_save,
+                                .job = snapshot_start(c->machine, line->word[1], err, sizeof err)};
+    if (r && r->job)
+        return command_leave(c, &r->rest, out);
     text_addf(out, "%s\n", err);
+    free(r);
     return false;
 }
 
@@ -30,14 +48,4 @@ bool command_load(struct command_context *c, const struct command_line *line, st
     if (!good)
         text_addf(out, "%s\n", err);
     return good;
-}
-
-bool command_save_wait(struct snapshot_job *job, struct text *out)
-{
-    char err[500];
-
-    if (!job || snapshot_wait(job, err, sizeof err))
-        return true;
-    text_addf(out, "%s\n", err);
-    return false;
 }

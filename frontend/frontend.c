@@ -21,9 +21,11 @@
 #include "devices/board/snapshot.h"
 #include "devices/host/chr.h"
 #include "devices/host/quiet.h"
+#include "devices/board/fork.h"
 #include "frontend/commands.h"
 #include "frontend/config.h"
 #include "frontend/commands_debug.h"
+#include "frontend/forked.h"
 #include "frontend/monitor.h"
 #include "frontend/outcome.h"
 #include "frontend/picture.h"
@@ -70,6 +72,8 @@ struct frontend {
     struct display_frame back; /* machine thread only */
 
     struct snapshot *snapshot; /* --load; closed when the machine has it */
+    struct forked *forked;     /* what another process has begun; the same */
+    bool armed;                /* under the lock: the machine is about to run */
     atomic_bool quit, suspend;
     atomic_int quit_code;
     int exit_code; /* the machine thread's; valid once it has ended */
@@ -266,7 +270,7 @@ struct command_call {
     struct frontend *f;
     const char *line;
     struct text *out;
-    struct snapshot_job *saving;
+    struct command_rest *rest;
     bool good;
     u32 wait_ms;
 };
@@ -276,9 +280,9 @@ static void run_command(struct machine *m, void *opaque)
     struct command_call *call = opaque;
 
     call->f->commands.wait_ms = 0;
-    call->f->commands.saving = &call->saving;
+    call->f->commands.rest = &call->rest;
     call->good = command_run(&call->f->commands, call->line, call->out);
-    call->f->commands.saving = NULL;
+    call->f->commands.rest = NULL;
     call->wait_ms = call->f->commands.wait_ms;
 }
 
@@ -325,7 +329,7 @@ bool frontend_command(struct frontend *f, const char *line, struct text *out)
     if (!call.wait_ms && f->stops != stops && !f->waiters && f->monitor && f->stop_report.data)
         monitor_tell(f->monitor, f->stop_report.data);
     pthread_mutex_unlock(&f->lock);
-    return command_save_wait(call.saving, out) && call.good;
+    return command_end(call.rest, out) && call.good;
 }
 
 static bool monitor_line(void *opaque, const char *line, struct text *out)
@@ -516,19 +520,22 @@ static void end_recordings(struct frontend *f)
         f->exit_code = EXIT_HOST_FAILED;
 }
 
-/* What --load asked for becomes the machine. */
+/* What --load or another process has begun becomes the machine. */
 static struct machine *load_machine(struct frontend *f, struct machine *m, bool *host_at_fault,
                                     char *err, size_t size)
 {
     struct snapshot *s = f->snapshot;
+    struct forked *k = f->forked;
 
     f->snapshot = NULL;
-    if (m && s && !snapshot_load(s, m, err, size)) {
+    f->forked = NULL;
+    if (m && ((s && !snapshot_load(s, m, err, size)) || (k && !forked_load(k, m, err, size)))) {
         machine_free(m);
         m = NULL;
         *host_at_fault = false;
     }
     snapshot_close(s);
+    forked_free(k);
     return m;
 }
 
@@ -571,6 +578,10 @@ static void *machine_thread(void *opaque)
     }
     if (f->setup.options->gdb_wait || f->setup.options->stopped)
         machine_set_paused(m, true);
+    pthread_mutex_lock(&f->lock);
+    f->armed = true;
+    pthread_cond_broadcast(&f->changed);
+    pthread_mutex_unlock(&f->lock);
     f->listener = (struct machine_listener){.event = hear, .opaque = f};
     machine_listen(m, &f->listener);
     f->exit_code = save_screenshot(f, suspend_if_asked(f, run_machine(f)));
@@ -648,12 +659,29 @@ static void start_monitor(struct frontend *f)
     frontend_quit(f, EXIT_HOST_FAILED);
 }
 
+/* The process that has started us waits for our word. */
+static void tell_forked(struct frontend *f)
+{
+    bool runs;
+
+    if (!f->setup.options->forked)
+        return;
+    pthread_mutex_lock(&f->lock);
+    while (!f->armed && !f->finished && !f->quit)
+        pthread_cond_wait(&f->changed, &f->lock);
+    runs = f->armed && !f->quit;
+    pthread_mutex_unlock(&f->lock);
+    if (runs && !forked_tell(f->setup.options))
+        frontend_quit(f, EXIT_HOST_FAILED);
+}
+
 /* The monitor and sockets, then the display, until the machine has finished. */
 static void serve(struct frontend *f)
 {
     wait_started(f);
     if (!frontend_is_finished(f))
         start_monitor(f);
+    tell_forked(f);
     if (f->setup.display)
         f->setup.display->run(f);
     wait_finished(f);
@@ -761,16 +789,18 @@ static int run_with_display(struct frontend *f)
     return code;
 }
 
-/* --load: the machine is the snapshot's. */
-static int take_snapshot(struct frontend *f)
+/* --load or a fork: the machine is one that has run already. */
+static int take_machine(struct frontend *f)
 {
+    const struct options *o = f->setup.options;
+    bool watched = f->setup.display != NULL;
     char err[512];
 
-    if (!f->setup.options->load)
-        return 0;
-    f->snapshot =
-        resume_open(f->setup.options, f->setup.display != NULL, &f->config, err, sizeof err);
-    if (f->snapshot)
+    if (o->load)
+        f->snapshot = resume_open(o, watched, &f->config, err, sizeof err);
+    else if (o->forked)
+        f->forked = forked_open(watched, &f->config, err, sizeof err);
+    if (f->snapshot || f->forked || !(o->load || o->forked))
         return 0;
     fprintf(stderr, "%s\n", err);
     return EXIT_BAD_INPUT;
@@ -794,7 +824,7 @@ int frontend_run(const struct frontend_setup *setup)
     config_from_options(setup->options, setup->display != NULL, boot, &f->config);
     f->config.log = setup->log;
     f->config.wait_for_room = !setup->script && (setup->display || setup->options->monitor);
-    code = take_snapshot(f);
+    code = take_machine(f);
     if (!code && !config_of_replay(f, err, sizeof err)) {
         fprintf(stderr, "%s\n", err);
         code = EXIT_BAD_INPUT;
@@ -802,6 +832,7 @@ int frontend_run(const struct frontend_setup *setup)
     if (!code)
         code = run_with_display(f);
     snapshot_close(f->snapshot);
+    forked_free(f->forked);
     replay_free(f->replay);
     display_frame_free(&f->back);
     display_frame_free(&f->view.frame);

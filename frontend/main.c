@@ -1,6 +1,7 @@
 /* bygone: from the command line to a running machine. */
 #include "base/log.h"
 #include "frontend/files.h"
+#include "frontend/forked.h"
 #include "frontend/frontend.h"
 #include "frontend/options.h"
 #include "frontend/print_points.h"
@@ -39,7 +40,8 @@ static bool is_empty_machine(const struct options *o)
     for (i = 0; i < DRIVE_COUNT; i++)
         if (o->drive[i])
             return false;
-    return !o->cdrom && !o->kernel && !o->bios && !o->script && !o->replay && !o->load;
+    return !o->cdrom && !o->kernel && !o->bios && !o->script && !o->replay && !o->load &&
+           !o->forked;
 }
 
 /* Without anything to boot: the demonstration that comes with us. */
@@ -153,6 +155,8 @@ static int bygone(struct options *o, int argc, char **argv)
         return show(strdup("Bygone " BYGONE_VERSION "\n"));
     if (code)
         return complain(code, err);
+    if (o->forked && !forked_begin(o))
+        return complain(EXIT_HOST_FAILED, "fork: the host has no process or memory left");
     if (o->print_trace)
         return print_trace(o->print_trace, stdout, err, sizeof err) ? 0
                                                                     : complain(EXIT_BAD_INPUT, err);
@@ -173,6 +177,11 @@ int main(int argc, char **argv)
 
     setlocale(LC_CTYPE, ""); /* file names and keys in the user's encoding */
     options_init(&options);
+    if (argc > 1 && !strcmp(argv[1], FORKED_WORD)) {
+        options.forked = true;
+        argv++;
+        argc--;
+    }
     code = bygone(&options, argc, argv);
     options_free(&options);
     return code;

@@ -58,6 +58,7 @@ struct options {
     const char *record_points, *replay_from;
     bool discard, deterministic, keep_writes, reset_on_triple_fault, gdb_wait, stopped;
     bool perf_map;
+    bool forked; /* by the command fork: the machine is that of another process */
     struct speed speed;
     s64 rtc_epoch; /* INT64_MIN: the host's time, or a fixed date if deterministic */
     u64 seed;

@@ -70,7 +70,7 @@ static bool has_medium(const struct options *o)
     return o->cdrom;
 }
 
-/* The first option that says what the machine is, which a snapshot says already. */
+/* The first option that says what the machine is, which a snapshot or a fork says already. */
 static const char *given_about_machine(const struct options *o)
 {
     struct options d;
@@ -93,15 +93,33 @@ static const char *given_about_machine(const struct options *o)
                                                      : NULL;
 }
 
+/* A process that was forked off has the machine already, and no terminal. */
+static const char *given_to_fork(const struct options *o)
+{
+    return has_medium(o) || o->file_count ? "a disk"
+           : o->initrd || o->append       ? "--initrd or --append"
+           : o->keep_writes               ? "--keep-writes"
+           : o->load                      ? "--load"
+           : o->replay                    ? "--replay"
+           : stdio_users(o) || is(o->parallel, "stdio") || is(o->debugcon, "stdio")
+               ? "stdio or the terminal"
+               : NULL;
+}
+
 int options_check(const struct options *o, char *err, size_t err_size)
 {
-    const char *problem = NULL, *given = o->load ? given_about_machine(o) : NULL;
+    const char *problem = NULL, *given = o->load || o->forked ? given_about_machine(o) : NULL;
     u64 bytes;
 
     if (given) {
+        snprintf(err, err_size, "--%s cannot be combined with %s says what machine it is", given,
+                 o->forked ? "fork: the machine that runs" : "--load: the snapshot");
+        return EXIT_USAGE;
+    }
+    if (o->forked && given_to_fork(o)) {
         snprintf(err, err_size,
-                 "--%s cannot be combined with --load: the snapshot says what machine it is",
-                 given);
+                 "%s cannot be given to a fork: it has the machine's disks, and no terminal",
+                 given_to_fork(o));
         return EXIT_USAGE;
     }
     if (o->keep_writes && !o->deterministic)
@@ -112,7 +130,7 @@ int options_check(const struct options *o, char *err, size_t err_size)
         problem = "--initrd and --append are for a kernel; give one with --kernel";
     else if (o->gdb_wait && !o->gdb)
         problem = "--gdb-wait goes with --gdb";
-    else if (o->stopped && !o->gdb && !o->monitor)
+    else if (o->stopped && !o->gdb && !o->monitor && !o->forked)
         problem = "--stopped goes with --monitor or --gdb: who would let it go?";
     else if (o->perf_map && !strcmp(o->engine, "interp"))
         problem = "--perf-map names translated code; the interpreter makes none";

@@ -161,6 +161,18 @@ static json_t *load(struct qmp_call *c)
     return snapshot(c, "load");
 }
 
+static json_t *fork_machine(struct qmp_call *c)
+{
+    const char *options = argument(c, "options");
+
+    if (options && (strpbrk(options, "\r\n") || strlen(options) + 10 > sizeof c->buffer))
+        return qmp_fail(c, "GenericError", "no such options can be given here");
+    snprintf(c->buffer, sizeof c->buffer, "fork %s", options ? options : "");
+    c->line = c->buffer;
+    c->strict = true;
+    return json_object();
+}
+
 /* ---- Drives ---- */
 
 static json_t *describe_drive(const struct machine_drive *d)
@@ -449,6 +461,7 @@ const struct qmp_command qmp_commands[] = {
      human_monitor_command},
     {"save", {{"filename", 's', false}}, save},
     {"load", {{"filename", 's', false}}, load},
+    {"fork", {{"options", 's', true}}, fork_machine},
     {"eject", {DEVICE, {"force", 'b', true}}, eject},
     {"blockdev-change-medium",
      {DEVICE, {"filename", 's', false}, {"format", 's', true}, {"force", 'b', true}},

@@ -16,7 +16,7 @@ struct qmp_call {
     u8 *buttons;       /* of the mouse, as this client holds them */
     bool quit;         /* set by it: the program is to end */
     const char *line;  /* set by it: a command of the monitor is to be run */
-    bool strict;       /* and returns nothing, or what it prints is an error; else the text */
+    bool strict;       /* and returns what it prints as a message, or an error; else the text */
     char buffer[1024]; /* where the line may be put together */
     const char *error; /* class of the error; NULL: none */
     char reason[400];

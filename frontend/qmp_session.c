@@ -24,7 +24,7 @@ struct qmp_session {
     u8 buttons;
     struct text events; /* not yet fetched */
     char *line;         /* a command of the monitor being run; NULL: none */
-    bool strict;        /* what it prints is an error, or nothing */
+    bool strict;        /* what it prints is an error, or a message */
     json_t *id;         /* of the message that asked for it, or NULL */
 };
 
@@ -286,7 +286,9 @@ void qmp_session_printed(struct qmp_session *s, bool good, const char *text, str
 
     if (s->strict && !good)
         qmp_fail(&c, "GenericError", "%s", text);
-    else if (!(result = s->strict ? json_object() : json_string(text)))
+    else if (!(result = !s->strict ? json_string(text)
+                        : *text    ? json_pack("{s:s}", "message", text)
+                                   : json_object()))
         qmp_fail(&c, "GenericError", "what the command printed is no UTF-8");
     answer(&c, result, s->id, &s->events);
     end_line(s);

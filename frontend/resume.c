@@ -40,8 +40,7 @@ static bool check_ports(const struct options *o, const struct machine_config *c,
     return true;
 }
 
-/* All that a snapshot says; the rest stays. */
-static void take_config(const struct machine_config *from, struct machine_config *to)
+void resume_config(const struct machine_config *from, bool watched, struct machine_config *to)
 {
     struct machine_config c = *from;
 
@@ -55,6 +54,9 @@ static void take_config(const struct machine_config *from, struct machine_config
     c.wait_for_room = to->wait_for_room;
     c.log = to->log;
     *to = c;
+    /* As with a machine that starts: who looks on wants the guest's own speed. */
+    if (to->deterministic)
+        to->speed_max = !watched;
 }
 
 struct snapshot *resume_open(const struct options *o, bool watched, struct machine_config *out,
@@ -68,10 +70,7 @@ struct snapshot *resume_open(const struct options *o, bool watched, struct machi
         snapshot_close(s);
         return NULL;
     }
-    take_config(snapshot_config(s), out);
-    /* As with a machine that starts: who looks on wants the guest's own speed. */
-    if (out->deterministic)
-        out->speed_max = !watched;
+    resume_config(snapshot_config(s), watched, out);
     return s;
 }
 

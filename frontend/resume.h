@@ -5,6 +5,7 @@
 #include "frontend/options.h"
 
 struct machine;
+struct machine_config;
 struct snapshot;
 
 /*
@@ -14,6 +15,8 @@ struct snapshot;
  */
 struct snapshot *resume_open(const struct options *o, bool watched, struct machine_config *out,
                              char *err, size_t err_size);
+/* All that `from` says of the machine; what is the host's stays as it is in `to`. */
+void resume_config(const struct machine_config *from, bool watched, struct machine_config *to);
 /* --suspend: save, and say so on stderr; returns the exit code. */
 int resume_suspend(const struct options *o, struct machine *m);
 

@@ -71,6 +71,18 @@ static void do_power(struct window *w)
     window_command(w, "powerdown", "The power button was pressed.");
 }
 
+static void do_fork(struct window *w)
+{
+    struct text out = {0};
+    bool good = frontend_command(w->f, "fork --display window", &out);
+
+    cut_newlines(&out);
+    window_say(w, good      ? "A second window goes on from here, too."
+                  : out.len ? out.data
+                            : "out of memory");
+    text_free(&out);
+}
+
 static void do_quit(struct window *w)
 {
     frontend_quit(w->f, 0);
@@ -214,6 +226,7 @@ const struct window_action window_actions[ACTIONS] = {
     [ACTION_PASTE] = {"Paste as keys", SDL_SCANCODE_V, "V", do_paste},
     [ACTION_SLIDER] = {"Back in time", SDL_SCANCODE_T, "T", window_slider_toggle},
     [ACTION_PANES] = {"Debugger", SDL_SCANCODE_X, "X", window_panes_toggle},
+    [ACTION_FORK] = {"Second window from here", SDL_SCANCODE_N, "N", do_fork},
     [ACTION_GRAB] = {"Mouse for the guest", SDL_SCANCODE_G, "G", do_grab},
     [ACTION_FULLSCREEN] = {"Full screen", SDL_SCANCODE_F, "F", do_fullscreen},
     [ACTION_SCALING] = {"Scaling", SDL_SCANCODE_L, "L", do_scaling},

@@ -75,6 +75,7 @@ static void build_main(struct window *w, struct osd_menu *m)
     osd_menu_add_line(m);
     add_action(m, ACTION_SLIDER);
     add_action(m, ACTION_PANES)->checked = window_panes_is_open(w);
+    add_action(m, ACTION_FORK);
     osd_menu_add_line(m);
     add_action(m, ACTION_GRAB)->checked = w->menu.regrab;
     add_action(m, ACTION_FULLSCREEN)->checked = w->fullscreen;

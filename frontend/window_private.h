@@ -195,6 +195,7 @@ enum window_action_id {
     ACTION_PASTE,
     ACTION_SLIDER,
     ACTION_PANES,
+    ACTION_FORK,
     ACTION_GRAB,
     ACTION_FULLSCREEN,
     ACTION_SCALING,

@@ -57,6 +57,9 @@ struct machine_config {
     bool (*medium_opened)(void *opaque, unsigned drive, struct blk *blk, char *err,
                           size_t err_size);
     void *medium_opaque;
+    /* NULL or: gives the image that a drive begins with, in place of its path. NULL and errno. */
+    struct blk *(*open_medium)(void *opaque, unsigned drive);
+    void *open_medium_opaque;
 };
 
 /* Build and reset a machine. On failure NULL and one sentence in err: part, reason, remedy. */

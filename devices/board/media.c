@@ -64,6 +64,21 @@ struct blk *media_open(struct board *b, enum drive_id drive, const char *path, c
     return open_image(b, drive, b->drive[drive].is_cd, path, err, err_size);
 }
 
+/* One that the configuration brings, which a machine has run with already. */
+static struct blk *take_image(struct board *b, unsigned drive, char *err, size_t err_size)
+{
+    struct blk *blk = b->config->open_medium(b->config->open_medium_opaque, drive);
+
+    if (blk) {
+        blk_on_write_error(blk, b->write_error, b->write_error_opaque);
+        return blk;
+    }
+    b->host_at_fault = true;
+    snprintf(err, err_size, "%s: '%.200s': cannot be taken over: %s", drive_names[drive],
+             b->config->drive[drive], strerror(errno));
+    return NULL;
+}
+
 bool media_open_all(struct board *b, char *err, size_t err_size)
 {
     for (unsigned i = 0; i < DRIVE_COUNT; i++) {
@@ -74,7 +89,9 @@ bool media_open_all(struct board *b, char *err, size_t err_size)
         d->present = path || d->is_cd;
         if (!path)
             continue;
-        d->blk = open_image(b, (enum drive_id)i, d->is_cd, path, err, err_size);
+        d->blk = b->config->open_medium
+                     ? take_image(b, i, err, err_size)
+                     : open_image(b, (enum drive_id)i, d->is_cd, path, err, err_size);
         if (!d->blk)
             return false;
         snapregistry_adopt(b, i);
