@@ -9,6 +9,7 @@
 #include "jit/private.h"
 
 #include "cpu/fault.h"
+#include "cpu/fpu.h"
 #include "cpu/op.h"
 #include "cpu/segment.h"
 #include "mmu/bus.h"
@@ -98,6 +99,14 @@ u64 jit_store(struct cpu *c, u32 la, u32 value, unsigned size)
     return STORED;
 }
 
+u64 jit_hold(struct cpu *c, u32 la, u32 masked)
+{
+    if ((c->cr0 & (CR0_EM | CR0_TS)) || (c->fpu.host == FPU_IN_MEMORY && (c->fpu.sw & SW_ES)))
+        return 0;
+    fpu_hold(c);
+    return !masked || c->fpu.host == FPU_ON_HOST_MASKED;
+}
+
 /* ---- Instructions ---- */
 
 /* What must be as it was for the block to go on. */
@@ -120,9 +129,10 @@ static struct before begin(struct cpu *c, const struct insn *in)
 /* Not in this block: to the next of `mode` through the table of jumps, if it may run now. */
 static u64 onward(const struct cpu *c, const struct jit *j, u32 mode)
 {
-    const u8 *to = j->indirect[mode];
+    const struct window *w = &c->mmu.window[c->mmu.class];
+    const u8 *to = j->indirect[mode | (w->on ? MODE_WINDOW : 0)];
 
-    if (c->attention || c->special || c->halted || !to)
+    if (c->attention || c->special || c->halted || !to || (w->on && j->windows.base != w->base))
         to = j->leave_memory;
     return (u64)(uintptr_t)to;
 }

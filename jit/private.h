@@ -144,6 +144,7 @@ struct jit {
     const u8 *indirect[JUMP_MODES];          /* r8d: target; flags in memory */
     /* r8d: linear address, r9d: size; r9 and ZF become what lean.c says, all else stays. */
     const u8 *reach_read, *reach_write;
+    const u8 *hold;     /* r9d: masked? then as above */
     const u8 *store[3]; /* of 1, 2, 4 bytes; r8d: linear address, r9d: value */
     /* r8: insn, r9d: operand; then what the function of lean.c says: r9 `next`, r8d `value`. */
     const u8 *in, *out, *load_segment, *load_control, *far_jump, *rdtsc;
@@ -196,6 +197,8 @@ u64 jit_reach_read(struct cpu *c, u32 la, unsigned size);
 u64 jit_reach_write(struct cpu *c, u32 la, unsigned size);
 enum { STORED_NOT, STORED, STORED_LEAVE /* the block behind the instruction */ };
 u64 jit_store(struct cpu *c, u32 la, u32 value, unsigned size);
+/* The x87 state goes to the host; 0 if it may not, or if it must be `masked` and is not. */
+u64 jit_hold(struct cpu *c, u32 la, u32 masked);
 
 /*
  * Instructions that are done without their handlers. The next one is then in the same block, or

@@ -88,14 +88,59 @@ static bool is_wide(const struct tr *t, const struct insn *in)
 /* Branches in plain code: 32-bit code with 32-bit targets, 16-bit code with 16-bit ones. */
 static bool is_plain(const struct tr *t, const struct insn *in)
 {
-    if (!(t->mode & MODE_CS_FREE))
-        return false;
     if (!is_wide(t, in))
         return in->opsize == (is_code16(t) ? 2 : 4);
     if (in->kind[0] == OPND_REL)
         return t->base16 + page_offset(t, in) + in->len + (u32)in->imm <= 0xFFFF;
     return optab_rows[in->row].handler == op_RET || optab_rows[in->row].handler == op_CALL ||
            optab_rows[in->row].handler == op_JMP;
+}
+
+/* ---- Where CS binds branches ---- */
+
+static bool is_bound(const struct tr *t)
+{
+    return !(t->mode & MODE_CS_FREE);
+}
+
+/* The target in `reg` must lie within CS; the flags are in memory. */
+static void check_target(struct tr *t, struct site *s, unsigned reg)
+{
+    if (!is_bound(t))
+        return;
+    emit_alu(&t->e, A_CMP, 4, reg, CPU(seg[SEG_CS].limit));
+    tr_slow(s, emit_jcc(&t->e, CC_NBE));
+}
+
+/* The same for a relative branch, which is left to its handler otherwise. */
+static void check_relative(struct tr *t, const struct insn *in)
+{
+    struct site *s;
+
+    if (!is_bound(t))
+        return;
+    tr_clobber(t);
+    s = tr_site(t, in);
+    s->leave = true;
+    if (is_code16(t))
+        emit_mov_imm32(&t->e, H_ADDR, (u32)(t->base16 + target_of(t, in)));
+    else
+        emit_lea(&t->e, 4, H_ADDR, H_BASE, NO_REG, 0, (s32)target_of(t, in));
+    check_target(t, s, H_ADDR);
+}
+
+/* Only a branch that is taken can leave CS. */
+static bool bound_condition(struct tr *t, const struct insn *in, unsigned cc)
+{
+    u8 *passes;
+
+    tr_clobber(t);
+    passes = jump_if(t, cc ^ 1);
+    go_to(t, 1, passes, t->r->offset + t->r->bytes);
+    t->flags = FLAGS_MEMORY;
+    check_relative(t, in);
+    go_to(t, 0, emit_jmp(&t->e), target_of(t, in));
+    return true;
 }
 
 void tr_indirect(struct tr *t)
@@ -188,10 +233,13 @@ static void load_target(struct tr *t, const struct insn *in)
     } else {
         emit_mov(e, 4, H_ADDR, host_of(in->reg[0]));
     }
-    if (!is_wide(t, in))
+    if (!is_wide(t, in) && !is_bound(t))
         return;
     s = tr_site(t, in);
     s->leave = true;
+    check_target(t, s, H_ADDR);
+    if (!is_wide(t, in))
+        return;
     emit_alu_imm(e, A_CMP, 4, RM_R(H_ADDR), 0xFFFF);
     tr_slow(s, emit_jcc(e, CC_NBE));
 }
@@ -223,6 +271,7 @@ static bool call_or_jump(struct tr *t, const struct insn *in, bool call)
 {
     if (in->kind[0] != OPND_REL)
         return call ? call_indirect(t, in) : jump_indirect(t, in);
+    check_relative(t, in);
     if (call)
         return call_relative(t, in);
     settle(t);
@@ -238,7 +287,7 @@ static bool ret(struct tr *t, const struct insn *in)
 
     tr_clobber(t);
     settle(t);
-    if (n == 4 && !is_wide(t, in) && tr_stack_window(t, in, false)) {
+    if (n == 4 && !is_wide(t, in) && !is_bound(t) && tr_stack_window(t, in, false)) {
         tr_window_site(t, in);
         emit_load(e, 4, H_ADDR, tr_stack_rm(0));
         emit_lea(e, 4, H_ESP, H_ESP, NO_REG, 0, (s32)(n + more));
@@ -255,6 +304,7 @@ static bool ret(struct tr *t, const struct insn *in)
         emit_alu_imm(e, A_CMP, 4, RM_R(H_DIFF), 0xFFFF);
         tr_slow(s, emit_jcc(e, CC_NBE));
     }
+    check_target(t, s, H_DIFF);
     tr_pop_end(t, n + more);
     emit_mov(e, 4, H_ADDR, H_DIFF);
     tr_indirect(t);
@@ -273,13 +323,15 @@ bool tr_branch(struct tr *t, const struct insn *in)
     }
     if (cc >= 0) {
         settle(t);
+        if (is_bound(t))
+            return bound_condition(t, in, (unsigned)cc);
         jump = jump_if(t, (unsigned)cc);
         go_to(t, 0, jump, target_of(t, in));
         go_to(t, 1, emit_jmp(&t->e), t->r->offset + t->r->bytes);
         return true;
     }
     if (h == op_LOOP || h == op_JCXZ)
-        return loop(t, in, h == op_LOOP);
+        return !is_bound(t) && loop(t, in, h == op_LOOP);
     if (h == op_CALL || h == op_JMP)
         return call_or_jump(t, in, h == op_CALL);
     if (h == op_RET)

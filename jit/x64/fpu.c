@@ -7,31 +7,35 @@
 #include "cpu/op.h"
 
 /*
- * Leave the first of a block to its handler unless the state is on the host, all masked. Handlers
- * may take it back into memory, so the block ends behind one.
+ * Before the first of a block the state must be on the host, for x87 instructions with all
+ * exceptions masked; MMX raises none. lean.c brings it there, or the instruction is its handler's.
+ * Handlers may take it back into memory, so the block ends behind one.
  */
-static void ready(struct tr *t, const struct insn *in)
+static void ready(struct tr *t, const struct insn *in, bool masked)
 {
     struct emit *e = &t->e;
     struct site *s;
 
-    if (t->x87_ready)
+    if (t->x87_ready || (t->mmx_ready && !masked))
         return;
     tr_clobber(t);
     s = tr_site(t, in);
     s->leave = true;
     emit_op(e, 0x80, 1, A_CMP, CPU(fpu.host));
-    e8(e, FPU_ON_HOST_MASKED);
-    tr_slow(s, emit_jcc(e, CC_NZ));
+    e8(e, masked ? FPU_ON_HOST_MASKED : FPU_IN_MEMORY);
+    tr_slow(s, emit_jcc(e, masked ? CC_NZ : CC_Z));
     emit_op(e, 0xF6, 1, 0, CPU(cr0));
     e8(e, CR0_EM | CR0_TS);
     tr_slow(s, emit_jcc(e, CC_NZ));
-    t->x87_ready = true;
+    s->held = t->e.p;
+    s->masked = masked;
+    t->x87_ready = masked;
+    t->mmx_ready = true;
 }
 
 static bool fnstsw_ax(struct tr *t, const struct insn *in)
 {
-    ready(t, in);
+    ready(t, in, true);
     e8(&t->e, 0xDF), e8(&t->e, 0xE0);
     return true;
 }
@@ -50,11 +54,11 @@ static bool x87(struct tr *t, const struct insn *in)
     if (in->modrm < 0xC0) {
         if (in->size[0] > 8 && !tr_flat(t, in->seg))
             return false;
-        ready(t, in);
+        ready(t, in, true);
         rm = tr_operand(t, in, in->size[0], row->attr & ATTR_WRITES_OP0, true);
         emit_op(e, opcode, 4, in->modrm >> 3 & 7, rm);
     } else {
-        ready(t, in);
+        ready(t, in, true);
         tr_need(t, row->flags_read & FL_ARITH ? FL_ARITH : 0, H_DIFF);
         e8(e, opcode), e8(e, in->modrm);
         if (row->flags_written & FL_ARITH)
@@ -74,7 +78,7 @@ static bool mmx(struct tr *t, const struct insn *in)
 
     if (row->translate != TR_COPY || (row->opcode >> 8) != 1)
         return false;
-    ready(t, in);
+    ready(t, in, false);
     if (in->modrm < 0xC0 && opcode != 0x77) {
         rm = tr_operand(t, in, in->size[mem], mem == 0, true);
         emit_op(e, 0x0F00 | opcode, 4, in->modrm >> 3 & 7, rm);

@@ -287,6 +287,7 @@ bool x64_make_stubs(struct jit *j)
     make_fault(j, &e);
     j->reach_read = make_lean(j, &e, (const void *)(uintptr_t)jit_reach_read, 0);
     j->reach_write = make_lean(j, &e, (const void *)(uintptr_t)jit_reach_write, 0);
+    j->hold = make_lean(j, &e, (const void *)(uintptr_t)jit_hold, 0);
     for (unsigned i = 0; i < 3; i++)
         j->store[i] = make_lean(j, &e, (const void *)(uintptr_t)jit_store, 1u << i);
     j->in = make_instruction(j, &e, (const void *)(uintptr_t)jit_in);

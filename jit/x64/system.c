@@ -69,7 +69,7 @@ static bool load_control(struct tr *t, const struct insn *in)
     tr_note(t);
     emit_mov(&t->e, 4, H_DIFF, host_of(in->reg[1]));
     tr_lean(t, in, t->j->load_control, LEAN_PLAIN);
-    t->x87_ready = false;
+    t->x87_ready = t->mmx_ready = false;
     return true;
 }
 

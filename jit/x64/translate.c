@@ -300,7 +300,7 @@ void tr_help(struct tr *t, const struct insn *in)
     tr_clobber(t);
     tr_note(t);
     call_helper(t, in, t->counted, 0);
-    t->x87_ready = false;
+    t->x87_ready = t->mmx_ready = false;
 }
 
 /* ---- The code behind ---- */
@@ -429,6 +429,11 @@ static void emit_site(struct tr *t, struct site *s)
         patch_rel32(over, e->p);
     for (unsigned i = 0; i < s->jumps; i++)
         patch_rel32(s->jump[i], e->p);
+    if (s->held) {
+        emit_mov_imm32(e, H_DIFF, s->masked);
+        call(t, t->j->hold);
+        patch_rel32(emit_jcc(e, CC_NZ), s->held);
+    }
     if (s->lean_late) {
         load_selector(t, s->in);
         s->lean = call_lean(t, s->in, s->lean_late);
@@ -474,7 +479,7 @@ static void emit_out(struct tr *t, unsigned i)
     struct link *l = &t->b->link[i];
     struct emit *e = &t->e;
     s64 pages = o->to >> PAGE_SHIFT;
-    bool memory = o->flags != FLAGS_REGISTER, links = true;
+    bool memory = o->flags != FLAGS_REGISTER;
     u8 *miss = NULL;
 
     if (!o->used)
@@ -485,7 +490,6 @@ static void emit_out(struct tr *t, unsigned i)
                                           : ENTER_ANY;
     patch_rel32(o->jump, e->p);
     if (pages) {
-        links = t->mode & MODE_CS_FREE;
         if (!memory)
             tr_save(t, H_DIFF);
         memory = true;
@@ -505,7 +509,7 @@ static void emit_out(struct tr *t, unsigned i)
         patch_rel32(l->jump, e->p);
     }
     l->exit = code_exec(&t->j->code, e->p);
-    emit_leave(t, (u32)o->to, links ? (u32)((u8 *)l - t->j->blocks) : 0, memory);
+    emit_leave(t, (u32)o->to, (u32)((u8 *)l - t->j->blocks), memory);
 }
 
 /* ---- The block ---- */

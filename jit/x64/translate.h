@@ -39,6 +39,8 @@ struct site {
     u8 jumps;
     u8 *misaligned;      /* jump to a second look at the page's end */
     const u8 *aligned;   /* and where it goes on */
+    const u8 *held;      /* where it goes on when lean.c has the x87 state on the host, and */
+    bool masked;         /* if that has all exceptions masked */
     u8 *lean;            /* jump where lean.c did not say LEAN_STAY */
     const u8 *lean_late; /* the function's stub, if it is called instead of the handler */
     u8 lean_kind;
@@ -69,6 +71,7 @@ struct tr {
     bool counted;
     bool window;    /* memory is reached through the window where it may */
     bool x87_ready; /* the state is known to be on the host, nothing unmasked */
+    bool mmx_ready; /* it is known to be there */
     s8 noted;       /* the last x87 instruction, not yet noted in cpu->fpu: its index, or -1 */
     u32 base16;     /* 16-bit code: what BASE is for this block */
     unsigned sites;

@@ -420,6 +420,50 @@ Test(jit, a_limit_of_cs_inside_a_block_stops_there)
     }
 }
 
+/* At AT_CODE with a limit of 0FFFh of its base; EBX is the target of indirect ones. */
+static const struct {
+    const char *code;
+    u32 branch; /* where in it the branch is */
+    const char *name;
+} leaving[] = {
+    {"85 DB 0F 85 F8 0F 00 00 F4", 2, "JNZ"}, /* test ebx, ebx; jnz 1000h; hlt */
+    {"E9 FB 0F 00 00", 0, "JMP"},
+    {"E8 FB 0F 00 00", 0, "CALL"},
+    {"FF E3", 0, "JMP"},  /* jmp ebx */
+    {"FF D3", 0, "CALL"}, /* call ebx */
+    {"53 C3", 1, "RET"},  /* push ebx; ret */
+};
+
+Test(jit, branches_beyond_the_limit_of_cs_fault_before_they_change_anything)
+{
+    struct cpu *c = rig.cpu;
+
+    for (unsigned k = 0; k < ARRAY_LEN(leaving); k++)
+        for (unsigned i = 0; i < 2 * ROUNDS; i++) {
+            bool beyond = i >= ROUNDS;
+            u32 pushed = leaving[k].code[0] == '5' ? 4 : 0;
+
+            cpu_rig_protected(&rig, 0);
+            cpu_rig_code(&rig, AT_CODE, leaving[k].code);
+            cpu_rig_code(&rig, AT_CODE + 0x1000, "F4");
+            cpu_rig_desc(&rig, SEL_FREE, AT_CODE, beyond ? 0xFFF : 0x1FFF, ATTR_CODE | DESC_DB);
+            cpu_rig_load(&rig, SEG_CS, SEL_FREE);
+            c->gpr[RBX] = 0x1000;
+            c->gpr[RSP] = AT_STACK0;
+            run_from(0);
+            if (!beyond) {
+                cr_assert_eq(c->rip, 0x1001, "%s", leaving[k].name);
+                continue;
+            }
+            cr_assert_eq(c->rip, AT_HANDLERS + VEC_GP * 16 + 1, "%s", leaving[k].name);
+            cr_assert_eq(cpu_rig_stack(&rig, 0), 0, "no error code but 0");
+            cr_assert_eq(cpu_rig_stack(&rig, 1), leaving[k].branch);
+            cr_assert_eq(c->gpr[RSP], AT_STACK0 - pushed - 16);
+        }
+    for (unsigned k = 0; k < ARRAY_LEN(leaving); k++)
+        cr_assert_eq(left_to_handlers(leaving[k].name), 0, "%s", leaving[k].name);
+}
+
 /* ---- Where there is no translating ---- */
 
 /* No more memory for code in this process. */
