@@ -218,7 +218,7 @@ static void submit_waiting(struct machine *m)
 
 /* ---- Playing ---- */
 
-/* From the settled point on to the sequence of `r`, fault by fault. */
+/* On to the sequence of `r`, fault by fault: a debugger may have stopped behind one. */
 static void catch_up_faults(struct machine *m, const struct input_record *r)
 {
     struct input_time now = machine_moment(m);
@@ -227,7 +227,8 @@ static void catch_up_faults(struct machine *m, const struct input_record *r)
                          now.idle_ns == r->at.idle_ns && now.sequence < r->at.sequence;
          i++) {
         cpu_step(m->board.cpu);
-        machine_settle(m);
+        if (r->source != INPUT_MEMORY)
+            machine_settle(m);
         now = machine_moment(m);
     }
 }
@@ -251,10 +252,9 @@ static bool play_next(struct machine *m)
 
     if (!next_due(m, &r))
         return false;
-    if (r.source != INPUT_MEMORY) {
+    if (r.source != INPUT_MEMORY)
         machine_settle(m);
-        catch_up_faults(m, &r);
-    }
+    catch_up_faults(m, &r);
     now = machine_moment(m);
     if (input_time_compare(&now, &r.at)) {
         p->lost(p->opaque, NULL);

@@ -469,6 +469,53 @@ Test(rewind, the_last_change_of_a_register_is_found)
     cr_assert_eq(rewind_last_change(r, "no such thing", &stop, err, sizeof err), REWIND_FAILED);
 }
 
+/*
+ * again:  inc word [2F00h]
+ *         ud2
+ *         jmp again
+ * ...
+ * skip:   pop ax                 ; the handler of #UD, 20h behind
+ *         add ax, 2
+ *         push ax
+ *         iret
+ */
+static const u8 faulty[] = {
+    0xFF, 0x06, 0x00, 0x2F, 0x0F, 0x0B, 0xEB, 0xF8, 0,    0,    0,    0,    0,
+    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,
+    0,    0,    0,    0,    0,    0,    0x58, 0x83, 0xC0, 0x02, 0x50, 0xCF,
+};
+
+/* The newest moment lies behind the delivery of a fault, which counts no instruction. */
+Test(rewind, a_stop_at_an_exception_is_passed_again_without_a_seam)
+{
+    struct debug *d;
+    u64 hash, count;
+    u32 at, vector;
+
+    machine_free(m);
+    m = build(false);
+    at = load(faulty, sizeof faulty);
+    vector = at + 0x20;
+    machine_write_physical(m, 6 * 4, &vector, 4);
+    run_to(40);
+    d = machine_debug(m);
+    debug_point_add(d, &(struct debug_point){.kind = DEBUG_EXCEPTION, .address = 6});
+    cr_assert_eq(machine_run(m, 60 * MS), MACHINE_DEBUG);
+    debug_remove_all(d, DEBUG_USER);
+    hash = machine_state_hash(m);
+    count = machine_instructions(m);
+    cr_assert_eq(machine_cpu(m, 0)->rip, at + 0x20, "in front of the handler");
+    cr_assert(rewind_step_back(r, 5000, err, sizeof err), "%s", err);
+    debug_break_add(d, DEBUG_LINEAR, at + 0x20, 0);
+    while (machine_instructions(m) < count)
+        cr_assert_eq(machine_run(m, 60 * MS), MACHINE_DEBUG);
+    cr_assert_eq(machine_state_hash(m), hash);
+    debug_remove_all(d, DEBUG_USER);
+    run_to(60);
+    cr_assert_not(is_past());
+    cr_assert_str_eq(warned, "");
+}
+
 /* ---- Disks ---- */
 
 /*
