@@ -67,10 +67,13 @@ def pattern(lines):
 
 
 def missing_tool(shell, start):
-    for tool in ("nasm", "mcopy"):
+    for tool in ("nasm", "mcopy", "gcc"):
         if any(tool in c for c in shell) and subprocess.call(
                 ["sh", "-c", "command -v " + tool], stdout=subprocess.DEVNULL):
             return "no " + tool
+    if any("gcc -m32" in c for c in shell) and subprocess.call(
+            "echo 'int a;' | gcc -m32 -c -x c -o /dev/null -", shell=True, stderr=subprocess.DEVNULL):
+        return "no gcc -m32"
     if "dos.img" in start:
         image = os.path.join(GUESTS, "freedos-sizes", "fdboot-1.4MB.img.gz")
         if not os.path.exists(image):
@@ -108,6 +111,7 @@ def main():
         return 0
     with tempfile.TemporaryDirectory(prefix="bygone-tutorial.") as work:
         os.chdir(work)
+        os.symlink(os.path.realpath(os.path.join(ROOT, "tests")), "tests")
         for shell, start, steps in dialogues(text):
             why = missing_tool(shell, start)
             if why:
