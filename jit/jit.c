@@ -69,9 +69,11 @@ static void flushed(void *opaque)
     j->code.hot = j->code.reserved;
     j->code.cold = j->code.hot_end;
     j->windows.sites = 0;
+    j->blocks_end = BLOCK_ARENA;
     j->blocks_used = sizeof(struct block); /* links are named by their place: none is at 0 */
     memset(j->indirect, 0, sizeof j->indirect);
     madvise(j->jumps, JUMPS_BYTES, MADV_DONTNEED);
+    madvise(j->code.jumps, JUMP_TABLE_BYTES, MADV_DONTNEED);
 }
 
 /* ---- Life ---- */
@@ -107,7 +109,7 @@ static bool open_all(struct jit *j)
 {
     j->jumps = sparse(JUMPS_BYTES);
     j->blocks = sparse(BLOCK_ARENA);
-    j->blocks_size = BLOCK_ARENA;
+    j->blocks_end = BLOCK_ARENA;
     j->blocks_used = sizeof(struct block);
     if (!j->jumps || !j->blocks || !code_cache_open(&j->code) || !x64_make_stubs(j) ||
         !jit_windows_open(j))
@@ -156,6 +158,7 @@ static bool jit_attach(struct cpu *c)
     }
     find_segment_loads(j);
     c->engine_data = j;
+    c->engine_word[W_CODE] = (u64)(uintptr_t)j->code.exec;
     c->engine_word[W_JUMPS] = (u64)(uintptr_t)j->jumps;
     /* What older chips do otherwise only the handlers know. */
     jit_set_heat(j, model_has(c->model, FEAT_386) ? JIT_HEAT : 0);
@@ -296,12 +299,16 @@ static u32 jump_tag(const struct cpu *c, u32 mode)
     return mode & MODE_CS_FREE ? rip : la;
 }
 
-static void remember_jump(struct cpu *c, struct jit *j, const struct block *b)
+static void remember_jump(struct cpu *c, struct jit *j, struct block *b)
 {
     u32 mode = run_mode(b->run) | (b->window ? MODE_WINDOW : 0);
     struct jump_slot *s = &j->jumps[mode * JUMP_SLOTS + (c->rip & (JUMP_SLOTS - 1))];
 
     j->stat.jump_misses++;
+    if (jumps_quickly(mode)) {
+        x64_open_doors(j, b, (u32)c->rip);
+        return;
+    }
     if ((mode & MODE_CODE_SIZE) == CODE16 && c->rip > 0xFFFF)
         return; /* a faulting one, or none of ours */
     *s = (struct jump_slot){jump_tag(c, mode), b->run->frame, b->entry[ENTER_MEMORY]};

@@ -29,6 +29,7 @@ enum jit_word {
     W_TEMP,
     W_JUMPS,
     W_VALUE,
+    W_CODE,        /* where the cache begins, as it is executed */
     W_FAULT_FLAGS, /* what follows is of a fault in a window: the host's flags as LAHF has them, */
     W_FAULT_CODE,  /* where in the cache it was, */
     W_FAULT_ADDRESS, /* and the linear address, with bit 63 set if it was for writing */
@@ -45,11 +46,14 @@ enum {
     JIT_BLOCK_BYTES_MAX = 64 << 10,
     /* Jumps whose target is known only at run time: slots for each mode of blocks, by target. */
     JUMP_SLOTS = 65536,
+    JUMP_FORMS = 2, /* with the flags in the host's, in memory */
     JUMP_MODES = 512,
     /* What the mode of a block has besides its run's: it uses windows. */
     MODE_WINDOW = 1 << 8,
     WINDOW_SITES_MAX = 2 << 20,
 };
+
+#define JUMP_TABLE_BYTES ((size_t)JUMP_MODES * JUMP_FORMS * JUMP_SLOTS * sizeof(u32))
 
 struct block;
 
@@ -75,9 +79,10 @@ struct block {
     struct link *incoming;
     const u8 *code, *end; /* the hot part */
     const u8 *cold, *cold_end;
-    const u8 *dead; /* what its entry becomes when it is killed */
-    u32 base16;     /* 16-bit code: what W_BASE must be */
-    bool window;    /* it reaches memory through the window where it may */
+    const u8 *dead;     /* what its entry becomes when it is killed */
+    struct door *doors; /* where the quick jumps come in, by address */
+    u32 base16;         /* 16-bit code: what W_BASE must be */
+    bool window;        /* it reaches memory through the window where it may */
     struct link link[2];
     u16 bytes; /* of this structure */
     u8 count;  /* of instructions, and */
@@ -90,9 +95,36 @@ static inline size_t block_size(const struct run *r)
 }
 
 /*
- * Slots are found by the target's offset in CS. The tag tells targets apart that share a frame:
- * that offset; with a base of CS the linear address; in 16-bit code, whose blocks hold for one
- * place in one segment, the offset and where it is in its page.
+ * Jumps whose target is known only at run time take one of two ways to it. The quick way is for
+ * flat 32-bit code: 65536 slots for each mode and place of the flags, by the low bits of the
+ * target; a slot is what to add to the code's base. It leads to a door of a block, which looks
+ * whether that is the target and its page still the frame that the block was made from. What the
+ * block wants to know of where it is, a door knows as constants, so that no arithmetic waits for a
+ * return address. A slot of zero leads to the cache's first bytes, where the dispatcher is called.
+ */
+struct door {
+    struct door *next; /* of the block */
+    const u8 *code[JUMP_FORMS];
+    u32 rip;
+};
+
+enum { DOORS_PER_BLOCK = 4 };
+
+static inline u32 jump_table_at(u32 mode, unsigned form)
+{
+    return (mode * JUMP_FORMS + form) * JUMP_SLOTS;
+}
+
+/* Code of these modes of runs has the quick way. */
+static inline bool jumps_quickly(u32 mode)
+{
+    return (mode & MODE_CS_FREE) && (mode & MODE_CODE_SIZE) == CODE32;
+}
+
+/*
+ * The other way: slots are found by the target's offset in CS. The tag tells targets apart that
+ * share a frame: that offset; with a base of CS the linear address; in 16-bit code, whose blocks
+ * hold for one place in one segment, the offset and where it is in its page.
  */
 struct jump_slot {
     u32 tag;
@@ -117,6 +149,7 @@ struct window_site {
 struct code_cache {
     u8 *write;
     const u8 *exec;
+    u32 *jumps; /* see jump_table_at; JIT_CODE_BYTES behind exec */
     size_t hot, cold, hot_end, cold_end;
     size_t reserved; /* what the stubs take of the hot part */
 };
@@ -132,9 +165,9 @@ static inline const u8 *code_exec(const struct code_cache *cc, const u8 *write)
 struct jit {
     struct cpu *c;
     struct code_cache code;
-    struct jump_slot *jumps; /* JUMP_MODES * JUMP_SLOTS */
-    u8 *blocks;              /* arena of struct block */
-    size_t blocks_used, blocks_size;
+    struct jump_slot *jumps;        /* JUMP_MODES * JUMP_SLOTS */
+    u8 *blocks;                     /* arena of struct block */
+    size_t blocks_used, blocks_end; /* behind there are doors, the newest first */
 
     /* Stubs, in the executable view. */
     void (*enter)(struct cpu *c, const u8 *code);
@@ -142,6 +175,8 @@ struct jit {
     const u8 *helper;                        /* r8: insn, r9d: see HELPER_LEAVE */
     const u8 *fault;                         /* from anywhere in hot code; flags in the host's */
     const u8 *indirect[JUMP_MODES];          /* r8d: target; flags in memory */
+    const u8 *nowhere[JUMP_FORMS];           /* r8d: target that is in no slot */
+    bool bmi2;
     /* r8d: linear address, r9d: size; r9 and ZF become what lean.c says, all else stays. */
     const u8 *reach_read, *reach_write;
     const u8 *hold;     /* r9d: masked? then as above */
@@ -269,5 +304,8 @@ void x64_link(struct jit *j, struct link *l, struct block *to, frame_id frame);
 /* Whoever still jumps to the block gets to the dispatcher. */
 void x64_retire(struct jit *j, struct block *b);
 const u8 *x64_make_indirect(struct jit *j, u32 mode);
+void x64_shut_doors(struct jit *j, struct block *b);
+/* Make doors for the block at offset `rip` in CS, and aim the slots of its mode at them. */
+void x64_open_doors(struct jit *j, struct block *b, u32 rip);
 
 #endif

@@ -149,6 +149,13 @@ void tr_indirect(struct tr *t)
 
     unsigned mode = t->mode | (t->window ? MODE_WINDOW : 0);
 
+    if (jumps_quickly(t->mode)) {
+        if (t->flags == FLAGS_REGISTER && !j->bmi2)
+            tr_clobber(t);
+        x64_quick_jump(&t->e, mode, t->flags != FLAGS_REGISTER);
+        return;
+    }
+    tr_clobber(t);
     patch_rel32(emit_jmp(&t->e), j->code.write + (j->indirect[mode] - j->code.exec));
 }
 
@@ -246,7 +253,6 @@ static void load_target(struct tr *t, const struct insn *in)
 
 static bool jump_indirect(struct tr *t, const struct insn *in)
 {
-    tr_clobber(t);
     settle(t);
     load_target(t, in);
     tr_indirect(t);
@@ -255,14 +261,20 @@ static bool jump_indirect(struct tr *t, const struct insn *in)
 
 static bool call_indirect(struct tr *t, const struct insn *in)
 {
+    bool window = in->opsize == 4 && tr_stack_window(t, in, true);
     struct emit *e = &t->e;
 
-    tr_clobber(t);
     settle(t);
     load_target(t, in);
-    emit_store(e, 8, WORD(W_TEMP), H_ADDR);
+    if (window)
+        emit_mov(e, 4, H_DIFF, H_ADDR);
+    else
+        emit_store(e, 8, WORD(W_TEMP), H_ADDR);
     push_return(t, in);
-    emit_load(e, 4, H_ADDR, WORD(W_TEMP));
+    if (window)
+        emit_mov(e, 4, H_ADDR, H_DIFF);
+    else
+        emit_load(e, 4, H_ADDR, WORD(W_TEMP));
     tr_indirect(t);
     return true;
 }
@@ -285,7 +297,6 @@ static bool ret(struct tr *t, const struct insn *in)
     struct emit *e = &t->e;
     struct site *s;
 
-    tr_clobber(t);
     settle(t);
     if (n == 4 && !is_wide(t, in) && !is_bound(t) && tr_stack_window(t, in, false)) {
         tr_window_site(t, in);

@@ -2,10 +2,9 @@
  * Code that is made once: into translated code, out of it, to helpers, and through the table of
  * jumps whose target is known only at run time. Calling convention: System V AMD64 psABI.
  */
-#include "jit/private.h"
-#include "jit/x64/emit.h"
+#include "jit/x64/translate.h"
 
-enum { SAVED = 6 };
+enum { SAVED = 6, NOWHERE_BYTES = 16 };
 
 static const u8 saved[SAVED] = {H_RBX, H_RBP, H_ESP, H_TABLE, H_CPU, H_LEFT};
 
@@ -21,11 +20,6 @@ static void pop(struct emit *e, unsigned reg)
     if (reg & 8)
         e8(e, 0x41);
     e8(e, 0x58 | (reg & 7));
-}
-
-static unsigned host_of(unsigned guest)
-{
-    return guest == RSP ? H_ESP : guest;
 }
 
 static void store_registers(struct emit *e)
@@ -230,6 +224,172 @@ static void compare_slot(struct emit *e, unsigned reg, u32 at)
 }
 
 /*
+ * The quick way to the offset in H_ADDR, see private.h; `form` 0: the flags are in the host's, and
+ * no instruction here touches them.
+ */
+void x64_quick_jump(struct emit *e, u32 mode, unsigned form)
+{
+    u32 at = JIT_CODE_BYTES + jump_table_at(mode, form) * (u32)sizeof(u32);
+
+    emit_movzx(e, 2, H_DIFF, RM_R(H_ADDR));
+    emit_load(e, 8, H_EXEC, WORD(W_CODE));
+    /* mov r9d, [r10 + r9 * 4 + at] */
+    e8(e, 0x47), e8(e, 0x8B), e8(e, 0x80 | (H_DIFF & 7) << 3 | 4);
+    e8(e, 2 << 6 | (H_DIFF & 7) << 3 | (H_EXEC & 7)), e32(e, at);
+    emit_lea(e, 8, H_DIFF, H_EXEC, H_DIFF, 0, (s32)(form * NOWHERE_BYTES));
+    emit_op(e, 0xFF, 4, 4, RM_R(H_DIFF)); /* jmp r9 */
+}
+
+/* What empty slots lead to, at the very start of the cache; by form, NOWHERE_BYTES each. */
+static void make_nowhere(struct jit *j, struct emit *e)
+{
+    for (unsigned form = 0; form < JUMP_FORMS; form++) {
+        j->nowhere[form] = here(j, e);
+        e8(e, 0xE9), e32(e, 0);
+        e->p += NOWHERE_BYTES - 5;
+    }
+}
+
+static void aim_nowhere(struct jit *j, struct emit *e)
+{
+    const u8 *to[JUMP_FORMS] = {j->leave_register, j->leave_memory};
+
+    for (unsigned form = 0; form < JUMP_FORMS; form++) {
+        u8 *at = j->code.write + (j->nowhere[form] - j->code.exec);
+
+        patch_rel32(at + 1, e->p);
+        emit_mov_imm32(e, H_DIFF, 0);
+        patch_rel32(emit_jmp(e), j->code.write + (to[form] - j->code.exec));
+    }
+}
+
+/*
+ * The guest's flags are in the host's: LEA and JRCXZ are all there is. Two differences of 32 bits
+ * are both zero if their sum of 64 is.
+ */
+static void check_quietly(struct emit *e, const struct block *b, u32 rip, const u8 *nowhere)
+{
+    u8 *good;
+
+    emit_mov(e, 8, H_DIFF, H_RCX);
+    e8(e, 0x41), e8(e, 0x8B), e8(e, H_RCX << 3 | (H_EXEC & 7)); /* mov ecx, [r10] */
+    emit_lea(e, 4, H_RCX, H_RCX, NO_REG, 0, -(s32)b->run->frame);
+    emit_lea(e, 4, H_BASE, H_ADDR, NO_REG, 0, -(s32)rip);
+    emit_lea(e, 8, H_RCX, H_RCX, H_BASE, 0, 0);
+    e8(e, 0xE3), e8(e, 0); /* jrcxz */
+    good = e->p;
+    emit_mov(e, 8, H_RCX, H_DIFF);
+    patch_rel32(emit_jmp(e), nowhere);
+    good[-1] = (u8)(e->p - good);
+    emit_mov(e, 8, H_RCX, H_DIFF);
+}
+
+static void check(struct emit *e, const struct block *b, u32 rip, const u8 *nowhere)
+{
+    e8(e, 0x41), e8(e, 0x81), e8(e, 7 << 3 | (H_EXEC & 7)), e32(e, b->run->frame);
+    patch_rel32(emit_jcc(e, CC_NZ), nowhere);
+    emit_op(e, 0x81, 4, A_CMP, RM_R(H_ADDR));
+    e32(e, rip);
+    patch_rel32(emit_jcc(e, CC_NZ), nowhere);
+}
+
+static const u8 *make_door(struct jit *j, const struct block *b, u32 rip, unsigned form)
+{
+    const u8 *nowhere = j->code.write + (j->nowhere[form] - j->code.exec);
+    const u8 *entry = b->entry[form ? ENTER_MEMORY : ENTER_REGISTER];
+    struct emit emit = {j->code.write + j->code.cold}, *e = &emit;
+    const u8 *start = here(j, e);
+
+    emit_lea(e, 8, H_EXEC, H_TABLE, NO_REG, 0, MMU_EXEC_AT + (s32)(rip >> PAGE_SHIFT) * 4);
+    if (form)
+        check(e, b, rip, nowhere);
+    else
+        check_quietly(e, b, rip, nowhere);
+    emit_mov_imm32(e, H_BASE, rip - b->run->offset);
+    patch_rel32(emit_jmp(e), j->code.write + (entry - j->code.exec));
+    j->code.cold = (size_t)(e->p - j->code.write + 15) & ~(size_t)15;
+    return start;
+}
+
+static void shut(struct jit *j, const struct door *d)
+{
+    for (unsigned form = 0; form < JUMP_FORMS; form++) {
+        u8 *at = j->code.write + (d->code[form] - j->code.exec);
+
+        *at = 0xE9;
+        patch_rel32(at + 1, j->code.write + (j->nowhere[form] - j->code.exec));
+    }
+}
+
+void x64_shut_doors(struct jit *j, struct block *b)
+{
+    for (const struct door *d = b->doors; d; d = d->next)
+        shut(j, d);
+    b->doors = NULL;
+}
+
+/* An unused one, or of too many the one that was used first; NULL if there is no room. */
+static struct door *unused_door(struct jit *j, struct block *b)
+{
+    struct door **at = &b->doors, *d;
+    unsigned count = 0;
+
+    for (; *at && (*at)->next; at = &(*at)->next)
+        count++;
+    if (count + 1 >= DOORS_PER_BLOCK) {
+        d = *at;
+        *at = NULL;
+        shut(j, d);
+        return d;
+    }
+    if (j->blocks_used + sizeof *d > j->blocks_end)
+        return NULL;
+    j->blocks_end -= sizeof *d;
+    return (struct door *)(j->blocks + j->blocks_end);
+}
+
+static struct door *new_door(struct jit *j, struct block *b, u32 rip)
+{
+    struct door *d;
+
+    if (j->code.cold + JIT_BLOCK_BYTES_MAX > j->code.cold_end)
+        return NULL; /* the next translation will make room */
+    d = unused_door(j, b);
+    if (!d)
+        return NULL;
+    *d = (struct door){.next = b->doors, .rip = rip};
+    b->doors = d;
+    for (unsigned form = 0; form < JUMP_FORMS; form++)
+        d->code[form] = make_door(j, b, rip, form);
+    return d;
+}
+
+void x64_open_doors(struct jit *j, struct block *b, u32 rip)
+{
+    u32 mode = run_mode(b->run) | (b->window ? MODE_WINDOW : 0);
+    struct door *d = b->doors;
+
+    while (d && d->rip != rip)
+        d = d->next;
+    if (!d)
+        d = new_door(j, b, rip);
+    for (unsigned form = 0; d && form < JUMP_FORMS; form++)
+        j->code.jumps[jump_table_at(mode, form) + (u16)rip] =
+            (u32)(d->code[form] - j->code.exec) - form * NOWHERE_BYTES;
+}
+
+/* To the offset in H_ADDR of code of `mode`; the flags are in memory. */
+static const u8 *make_quick_stub(struct jit *j, u32 mode)
+{
+    struct emit emit = {j->code.write + j->code.hot}, *e = &emit;
+    const u8 *start = here(j, e);
+
+    x64_quick_jump(e, mode, 1);
+    j->code.hot = (size_t)(e->p - j->code.write + 15) & ~(size_t)15;
+    return start;
+}
+
+/*
  * To the offset in H_ADDR of code of `mode`: find it in the table, check that its page is still the
  * frame it was, go. The flags are in memory. What a slot is named by: see jump_tag.
  */
@@ -241,6 +401,8 @@ const u8 *x64_make_indirect(struct jit *j, u32 mode)
     const u8 *start = here(j, e);
     u8 *miss[2];
 
+    if (jumps_quickly(mode))
+        return make_quick_stub(j, mode);
     emit_store(e, 8, WORD(W_RIP), H_ADDR);
     emit_mov(e, 4, H_DIFF, H_ADDR);
     emit_alu_imm(e, A_AND, 4, RM_R(H_DIFF), JUMP_SLOTS - 1);
@@ -281,9 +443,12 @@ bool x64_make_stubs(struct jit *j)
 {
     struct emit e = {j->code.write + j->code.hot};
 
+    j->bmi2 = __builtin_cpu_supports("bmi2");
+    make_nowhere(j, &e);
     make_enter(j, &e);
     make_leave(j, &e);
     make_helper(j, &e);
+    aim_nowhere(j, &e);
     make_fault(j, &e);
     j->reach_read = make_lean(j, &e, (const void *)(uintptr_t)jit_reach_read, 0);
     j->reach_write = make_lean(j, &e, (const void *)(uintptr_t)jit_reach_write, 0);

@@ -631,7 +631,7 @@ static struct block *new_block(struct jit *j, struct run *r)
 {
     struct block *b;
 
-    if (j->blocks_used + block_size(r) > j->blocks_size)
+    if (j->blocks_used + block_size(r) > j->blocks_end)
         return NULL;
     b = (struct block *)(j->blocks + j->blocks_used);
     memset(b, 0, sizeof *b);
@@ -731,6 +731,7 @@ void x64_retire(struct jit *j, struct block *b)
         unlink_one(j, l);
     }
     b->incoming = NULL;
+    x64_shut_doors(j, b);
     at = writable(j, b->entry[ENTER_MEMORY]);
     *at = 0xE9;
     aim(j, at + 1, b->dead);

@@ -141,6 +141,9 @@ void tr_pop_end(struct tr *t, unsigned n);
  */
 unsigned tr_stack_group(struct tr *t, const struct insn *in, unsigned most);
 
+/* stubs.c: the quick way of jumps, for the offset in CS that H_ADDR holds. */
+void x64_quick_jump(struct emit *e, u32 mode, unsigned form);
+
 /* ops.c: false if the instruction is left to its handler. */
 bool tr_insn(struct tr *t, const struct insn *in);
 /* branch.c: the last instruction; false if it is left to its handler. */
