@@ -85,21 +85,34 @@ static void field(const struct pen *p, unsigned column, const struct pane_line *
 
 /* ---- The parts ---- */
 
-static void draw_register(const struct pen *p, unsigned row, unsigned column,
-                          const struct pane_register *r, bool changed)
+static unsigned draw_register(const struct pen *p, unsigned row, unsigned column,
+                              const struct pane_register *r, bool changed)
 {
     char text[20];
 
-    put_at(p, row, column, r->name, FAINT);
+    column = put_at(p, row, column, r->name, FAINT) + 1;
     snprintf(text, sizeof text, "%0*" PRIx64, r->digits, r->value);
-    put_at(p, row, column + (unsigned)strlen(r->name) + 1, text, changed ? CHANGED : TEXT);
+    return put_at(p, row, column, text, changed ? CHANGED : TEXT);
+}
+
+/* Of the group that begins at register `first`: all of them if they fit, else half. */
+static unsigned registers_per_row(const struct pane_view *v, unsigned first, unsigned columns)
+{
+    unsigned n = 0, width = 0;
+
+    do {
+        width +=
+            (unsigned)strlen(v->registers[first + n].name) + 1 + v->registers[first + n].digits;
+        n++;
+    } while (first + n < v->register_count && !v->registers[first + n].new_row);
+    return width + 2 * (n - 1) <= columns ? n : (n + 1) / 2;
 }
 
 static void draw_registers(const struct pane_look *look, const struct osd_canvas *c,
                            const struct scale_rect *r)
 {
     const struct pane_view *v = look->view;
-    unsigned row = 0, column = 0;
+    unsigned row = 0, column = 0, in_row = 0, per_row = 0;
     struct pen p;
     char when[80];
 
@@ -114,21 +127,24 @@ static void draw_registers(const struct pane_look *look, const struct osd_canvas
     row++;
     for (unsigned i = 0; i < v->register_count; i++) {
         const struct pane_register *reg = &v->registers[i];
-        unsigned width = (unsigned)strlen(reg->name) + 1 + reg->digits;
 
-        if (column && (reg->new_row || column + width > p.columns)) {
+        if (reg->new_row || !i) {
+            row += i ? 1 : 0;
+            in_row = 0;
+            per_row = registers_per_row(v, i, p.columns);
+        } else if (in_row == per_row) {
             row++;
-            column = 0;
+            in_row = 0;
         }
-        draw_register(&p, row, column, reg, look->changed[i]);
-        column += width + 2;
-        if (!strcmp(reg->name, "efl")) {
-            if (column + strlen(v->flags) > p.columns) {
-                row++;
-                column = 0;
-            }
-            column = put_at(&p, row, column, v->flags, TEXT) + 2;
-        }
+        column = in_row ? column + 2 : 0;
+        column = draw_register(&p, row, column, reg, look->changed[i]);
+        in_row++;
+        if (strcmp(reg->name, "efl"))
+            continue;
+        if (column + 2 + strlen(v->flags) > p.columns)
+            put_at(&p, ++row, 0, v->flags, TEXT);
+        else
+            put_at(&p, row, column + 2, v->flags, TEXT);
     }
     put_at(&p, row + 1, 0, v->stop, CHANGED);
 }
@@ -206,13 +222,18 @@ static void draw_memory_row(const struct pen *p, unsigned row, const struct pane
     unsigned at = put_at(p, row, 0, m->place, FAINT) + 2, text_at = at + 3 * per_row + 1;
     char hex[4], c[2] = "";
 
+    if (!m->count) {
+        put_at(p, row, at, "no memory is mapped there", FAINT);
+        return;
+    }
     for (unsigned i = 0; i < per_row; i++) {
         snprintf(hex, sizeof hex, i < m->count ? "%02x" : "--", m->bytes[i]);
         put_at(p, row, at + 3 * i, hex, i < m->count ? TEXT : FAINT);
         c[0] = i >= m->count                              ? ' '
                : m->bytes[i] >= ' ' && m->bytes[i] <= '~' ? (char)m->bytes[i]
                                                           : '.';
-        put_at(p, row, text_at + i, c, c[0] == '.' ? FAINT : TEXT);
+        if (text_at + per_row <= p->columns)
+            put_at(p, row, text_at + i, c, c[0] == '.' ? FAINT : TEXT);
     }
 }
 

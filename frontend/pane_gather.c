@@ -243,6 +243,19 @@ static void mark_points(const struct gatherer *g, struct pane_code *line)
         }
 }
 
+/* "mov ax, word ptr [si]": in a narrow pane "ptr" says nothing that brackets do not. */
+static void copy_shortened(char *to, size_t size, const char *from)
+{
+    size_t n = 0;
+
+    while (*from && n + 1 < size)
+        if (!strncmp(from, " ptr ", 5))
+            from += 4;
+        else
+            to[n++] = *from++;
+    to[n] = 0;
+}
+
 static void gather_code(struct gatherer *g)
 {
     struct pane_view *v = g->v;
@@ -269,7 +282,7 @@ static void gather_code(struct gatherer *g)
         place_of(g, la, line->place);
         for (unsigned i = 0; i < min_u64(len, got); i++)
             snprintf(line->bytes + 2 * i, sizeof line->bytes - 2 * i, "%02x", bytes[i]);
-        snprintf(line->text, sizeof line->text, "%.*s", PANE_TEXT - 1, text);
+        copy_shortened(line->text, sizeof line->text, text);
         la = (u32)(la + len);
     }
 }

@@ -6,6 +6,8 @@ enum {
     ROW = OSD_GLYPH_HEIGHT,
     PAD = 6,
     COLUMN_BEST = 54 * OSD_GLYPH_WIDTH + 2 * PAD, /* right column: place, bytes and instruction */
+    COLUMN_MOST = 72 * OSD_GLYPH_WIDTH + 2 * PAD, /* where the picture needs no more */
+    PICTURE = 720,
     COLUMN_LEAST = 36 * OSD_GLYPH_WIDTH + 2 * PAD,
     COLUMN_PERCENT = 46, /* of a narrow canvas */
     REGISTER_ROWS = 8,
@@ -112,6 +114,7 @@ struct pane_layout pane_lay_out(s32 width, s32 height)
         min_s32(height_of(MEMORY_ROWS) + height_of(CONSOLE_ROWS), height * BOTTOM_PERCENT / 100);
     s32 left, top;
 
+    column = max_s32(column, min_s32(COLUMN_MOST, width - PICTURE));
     if (width - column < GUEST_LEAST || height < height_of(2) + BUTTONS + GUEST_LEAST) {
         l.guest = (struct scale_rect){0, 0, width, height};
         return l;

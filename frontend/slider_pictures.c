@@ -82,7 +82,7 @@ static unsigned least_missed(const struct slider_pictures *p)
 }
 
 void slider_pictures_take(struct slider_pictures *p, u64 now_ns, const u32 *pixels, u32 width,
-                          u32 height, bool text)
+                          u32 height, bool text, bool at_rest)
 {
     const struct slider_picture *last;
     struct slider_picture *made;
@@ -90,7 +90,8 @@ void slider_pictures_take(struct slider_pictures *p, u64 now_ns, const u32 *pixe
     while (p->count && p->items[p->count - 1]->now_ns > now_ns)
         drop(p, p->count - 1);
     last = p->count ? p->items[p->count - 1] : NULL;
-    if (!width || !height || (last && now_ns - last->now_ns < GAP_MS * 1000000ull))
+    p->late = last && !at_rest && now_ns - last->now_ns < GAP_MS * 1000000ull;
+    if (!width || !height || p->late)
         return;
     if (!p->items)
         p->items = calloc(SLIDER_PICTURES_MAX + 1, sizeof(struct slider_picture *));
@@ -103,6 +104,8 @@ void slider_pictures_take(struct slider_pictures *p, u64 now_ns, const u32 *pixe
         free(made);
         return;
     }
+    if (last && last->now_ns == now_ns)
+        drop(p, p->count - 1);
     p->items[p->count++] = made;
     if (p->count > SLIDER_PICTURES_MAX)
         drop(p, least_missed(p));

@@ -18,16 +18,18 @@ struct slider_picture {
 struct slider_pictures {
     struct slider_picture **items; /* by rising time */
     unsigned count;
+    bool late; /* the screen has changed too soon after the last one: take it again */
 };
 
 void slider_pictures_free(struct slider_pictures *p);
 /*
  * The screen at now_ns, the newest moment: width x height pixels, 0x00RRGGBB, `text` as in
- * display_frame. Taken only if the last picture is some time ago and another one; those of later
- * moments belong to a branch that was left, and go. Out of memory nothing is kept.
+ * display_frame. Taken only if it is another than the last one, and that some time ago or the
+ * machine at rest. Those of later moments belong to a branch that was left, and go. Out of memory
+ * nothing is kept.
  */
 void slider_pictures_take(struct slider_pictures *p, u64 now_ns, const u32 *pixels, u32 width,
-                          u32 height, bool text);
+                          u32 height, bool text, bool at_rest);
 /* What the screen showed at a time; NULL if nobody saw it. */
 const struct slider_picture *slider_pictures_at(const struct slider_pictures *p, u64 ns);
 

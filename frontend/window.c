@@ -113,13 +113,24 @@ static bool window_start(struct frontend *f, char *err, size_t err_size)
     return true;
 }
 
-static struct scale_size desktop_size(const struct window *w)
+/* What the desktop leaves for the inside of windows; empty if nobody knows. */
+static SDL_Rect desktop_room(const struct window *w)
 {
-    SDL_Rect r = {0};
     int display = w->window ? SDL_GetWindowDisplayIndex(w->window) : 0;
+    int top, left, bottom, right;
+    SDL_Rect r = {0};
 
     if (SDL_GetDisplayUsableBounds(display < 0 ? 0 : display, &r))
-        return (struct scale_size){0};
+        return (SDL_Rect){0};
+    if (!w->window || SDL_GetWindowBordersSize(w->window, &top, &left, &bottom, &right))
+        return r;
+    return (SDL_Rect){r.x + left, r.y + top, r.w - left - right, r.h - top - bottom};
+}
+
+static struct scale_size desktop_size(const struct window *w)
+{
+    SDL_Rect r = desktop_room(w);
+
     return (struct scale_size){r.w, r.h};
 }
 
@@ -195,30 +206,48 @@ void window_set_fullscreen(struct window *w, bool fullscreen)
 /* A window that would reach over the edge of the desktop is put into its middle. */
 static void resize_window(struct window *w, s32 width, s32 height)
 {
-    int display = SDL_GetWindowDisplayIndex(w->window), x = 0, y = 0;
-    SDL_Rect desktop = {0};
+    SDL_Rect room = desktop_room(w);
+    int x = 0, y = 0;
 
     SDL_SetWindowSize(w->window, width, height);
     SDL_GetWindowPosition(w->window, &x, &y);
-    if (display < 0 || SDL_GetDisplayUsableBounds(display, &desktop))
-        return;
-    if (x < desktop.x || y < desktop.y || x + width > desktop.x + desktop.w ||
-        y + height > desktop.y + desktop.h)
-        SDL_SetWindowPosition(w->window, SDL_WINDOWPOS_CENTERED_DISPLAY(display),
-                              SDL_WINDOWPOS_CENTERED_DISPLAY(display));
+    if (room.w &&
+        (x < room.x || y < room.y || x + width > room.x + room.w || y + height > room.y + room.h))
+        SDL_SetWindowPosition(w->window, room.x + (room.w - width) / 2,
+                              room.y + (room.h - height) / 2);
+}
+
+/* With chrome whose pixels are `times` large; all of the desktop where the picture would shrink. */
+static struct scale_size size_with_chrome(const struct window *w, s32 times)
+{
+    const struct window_picture *p = &w->picture;
+    struct scale_size room = desktop_size(w), natural = scale_natural(p->width, p->height, p->text);
+    struct scale_size more = window_chrome_size(w, natural, times), s;
+    s32 least_h = window_canvas_least_lines(times);
+
+    if (!more.w && !more.h)
+        return scale_window(p->width, p->height, p->text, room);
+    if (room.w && (natural.w + more.w > room.w || natural.h + more.h > room.h))
+        return room;
+    room.w -= more.w;
+    room.h -= more.h;
+    s = scale_window(p->width, p->height, p->text, room);
+    s.w += more.w;
+    s.h = s.h + more.h < least_h ? least_h : s.h + more.h;
+    return s;
 }
 
 void window_follow_size(struct window *w)
 {
-    const struct window_picture *p = &w->picture;
-    struct scale_size s = desktop_size(w), more;
+    struct scale_size s;
+    s32 times = 0;
 
     if (w->sized || w->fullscreen || SDL_GetWindowFlags(w->window) & SDL_WINDOW_MAXIMIZED)
         return;
-    more = window_chrome_size(w, scale_window(p->width, p->height, p->text, s));
-    s = scale_window(p->width, p->height, p->text, (struct scale_size){s.w - more.w, s.h - more.h});
-    s.w += more.w;
-    s.h += more.h;
+    do { /* a larger window has larger glyphs, which want a larger window */
+        times++;
+        s = size_with_chrome(w, times);
+    } while (window_canvas_times(s.h) > times);
     if (s.w == w->followed_w && s.h == w->followed_h)
         return;
     w->followed_w = s.w;

@@ -38,24 +38,15 @@ struct scale_rect window_guest_area(const struct window *w, struct scale_size ou
     return r;
 }
 
-/* Window units, of which there are fewer than pixels where those are small. */
-struct scale_size window_chrome_size(const struct window *w, struct scale_size picture)
+struct scale_size window_chrome_size(const struct window *w, struct scale_size picture, s32 times)
 {
     struct scale_size more = {0};
-    s32 height, times = window_canvas_times(picture.h);
 
-    if (window_panes_is_open(w)) {
+    if (window_panes_is_open(w))
         more = pane_wish();
-        times = window_canvas_times(picture.h + more.h);
-        more.w *= times;
-        more.h *= times;
-        picture.h += more.h;
-    }
-    if (window_slider_is_open(w)) {
-        height = slider_height(picture.w, 2 * picture.h);
-        more.h += height * times;
-    }
-    return more;
+    if (window_slider_is_open(w))
+        more.h += slider_height(picture.w, 2 * picture.h);
+    return (struct scale_size){more.w * times, more.h * times};
 }
 
 struct asker *window_asker(struct window *w)

@@ -196,10 +196,11 @@ bool window_picture_update(struct window *w)
         take_over(w, f);
         p->text = f->text;
         p->number = view->number;
-        if (w->moment.kept && !w->moment.past)
-            slider_pictures_take(&w->slider.pictures, w->moment.now_ns, f->pixels, f->width,
-                                 f->height, f->text);
+        w->slider.pictures.late = true;
     }
+    if (w->slider.pictures.late && f->width && w->moment.kept && !w->moment.past)
+        slider_pictures_take(&w->slider.pictures, w->moment.now_ns, f->pixels, f->width, f->height,
+                             f->text, w->status.paused);
     frontend_unlock_view(w->f);
     return p->top < p->bottom;
 }

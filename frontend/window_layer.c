@@ -20,6 +20,11 @@ s32 window_canvas_times(s32 lines)
     return 1 + lines / LINES_FOR_DOUBLE;
 }
 
+s32 window_canvas_least_lines(s32 times)
+{
+    return (times - 1) * LINES_FOR_DOUBLE;
+}
+
 struct scale_size window_canvas_size(const struct window *w, s32 *times)
 {
     s32 out_w = 0, out_h = 0;

@@ -21,6 +21,11 @@ enum {
     WHEEL_ROWS = 3,
 };
 
+static const char welcome[] =
+    "F5 stops the machine. A click into the picture gives the keyboard to the guest,\n"
+    "the right Ctrl key takes it back.\n"
+    "Commands: break 0x7c00, watch word 0x46c, catch dos 4bh, info dos, who-wrote eax, why ...";
+
 static struct pane_layout layout(const struct window *w)
 {
     struct scale_size size = window_panes_size(w);
@@ -61,6 +66,8 @@ void window_panes_toggle(struct window *w)
     window_input_release_all(w);
     window_set_grab(w, false);
     p->open = !p->open;
+    if (!p->console.count)
+        pane_console_add(&p->console, welcome);
     p->focus = PANE_FOCUS_LINE;
     p->old = true;
     redraw(w);

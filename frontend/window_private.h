@@ -240,8 +240,10 @@ void window_layer_forget(struct window_layer *l);
 void window_layer_upload(struct window_layer *l);
 /* Show a part of the canvas where it belongs. */
 void window_layer_show(struct window *w, const struct window_layer *l, const struct scale_rect *r);
-/* The size of a canvas for the window, and how large its pixels are. */
+/* How large a canvas' pixels are in a window of so many lines, and from how many on they are. */
 s32 window_canvas_times(s32 lines);
+s32 window_canvas_least_lines(s32 times);
+/* The size of a canvas for the window, and how large its pixels are. */
 struct scale_size window_canvas_size(const struct window *w, s32 *times);
 /* A place in the window as one on the canvas. */
 void window_canvas_point(const struct window *w, s32 *x, s32 *y);
@@ -250,8 +252,11 @@ void window_canvas_point(const struct window *w, s32 *x, s32 *y);
 
 /* Where in a window of this size, both in output pixels, there is room for the guest's picture. */
 struct scale_rect window_guest_area(const struct window *w, struct scale_size out);
-/* By how much a window for a picture alone, of this size, must grow for what is beside it. */
-struct scale_size window_chrome_size(const struct window *w, struct scale_size picture);
+/*
+ * By how much a window for a picture alone, of this size, must grow for what is beside it, with
+ * pixels `times` large.
+ */
+struct scale_size window_chrome_size(const struct window *w, struct scale_size picture, s32 times);
 /* Take what the machine has answered; true if something must be drawn. */
 bool window_chrome_tick(struct window *w);
 void window_chrome_draw(struct window *w);

@@ -134,7 +134,7 @@ static void show(struct slider_pictures *p, u64 ms, u32 color)
 {
     for (unsigned i = 0; i < ARRAY_LEN(screen); i++)
         screen[i] = color;
-    slider_pictures_take(p, ms * 1000000, screen, WIDTH, HEIGHT, false);
+    slider_pictures_take(p, ms * 1000000, screen, WIDTH, HEIGHT, false, false);
 }
 
 Test(slider, a_picture_is_what_the_screen_showed_then)
@@ -156,11 +156,26 @@ Test(slider, pictures_are_taken_seldom_and_only_if_they_differ)
     struct slider_pictures p = {0};
 
     show(&p, 1000, 0xFF0000);
+    cr_assert_not(p.late);
     show(&p, 1050, 0x00FF00);
+    cr_assert(p.late, "who shows it again later is heard");
     show(&p, 1200, 0xFF0000);
     cr_assert_eq(p.count, 1);
     show(&p, 1250, 0x00FF00);
     cr_assert_eq(p.count, 2);
+    cr_assert_not(p.late);
+    slider_pictures_free(&p);
+}
+
+Test(slider, the_picture_of_a_machine_at_rest_is_the_last_one)
+{
+    struct slider_pictures p = {0};
+
+    show(&p, 1000, 0xFF0000);
+    memset(screen, 0xFF, sizeof screen);
+    slider_pictures_take(&p, S, screen, WIDTH, HEIGHT, false, true);
+    cr_assert_eq(p.count, 1);
+    cr_assert_eq(slider_pictures_at(&p, S)->pixels[0], 0xFFFF);
     slider_pictures_free(&p);
 }
 
@@ -198,7 +213,7 @@ Test(slider, a_wide_picture_keeps_its_shape)
     struct slider_pictures p = {0};
 
     memset(screen, 0xFF, sizeof screen);
-    slider_pictures_take(&p, S, screen, 1000, 250, false); /* 4:1: 96x24 of 96x72 */
+    slider_pictures_take(&p, S, screen, 1000, 250, false, false); /* 4:1: 96x24 of 96x72 */
     cr_assert_eq(p.items[0]->pixels[23 * SLIDER_PICTURE_WIDTH + 48], 0);
     cr_assert_eq(p.items[0]->pixels[24 * SLIDER_PICTURE_WIDTH + 48], 0xFFFF);
     cr_assert_eq(p.items[0]->pixels[47 * SLIDER_PICTURE_WIDTH + 48], 0xFFFF);
