@@ -114,6 +114,7 @@ jobs_of() {
 	for g in freedos opengem disk; do
 		$all && echo "boot/snapshots-$g tests/boot/snapshots.sh --points 20 $g"
 	done
+	$all && echo "boot/fork-long tests/boot/fork.sh --points 10 freedos disk linux opengem kolibri"
 	$all && echo "boot/replay-long tests/boot/replay.sh --times 5 freedos middle kolibri linux"
 	echo "boot/soak $B/tests/boot/soak"
 	echo "boot/twin-soak $B/tests/boot/twin --soak 1 --until 4 -- --fda roms/tour.img --mem 8M"

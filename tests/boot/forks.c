@@ -29,7 +29,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { TICK_MS = 40, POINTS_MAX = 100, PIECE = 128 /* sectors */, SECTOR = 512 };
+enum { TICK_MS = 40, POINTS_MAX = 100, PIECE = 128 /* sectors */, SECTOR = 512, DELAY_US = 100000 };
 
 #define MS 1000000ull
 
@@ -139,6 +139,7 @@ static void fill_memory(struct machine *m)
 struct sending {
     struct fork *fork;
     int socket;
+    useconds_t delay_us; /* the guest goes on meanwhile, and changes what is to be sent */
     bool good;
     char err[500];
 };
@@ -147,6 +148,7 @@ static void *send_fork(void *opaque)
 {
     struct sending *s = opaque;
 
+    usleep(s->delay_us);
     s->good = fork_send(s->fork, s->socket, s->err, sizeof s->err);
     return NULL;
 }
@@ -198,6 +200,7 @@ static void start_child(struct child *c, struct machine *m, u64 until, bool agai
         printf("%s\n", c->sending.err);
         exit(1);
     }
+    c->sending.delay_us = (useconds_t)(random_at(machine_now_ns(m)) % DELAY_US);
     run_child(c, ends, until, again);
     close(ends[1]);
     c->sending.socket = ends[0];

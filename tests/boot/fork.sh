@@ -1,0 +1,88 @@
+#!/bin/sh
+# fork.sh [--points N] [NAME...]: guests that are forked at N random moments (default 3), and go on in
+# several processes as in one, on the same engine and on another (tests/boot/forks); then forks as
+# their user sees them (tests/boot/fork.py), on each engine. NAMEs: freedos disk linux opengem
+# kolibri; without any, the first three. `disk` partitions and formats a hard disk.
+# Ends in "N passed, N failed, N skipped".
+set -u
+here=$(cd "$(dirname "$0")" && pwd) || exit 70
+root=$here/../..
+bygone=$(readlink -f "${BYGONE:-$root/bygone}")
+guests=${BYGONE_GUESTS:-$root/../shared/guests}
+forks=$(readlink -m "${B:-$root/build}/tests/boot/forks")
+points=3 users=1 engines=interp
+"$bygone" --engine jit --print-config >/dev/null 2>&1 && engines="jit interp"
+[ "${1:-}" = --points ] && { points=$2; shift 2; }
+[ $# -gt 0 ] && users=
+[ $# -gt 0 ] || set -- freedos disk linux
+work=$(mktemp -d "${TMPDIR:-/tmp}/bygone-forks.XXXXXX") || exit 71
+trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM
+cd "$work" || exit 71
+passed=0 failed=0 skipped=0
+
+unpack() {
+	gzip -dc "$guests/$1" >image 2>/dev/null
+}
+
+# Sets `options`; false if the guest is not here.
+guest() {
+	rm -f image disk
+	case $1 in
+	freedos) options="--fda image --mem 16 --until 6"; unpack freedos-sizes/fdboot-1.4MB.img.gz ;;
+	disk)
+		options="--fda image --hda disk --mem 16 --until 12"
+		truncate -s 32M disk && unpack freedos13-floppy/freedos13.img.gz
+		;;
+	linux)
+		options="--mem 64 --until 25 --no-input --kernel vmlinuz --initrd initrd.gz"
+		"$root/roms/fetch-guest.sh" >fetch.log 2>&1 &&
+			ln -sf "$root/roms/cache/linux/vmlinuz" "$root/roms/cache/linux/initrd.gz" .
+		;;
+	opengem) options="--fda image --mem 16 --until 30"; unpack freedos-opengem/fdgem.img.gz ;;
+	kolibri) options="--mem 64 --until 20 --fda image" && cp "$guests/kolibrios-2013/kolibri.img" image ;;
+	*) echo "fork.sh: no guest '$1'" >&2; exit 64 ;;
+	esac 2>/dev/null
+}
+
+# Add what the last line of `out` counts; $1 ended with code $2.
+count() {
+	line=$(grep -E '^[0-9]+ passed' out)
+	if [ -z "$line" ]; then
+		failed=$((failed + 1))
+	else
+		passed=$((passed + ${line%% *}))
+		rest=${line#*passed, }
+		failed=$((failed + ${rest%% *}))
+	fi
+	[ "$2" = 0 ] || sed "s/^/$1: /" out
+}
+
+# Each engine is forked to the next one of the list, so that a slow guest is not run four times.
+for name; do
+	for a in $engines; do
+		if ! guest "$name"; then
+			echo "skipped: forks of $name (the guest is not here)"
+			skipped=$((skipped + 1))
+			continue 2
+		fi
+		b=$a
+		for e in $engines; do [ $e = $a ] || b=$e; done
+		# shellcheck disable=SC2086
+		"$forks" $options --points "$points" --engine $a --other-engine $b >out 2>&1
+		count "$name from $a to $b" $?
+	done
+done
+if [ $users ]; then
+	if ! gzip -dc "$guests/freedos-sizes/fdboot-1.4MB.img.gz" >floppy 2>/dev/null || ! command -v python3 >/dev/null; then
+		echo "skipped: fork.py (it needs python3 and FreeDOS)"
+		skipped=$((skipped + 1))
+	else
+		for e in $engines; do
+			"$here/fork.py" "$bygone" floppy $e >out 2>&1
+			count "fork.py on $e" $?
+		done
+	fi
+fi
+echo "$passed passed, $failed failed, $skipped skipped"
+[ $failed = 0 ]
