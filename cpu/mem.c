@@ -7,6 +7,7 @@
 #include "cpu/fault.h"
 #include "cpu/hooks.h"
 #include "cpu/segment.h"
+#include "mmu/bus.h"
 
 #include <string.h>
 
@@ -309,23 +310,51 @@ bool mem_write_bytes(struct cpu *c, enum seg_reg seg, u64 off, const void *data,
     return true;
 }
 
+/*
+ * How many of `want` bytes from seg:off on lie in one page and within the segment, from *la on; 0
+ * where each access must be looked at. read_end is 7 bytes short of the limit: the last elements
+ * take the plain way.
+ */
+static unsigned plain_range(const struct cpu *c, enum seg_reg seg, u64 off, unsigned want,
+                            bool write, u64 *la)
+{
+    const struct segment *s = &c->seg[seg];
+    u64 end = write ? s->write_end : s->read_end;
+
+    if (off >= end || (c->dr[7] & 0xFF) ||
+        (c->cpl == 3 && (c->cr0 & CR0_AM) && (c->eflags & EF_AC)))
+        return 0;
+    *la = (u32)(s->base + off);
+    want = (unsigned)min_u64(want, end - off);
+    return want < rest_of_page(*la) ? want : rest_of_page(*la);
+}
+
 u8 *mem_host_range(struct cpu *c, enum seg_reg seg, u64 off, unsigned want, bool write,
                    unsigned *got)
 {
-    const struct segment *s = &c->seg[seg];
-    u64 end = write ? s->write_end : s->read_end, la = (u32)(s->base + off), diff;
+    u64 la = 0, diff;
 
-    /* read_end is 7 bytes short of the limit: the last elements take the plain way. */
-    if (off >= end || (c->dr[7] & 0xFF) ||
-        (c->cpl == 3 && (c->cr0 & CR0_AM) && (c->eflags & EF_AC)))
-        return NULL;
-    diff = (write ? c->mmu.write : c->mmu.read)[la >> PAGE_SHIFT];
-    if (!diff)
-        return NULL;
-    if (want > end - off)
-        want = (unsigned)(end - off);
-    *got = want < rest_of_page(la) ? want : rest_of_page(la);
-    return (u8 *)(uintptr_t)(diff + la);
+    *got = plain_range(c, seg, off, want, write, &la);
+    diff = *got ? (write ? c->mmu.write : c->mmu.read)[la >> PAGE_SHIFT] : 0;
+    return diff ? (u8 *)(uintptr_t)(diff + la) : NULL;
+}
+
+bool mem_chip_range(struct cpu *c, enum seg_reg seg, u64 off, unsigned want, bool write,
+                    struct chip_span *span, unsigned *got)
+{
+    const struct phys_page *p;
+    u64 la = 0, gpa;
+
+    *got = c->hooks ? 0 : plain_range(c, seg, off, want, write, &la);
+    if (!*got || !mmu_recorded(&c->mmu, la, write ? MMU_WRITE : MMU_READ, c->mmu.class, &gpa))
+        return false;
+    p = physmap_page(c->mmu.pm, gpa);
+    if (p->kind != PHYS_MMIO || !p->mmio->ops->memory)
+        return false;
+    if (!physmap_a20(c->mmu.pm))
+        gpa &= ~(1ull << 20);
+    *span = (struct chip_span){p->mmio->ops, p->mmio->opaque, gpa - p->mmio->gpa};
+    return true;
 }
 
 /* ---- Stack ---- */

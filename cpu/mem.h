@@ -44,6 +44,19 @@ bool mem_probe_linear(struct cpu *c, u64 la, unsigned len, enum mmu_access acces
 u8 *mem_host_range(struct cpu *c, enum seg_reg seg, u64 off, unsigned want, bool write,
                    unsigned *got);
 
+/*
+ * The same of a chip's memory (mmio_ops.memory): its functions are called for each element, aligned
+ * and of no more than ops->width bytes, from `offset` on. False: use the plain accesses.
+ */
+struct mmio_ops;
+struct chip_span {
+    const struct mmio_ops *ops;
+    void *opaque;
+    u64 offset;
+};
+bool mem_chip_range(struct cpu *c, enum seg_reg seg, u64 off, unsigned want, bool write,
+                    struct chip_span *span, unsigned *got);
+
 /* Push and pop `size` bytes on the current stack (SS, stack_mask). RSP changes on success only. */
 bool mem_push(struct cpu *c, unsigned size, u64 value);
 bool mem_pop(struct cpu *c, unsigned size, u64 *value);

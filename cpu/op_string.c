@@ -77,6 +77,20 @@ static u8 *elements(struct cpu *c, const struct insn *in, enum seg_reg seg, enum
     return *n ? host : NULL;
 }
 
+/* The same of a chip's memory, going up; false if it is none. */
+static bool chip_elements(struct cpu *c, const struct insn *in, enum seg_reg seg, enum gpr r,
+                          bool write, struct chip_span *span, unsigned *n)
+{
+    unsigned size = in->opsize, got, count = in_one_page(c, in, seg, r, *n);
+
+    if (!count || backward(c) ||
+        !mem_chip_range(c, seg, offset(c, in, r), count * size, write, span, &got) ||
+        size > span->ops->width || span->offset % size)
+        return false;
+    *n = got / size;
+    return *n;
+}
+
 static void stay_for_more(struct cpu *c)
 {
     c->next_rip = c->rip;
@@ -181,6 +195,45 @@ static void copy_pattern(u8 *dst, const u8 *src, size_t len)
     }
 }
 
+/* Elements of plain memory, or of a chip's: then *host is NULL. False if neither. */
+static bool either_elements(struct cpu *c, const struct insn *in, enum seg_reg seg, enum gpr r,
+                            bool write, u8 **host, struct chip_span *span, unsigned *n)
+{
+    unsigned max = *n;
+
+    *host = elements(c, in, seg, r, write, n);
+    if (*host)
+        return true;
+    *n = max;
+    return chip_elements(c, in, seg, r, write, span, n);
+}
+
+/* One side, or both, are a chip's memory. */
+static unsigned movs_chip(struct cpu *c, const struct insn *in, unsigned max)
+{
+    unsigned size = in->opsize, n = max;
+    struct chip_span from, to;
+    u8 *src, *dst;
+    u64 v = 0;
+
+    if (backward(c) || !either_elements(c, in, in->seg, RSI, false, &src, &from, &n) ||
+        !either_elements(c, in, SEG_ES, RDI, true, &dst, &to, &n))
+        return 0;
+    for (unsigned i = 0; i < n; i++) {
+        if (src)
+            memcpy(&v, src + i * size, size);
+        else
+            v = from.ops->read(from.opaque, from.offset + i * size, size);
+        if (dst)
+            memcpy(dst + i * size, &v, size);
+        else
+            to.ops->write(to.opaque, to.offset + i * size, v, size);
+    }
+    advance(c, in, RSI, n);
+    advance(c, in, RDI, n);
+    return n;
+}
+
 static unsigned movs_many(struct cpu *c, const struct insn *in, unsigned max)
 {
     unsigned n = max, size = in->opsize, m;
@@ -191,7 +244,7 @@ static unsigned movs_many(struct cpu *c, const struct insn *in, unsigned max)
     m = n;
     dst = n ? elements(c, in, SEG_ES, RDI, true, &m) : NULL;
     if (!dst)
-        return 0;
+        return movs_chip(c, in, max);
     if (backward(c))
         src += (size_t)(n - m) * size;
     n = m;
@@ -222,13 +275,27 @@ static bool stos_round(struct cpu *c, const struct insn *in)
     return true;
 }
 
+static unsigned stos_chip(struct cpu *c, const struct insn *in, unsigned max)
+{
+    u64 v = reg_get(c, RAX, in->opsize);
+    unsigned n = max;
+    struct chip_span to;
+
+    if (!chip_elements(c, in, SEG_ES, RDI, true, &to, &n))
+        return 0;
+    for (unsigned i = 0; i < n; i++)
+        to.ops->write(to.opaque, to.offset + i * in->opsize, v, in->opsize);
+    advance(c, in, RDI, n);
+    return n;
+}
+
 static unsigned stos_many(struct cpu *c, const struct insn *in, unsigned max)
 {
     unsigned n = max;
     u8 *dst = elements(c, in, SEG_ES, RDI, true, &n);
 
     if (!dst)
-        return 0;
+        return stos_chip(c, in, max);
     if (in->opsize == 1) {
         memset(dst, (int)(c->gpr[RAX] & 0xFF), n);
     } else {

@@ -351,6 +351,18 @@ static u64 record_of(const struct walk *w)
            (w->global ? REC_GLOBAL : 0) | (w->page_size > PAGE_SIZE ? REC_LARGE : 0);
 }
 
+bool mmu_recorded(const struct mmu *m, u64 la, enum mmu_access access, enum mmu_class class,
+                  u64 *gpa)
+{
+    u64 rec = m->record[(u32)la >> PAGE_SHIFT];
+
+    *gpa = la;
+    if (!m->paging.enabled)
+        return true;
+    *gpa = (rec & ~(u64)REC_BITS) | (la & PAGE_MASK);
+    return record_allows(m, rec, access, class);
+}
+
 bool mmu_translate(struct mmu *m, u64 la, enum mmu_access access, enum mmu_class class,
                    struct walk *out)
 {

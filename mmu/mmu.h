@@ -117,6 +117,10 @@ void mmu_drop_some_entries(struct mmu *m, u32 one_in, u64 seed);
 bool mmu_translate(struct mmu *m, u64 la, enum mmu_access access, enum mmu_class class,
                    struct walk *out);
 
+/* The same from the record alone: what it does not hold is false, and nothing changes. */
+bool mmu_recorded(const struct mmu *m, u64 la, enum mmu_access access, enum mmu_class class,
+                  u64 *gpa);
+
 /*
  * Walk the guest's tables. `touch` sets A and D bits as an access does; without it the walk only
  * looks (debuggers). Returns false with out->error set.

@@ -522,10 +522,39 @@ static void lab_access(struct program_gen *g)
     next(g);
 }
 
+/* Repeated stores and moves into the chip's memory, from it, and within it. */
+static void chip_repeat(struct program_gen *g)
+{
+    static const u8 strings[] = {0xAA, 0xAB, 0xA4, 0xA5, 0xAC};
+    bool real = real_style(g), from = percent(g, 40), to = !from || percent(g, 50);
+    u32 memory = (real ? 0 : LAB_MEMORY) + some(g, 16) + (percent(g, 10) ? PAGE_SIZE - 20 : 0);
+    u32 data = (real ? 0 : P_DATA) + some(g, 64);
+
+    if (real) {
+        load(g, RAX, LAB_MEMORY >> 4);
+        BYTES(g, "\x8E\xC0"); /* mov es, ax */
+    }
+    load(g, RSI, from ? memory : data);
+    load(g, RDI, to ? memory + (from ? some(g, 8) : 0) : data);
+    load(g, RCX, some(g, 50));
+    if (percent(g, 80))
+        gen_byte(g, 0xFC); /* cld */
+    gen_byte(g, 0xF3);
+    if (real && from)
+        gen_byte(g, 0x26); /* es: */
+    gen_byte(g, strings[some(g, ARRAY_LEN(strings))]);
+    next(g);
+}
+
 static void chip_access(struct program_gen *g)
 {
     u32 page = percent(g, 50) ? LAB_CHIP : LAB_MEMORY;
     u32 at = page + some(g, 4) * (page == LAB_CHIP ? 4 : 1);
+
+    if (page == LAB_MEMORY && !segmented(g) && percent(g, 50)) {
+        chip_repeat(g);
+        return;
+    }
 
     if (real_style(g)) { /* through ES */
         load(g, RAX, page >> 4);

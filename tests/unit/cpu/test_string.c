@@ -217,6 +217,68 @@ Test(string, fast_and_slow_ways_agree)
     }
 }
 
+/* ---- The memory of a chip that changes what is written ---- */
+
+enum { CHIP = 0x60000 };
+
+struct chip {
+    u8 cells[AREA_BYTES], latch;
+};
+
+static u64 chip_read(void *opaque, u64 at, unsigned size)
+{
+    struct chip *chip = opaque;
+    u64 v = 0;
+
+    memcpy(&v, chip->cells + at, size);
+    chip->latch = (u8)v;
+    return v ^ size;
+}
+
+static void chip_write(void *opaque, u64 at, u64 v, unsigned size)
+{
+    struct chip *chip = opaque;
+
+    v = v << 1 ^ chip->latch;
+    memcpy(chip->cells + at, &v, size);
+}
+
+Test(string, fast_and_slow_ways_agree_on_the_memory_of_a_chip)
+{
+    static const struct mmio_ops ops = {
+        .width = 2, .memory = true, .read = chip_read, .write = chip_write};
+    static struct outcome fast, slow;
+    static struct chip chip, before, after;
+    static u8 memory[AREA_BYTES];
+    u32 seed = 1987;
+
+    bus_map_mmio(rig.bus, CHIP, AREA_BYTES, &ops, &chip);
+    for (unsigned i = 0; i < 1000; i++) {
+        const char *code = repeated[random_number(&seed) % 6];
+        u32 flags = random_number(&seed) % 4 ? 0 : EF_DF, which = random_number(&seed);
+        u64 gpr[8] = {0};
+
+        fill(&seed, false);
+        physmap_read(rig.pm, AREA, memory, AREA_BYTES);
+        memcpy(chip.cells, memory + 1, AREA_BYTES - 1);
+        gpr[RAX] = random_number(&seed);
+        gpr[RCX] = random_number(&seed) % 1000;
+        gpr[RSI] = (which & 1 ? AREA : CHIP) + 0x1800 + random_number(&seed) % 0x1000;
+        gpr[RDI] = (which & 2 ? CHIP : AREA) + 0x1800 + random_number(&seed) % 0x1000;
+        gpr[RSP] = AT_STACK0;
+        before = chip;
+        run(code, gpr, flags, true, &slow);
+        after = chip;
+        chip = before;
+        physmap_write(rig.pm, AREA, memory, AREA_BYTES);
+        run(code, gpr, flags, false, &fast);
+        cr_assert(!memcmp(&fast, &slow, sizeof fast) && !memcmp(&chip, &after, sizeof chip),
+                  "case %u: %s, DF %d, rSI %llX, rDI %llX, rCX %llX", i, code, flags != 0,
+                  (unsigned long long)gpr[RSI], (unsigned long long)gpr[RDI],
+                  (unsigned long long)gpr[RCX]);
+    }
+}
+
 /* ---- Chips see the exact count of each round ---- */
 
 struct counter {
