@@ -763,6 +763,7 @@ static bool config_of_replay(struct frontend *f, char *err, size_t err_size)
     f->config = *replay_config(f->replay);
     f->config.engine = f->config.engine ? f->config.engine : mine.engine;
     f->config.perf_map = mine.perf_map;
+    f->config.windows = mine.windows;
     f->config.log = mine.log;
     f->config.wait_for_room = mine.wait_for_room;
     f->config.bios = mine.bios ? mine.bios : f->config.bios;

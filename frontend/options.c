@@ -22,6 +22,7 @@ void options_init(struct options *o)
     o->mem_bytes = 64ull << 20;
     o->cpu = "pentium2";
     o->engine = engine_names[0];
+    o->windows = engine_windows_names[0];
     o->rtc_epoch = INT64_MIN;
     o->post_card_port = o->debug_exit_port = -1;
 }

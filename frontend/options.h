@@ -42,7 +42,7 @@ struct options {
     unsigned file_count;
 
     u64 mem_bytes;
-    const char *cpu, *engine;
+    const char *cpu, *engine, *windows;
     const char *drive[DRIVE_COUNT];
     const char *cdrom;
     const char *boot;

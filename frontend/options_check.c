@@ -2,6 +2,7 @@
 #include "frontend/options.h"
 
 #include "base/clock.h"
+#include "devices/board/engines.h"
 #include "devices/board/replay_point.h"
 
 #include <stdio.h>
@@ -134,6 +135,8 @@ int options_check(const struct options *o, char *err, size_t err_size)
         problem = "--stopped goes with --monitor or --gdb: who would let it go?";
     else if (o->perf_map && !strcmp(o->engine, "interp"))
         problem = "--perf-map names translated code; the interpreter makes none";
+    else if (!strcmp(o->engine, "interp") && strcmp(o->windows, engine_windows_names[0]) != 0)
+        problem = "--windows is how translated code reaches memory; the interpreter has none";
     else if (stdio_users(o) > 1)
         problem = "only one of --serial stdio, --monitor stdio and --display terminal can have "
                   "the terminal; lead the others elsewhere";

@@ -46,6 +46,7 @@ void resume_config(const struct machine_config *from, bool watched, struct machi
 
     c.engine = to->engine;
     c.perf_map = to->perf_map;
+    c.windows = to->windows;
     for (unsigned i = 0; i < MACHINE_SERIALS; i++)
         c.serial[i] = to->serial[i];
     c.parallel = to->parallel;

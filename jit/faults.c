@@ -12,6 +12,7 @@
  * The instruction that faulted has changed nothing yet; its place, and where the flags are, is told
  * by the table of sites, in the order of host addresses.
  */
+#include "base/log.h"
 #include "cpu/fault.h"
 #include "cpu/fpu_inline.h"
 #include "jit/private.h"
@@ -186,6 +187,10 @@ static bool open_window(struct jit *j, struct window *w)
     static pthread_once_t once = PTHREAD_ONCE_INIT;
 
     if (!w->base && !window_open(w)) {
+        if (j->windows.mode == WINDOWS_AUTO)
+            log_trace(j->c->log, "jit", "the host refuses the memory for windows; none are used");
+        else
+            log_warn(j->c->log, "jit", "the host refuses the memory for windows; none are used");
         j->windows.mode = WINDOWS_OFF; /* T is always there */
         return false;
     }

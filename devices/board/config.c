@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TEXT_MAX = 64 << 10, SPEED_MIPS_MAX = 100000, STRINGS = DRIVE_COUNT + 8 };
+enum { TEXT_MAX = 64 << 10, SPEED_MIPS_MAX = 100000, STRINGS = DRIVE_COUNT + 9 };
 
 static const u64 MEM_STEP = 1ull << 20, MEM_MAX = 3ull << 30;
 
@@ -19,6 +19,7 @@ static void strings(struct machine_config *c, const char **field[STRINGS])
         field[n++] = &c->drive[i];
     field[n++] = &c->cpu;
     field[n++] = &c->engine;
+    field[n++] = &c->windows;
     field[n++] = &c->boot;
     field[n++] = &c->kernel;
     field[n++] = &c->initrd;

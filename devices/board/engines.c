@@ -27,6 +27,8 @@ static const struct engine *const engines[] = {
     &engine_interp,
 };
 
+const char *const engine_windows_names[] = {"auto", "off", "always", NULL};
+
 const struct engine *engine_by_name(const char *name)
 {
     for (unsigned i = 0; i < ARRAY_LEN(engines); i++)
@@ -42,4 +44,21 @@ void engine_perf_map(struct cpu *c)
         log_warn(c->log, "jit", "/tmp/perf-%d.map: %s; perf will know no names", (int)getpid(),
                  strerror(errno));
 #endif
+}
+
+bool engine_windows(struct cpu *c, const char *name)
+{
+    unsigned i = 0;
+
+    while (name && engine_windows_names[i] && strcmp(engine_windows_names[i], name) != 0)
+        i++;
+    if (!engine_windows_names[i])
+        return false;
+#ifdef HAVE_JIT
+    static const enum jit_windows modes[] = {WINDOWS_AUTO, WINDOWS_OFF, WINDOWS_ALWAYS};
+
+    if (c->engine == &engine_jit)
+        jit_windows_mode(c, modes[i]);
+#endif
+    return true;
 }

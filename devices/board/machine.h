@@ -51,6 +51,7 @@ struct machine_config {
     u16 debug_exit_port;
     bool reset_on_triple_fault; /* else the machine stops and explains */
     bool perf_map;              /* tell Linux' perf the names of translated code */
+    const char *windows;        /* how it reaches memory: engine_windows_names; NULL: the first */
     bool wait_for_room;         /* when the host's disk is full: wait, rather than stop */
     struct log *log;            /* the caller's; outlives the machine */
     /* NULL or: an image was opened for a drive, and nobody has seen it yet. False refuses it. */

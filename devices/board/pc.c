@@ -285,6 +285,11 @@ static bool build_core(struct board *b, char *err, size_t err_size)
     }
     if (b->config->perf_map)
         engine_perf_map(b->cpu);
+    if (!engine_windows(b->cpu, b->config->windows)) {
+        snprintf(err, err_size, "cpu: windows are auto, off or always, not '%s'",
+                 b->config->windows);
+        return false;
+    }
     return memory_build(b, err, err_size);
 }
 

@@ -35,3 +35,30 @@ Test(engines, a_machine_with_an_unknown_engine_is_refused)
     cr_assert_null(machine_new(&config, err, sizeof err));
     cr_assert(strstr(err, "steam"), "%s", err);
 }
+
+Test(engines, a_machine_with_an_unknown_way_to_reach_memory_is_refused)
+{
+    struct machine_config config = {
+        .mem_bytes = 1 << 20, .cpu = "486", .engine = "interp", .windows = "open"};
+    char err[256] = "";
+
+    cr_assert_null(machine_new(&config, err, sizeof err));
+    cr_assert(strstr(err, "always"), "%s", err);
+}
+
+Test(engines, each_way_to_reach_memory_is_taken_by_each_engine)
+{
+    for (const char *const *name = engine_names; *name; name++)
+        for (unsigned i = 0; i == 0 || engine_windows_names[i - 1]; i++) {
+            struct machine_config config = {.mem_bytes = 1 << 20,
+                                            .cpu = "486",
+                                            .engine = *name,
+                                            .windows = engine_windows_names[i]};
+            char err[256] = "";
+            struct machine *m = machine_new(&config, err, sizeof err);
+
+            cr_assert(m, "%s", err);
+            cr_assert_eq(machine_run(m, 1000000), MACHINE_TIME);
+            machine_free(m);
+        }
+}

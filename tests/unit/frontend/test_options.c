@@ -57,6 +57,7 @@ Test(options, defaults_are_those_of_the_manual)
     cr_assert_eq(o.mem_bytes, 64 << 20);
     cr_assert_str_eq(o.cpu, "pentium2");
     cr_assert_str_eq(o.engine, engine_names[0]);
+    cr_assert_str_eq(o.windows, "auto");
     cr_assert_eq(o.post_card_port, -1);
     cr_assert_eq(o.debug_exit_port, -1);
     cr_assert_eq(o.rtc_epoch, INT64_MIN);
@@ -166,6 +167,7 @@ Test(options, every_mistake_has_its_message)
         {"--gdb", "1234", "none of: tcp:..., unix:..."},
         {"--display", "windows", "did you mean 'window'?"},
         {"--engine", "warp", "interp"},
+        {"--windows", "open", "always"},
         {"--speed", "0", "MIPS"},
         {"--speed", "fast", "MIPS"},
         {"--speed", "1e3", "MIPS"},
@@ -221,6 +223,8 @@ Test(options, contradictions_are_usage_errors)
     expect_conflict("--gdb");
     parse("--perf-map", "--engine=interp", NULL);
     expect_conflict("interpreter");
+    parse("--windows=always", "--engine=interp", NULL);
+    expect_conflict("--windows");
     parse("--hda=a", "--hdb=b", "--hdc=c", "--hdd=d", "--cdrom=e", NULL);
     expect_conflict("four hard disks");
     cr_assert_eq(parse("--kernel=k", "--append=x", "--initrd=i", NULL), 0);
