@@ -281,10 +281,12 @@ static void stop_worker(struct blk *b)
 static void close_watches(struct blk *b)
 {
     for (struct blk_watch *w = b->watches, *next; w; w = next) {
+        bool owned = w->owned;
+
         next = w->next;
         if (w->closing)
-            w->closing(w->opaque);
-        if (w->owned)
+            w->closing(w->opaque); /* who is told may free his own */
+        if (owned)
             free(w);
     }
     b->watches = NULL;

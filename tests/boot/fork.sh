@@ -67,7 +67,7 @@ for name; do
 			continue 2
 		fi
 		b=$a
-		for e in $engines; do [ $e = $a ] || b=$e; done
+		for e in $engines; do [ "$e" = "$a" ] || b=$e; done
 		# shellcheck disable=SC2086
 		"$forks" $options --points "$points" --engine $a --other-engine $b >out 2>&1
 		count "$name from $a to $b" $?
@@ -79,7 +79,7 @@ if [ $users ]; then
 		skipped=$((skipped + 1))
 	else
 		for e in $engines; do
-			"$here/fork.py" "$bygone" floppy $e >out 2>&1
+			"$here/fork.py" "$bygone" floppy "$e" >out 2>&1
 			count "fork.py on $e" $?
 		done
 	fi
