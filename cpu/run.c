@@ -6,6 +6,7 @@
  */
 #include "cpu/run.h"
 
+#include "cpu/op.h"
 #include "cpu/optab.h"
 
 #include <stdlib.h>
@@ -21,6 +22,8 @@ enum {
     VISITED = 16,     /* one bucket of so many */
     OVERWRITES = 4,   /* near each other: the page is being filled with something new */
     OVERWRITE_NEAR = 32,
+    REWRITTEN = 32,  /* bytes one behind the other: the same, although constants alone changed */
+    PATCH_BYTES = 8, /* in one write */
     RUN_BYTES_MAX = sizeof(struct run) + (RUN_MAX + 1) * sizeof(struct insn),
 };
 
@@ -37,6 +40,9 @@ struct code_page {
     u32 kills;
     u32 written_to; /* end of the last write, and how many killed that were near the one before */
     u32 in_a_row;
+    u32 patched_at; /* bytes of which granule were written lately, each once, and constants changed
+                     */
+    u64 patched_bytes;
     struct run *at[PAGE_SIZE >> GRANULE_SHIFT];
 };
 
@@ -197,6 +203,110 @@ void run_kill(struct run_cache *rc, struct run *r)
     forget(rc, r);
 }
 
+/* ---- Constants that change ---- */
+
+static void place(struct insn *in, unsigned index, unsigned offset)
+{
+    in->index_in_run = (u8)index;
+    in->offset_in_run = (u16)offset;
+    if (in->base == REG_NONE)
+        in->base = GPR_COUNT; /* the register that is always zero */
+    if (in->index == REG_NONE)
+        in->index = GPR_COUNT;
+}
+
+/* Their handlers look at constants before they write, and translations can load them. */
+static bool has_handler_of(const struct insn *in, op_handler *const *list, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (optab_rows[in->row].handler == list[i])
+            return true;
+    return false;
+}
+
+static bool may_change_immediate(const struct insn *in)
+{
+    static op_handler *const list[] = {op_MOV, op_ADD, op_OR,  op_ADC, op_SBB,
+                                       op_AND, op_SUB, op_XOR, op_CMP, op_TEST};
+
+    return has_handler_of(in, list, ARRAY_LEN(list));
+}
+
+static bool may_change_displacement(const struct insn *in)
+{
+    static op_handler *const list[] = {op_MOVZX, op_MOVSX, op_LEA, op_INC, op_DEC, op_NEG,
+                                       op_NOT,   op_SHL,   op_SHR, op_SAR, op_IMUL};
+
+    return may_change_immediate(in) || has_handler_of(in, list, ARRAY_LEN(list));
+}
+
+static bool has_memory(const struct insn *in)
+{
+    return in->kind[0] == OPND_MEM || in->kind[1] == OPND_MEM;
+}
+
+/* Everything that was decoded but the constants. */
+static bool same_shape(const struct insn *a, const struct insn *b)
+{
+    return !memcmp(&a->row, &b->row,
+                   offsetof(struct insn, index_in_run) - offsetof(struct insn, row));
+}
+
+/*
+ * Decode an instruction whose bytes were written. False if it became another one; else `to` is what
+ * it is now, which may be what it was.
+ */
+static bool decode_again(const struct run_cache *rc, const struct run *r, const struct insn *in,
+                         struct insn *to)
+{
+    struct decode_mode mode = {.code = run_mode(r) & MODE_CODE_SIZE,
+                               .protected = run_mode(r) & MODE_PROTECTED,
+                               .model = rc->c->model};
+    u32 offset = (u32)r->offset + in->offset_in_run;
+    const u8 *code = frame_host(physmap_frame(rc->c->mmu.pm, r->frame)) + offset;
+
+    if (!insn_decode(code, PAGE_SIZE - offset, &mode, to))
+        return false;
+    place(to, in->index_in_run, in->offset_in_run);
+    if (!same_shape(in, to) || (optab_rows[in->row].attr & ATTR_X87))
+        return false;
+    if (to->imm != in->imm && !may_change_immediate(in))
+        return false;
+    return !has_memory(in) || to->disp == in->disp || may_change_displacement(in);
+}
+
+static void take_constants(struct run_cache *rc, struct run *r, struct insn *in,
+                           const struct insn *now)
+{
+    if (in->imm == now->imm && (!has_memory(in) || in->disp == now->disp))
+        return;
+    in->imm = now->imm;
+    if (has_memory(in))
+        in->disp = now->disp;
+    r->patched |= 1ull << in->index_in_run;
+    if (rc->watcher.patched)
+        rc->watcher.patched(rc->watcher.opaque, r, in->index_in_run);
+}
+
+/* Only constants were written, to the run's bytes among [offset, offset+len): take them over. */
+static bool patch(struct run_cache *rc, struct run *r, u32 offset, u32 len)
+{
+    struct insn now[PATCH_BYTES];
+    u32 from = offset > r->offset ? offset - r->offset : 0, to = offset + len - r->offset;
+    unsigned first = 0, n = 0;
+
+    if (r->frame2 || len > PATCH_BYTES)
+        return false;
+    while ((u32)r->insn[first].offset_in_run + r->insn[first].len <= from)
+        first++;
+    for (; first + n < r->count && r->insn[first + n].offset_in_run < to; n++)
+        if (!decode_again(rc, r, &r->insn[first + n], &now[n]))
+            return false;
+    for (unsigned i = 0; i < n; i++)
+        take_constants(rc, r, &r->insn[first + i], &now[i]);
+    return true;
+}
+
 bool run_code_at(const struct run_cache *rc, frame_id id, u32 offset, u32 len)
 {
     const struct code_page *page = physmap_frame(rc->c->mmu.pm, id)->code;
@@ -213,11 +323,13 @@ bool run_code_at(const struct run_cache *rc, frame_id id, u32 offset, u32 len)
     return false;
 }
 
-/* Kill the runs of one list that the written bytes belong to; true if there was one. */
-static bool kill_overlapping(struct run_cache *rc, struct run *r, frame_id id, u32 offset, u32 len)
+enum { HIT_NOTHING, HIT_CONSTANTS, HIT_CODE };
+
+/* Change or kill the runs of one list that the written bytes belong to; the worst that happened. */
+static int hit_overlapping(struct run_cache *rc, struct run *r, frame_id id, u32 offset, u32 len)
 {
     struct run *next;
-    bool killed = false;
+    int hit = HIT_NOTHING;
     u32 from, to;
 
     for (; r; r = next) {
@@ -225,10 +337,23 @@ static bool kill_overlapping(struct run_cache *rc, struct run *r, frame_id id, u
         extent(r, id, &from, &to);
         if (offset >= to || offset + len <= from)
             continue;
+        if (patch(rc, r, offset, len)) {
+            hit = hit > HIT_CONSTANTS ? hit : HIT_CONSTANTS;
+            continue;
+        }
         run_kill(rc, r);
-        killed = true;
+        hit = HIT_CODE;
     }
-    return killed;
+    return hit;
+}
+
+static void kill_page(struct run_cache *rc, struct code_page *page)
+{
+    page->in_a_row = 0;
+    page->patched_bytes = 0;
+    for (u32 g = 0; g < ARRAY_LEN(page->at); g++)
+        while (page->at[g])
+            run_kill(rc, page->at[g]);
 }
 
 /* Compilers do not store in strict order. */
@@ -246,12 +371,26 @@ static void note_overwrite(struct run_cache *rc, struct code_page *page, u32 off
 {
     page->in_a_row = is_next(page, offset) ? page->in_a_row + 1 : 0;
     page->written_to = offset + len;
-    if (page->in_a_row < OVERWRITES)
-        return;
-    page->in_a_row = 0;
-    for (u32 g = 0; g < ARRAY_LEN(page->at); g++)
-        while (page->at[g])
-            run_kill(rc, page->at[g]);
+    if (page->in_a_row >= OVERWRITES)
+        kill_page(rc, page);
+}
+
+/*
+ * The same where what is written differs from the old code in constants alone. One that patches its
+ * code writes some bytes of it again and again, and leaves out opcodes.
+ */
+static void note_patch(struct run_cache *rc, struct code_page *page, u32 offset, u32 len, int hit)
+{
+    u64 bytes = ((1ull << len) - 1) << (offset & ((1 << GRANULE_SHIFT) - 1)), row;
+
+    if (page->patched_at != offset >> GRANULE_SHIFT || (page->patched_bytes & bytes)) {
+        page->patched_at = offset >> GRANULE_SHIFT;
+        page->patched_bytes = 0;
+    }
+    page->patched_bytes |= bytes;
+    row = page->patched_bytes >> __builtin_ctzll(page->patched_bytes);
+    if (hit == HIT_CONSTANTS && !(row & (row + 1)) && row >> (REWRITTEN - 1))
+        kill_page(rc, page);
 }
 
 void run_code_written(void *opaque, frame_id id, u32 offset, u32 len)
@@ -259,16 +398,21 @@ void run_code_written(void *opaque, frame_id id, u32 offset, u32 len)
     struct run_cache *rc = opaque;
     struct code_page *page = physmap_frame(rc->c->mmu.pm, id)->code;
     u32 first, last = (offset + len - 1) >> GRANULE_SHIFT;
-    bool killed = false;
+    int hit = HIT_NOTHING;
 
     if (!page)
         return;
     first = (offset > page->reach ? offset - page->reach : 0) >> GRANULE_SHIFT;
-    for (u32 g = first; g <= last; g++)
-        killed |= kill_overlapping(rc, page->at[g], id, offset, len);
-    if (killed)
+    for (u32 g = first; g <= last; g++) {
+        int one = hit_overlapping(rc, page->at[g], id, offset, len);
+
+        hit = one > hit ? one : hit;
+    }
+    if (hit == HIT_CODE)
         note_overwrite(rc, page, offset, len);
-    else if (is_next(page, offset))
+    else if (len <= PATCH_BYTES)
+        note_patch(rc, page, offset, len, hit);
+    if (hit == HIT_NOTHING && is_next(page, offset))
         page->written_to = offset + len; /* between two runs */
 }
 
@@ -294,16 +438,6 @@ static struct decode_mode mode_of(const struct cpu *c)
         .protected = c->mode & MODE_PROTECTED,
         .model = c->model,
     };
-}
-
-static void place(struct insn *in, unsigned index, unsigned offset)
-{
-    in->index_in_run = (u8)index;
-    in->offset_in_run = (u16)offset;
-    if (in->base == REG_NONE)
-        in->base = GPR_COUNT; /* the register that is always zero */
-    if (in->index == REG_NONE)
-        in->index = GPR_COUNT;
 }
 
 /* The 8086 takes MOV CS for a jump. */

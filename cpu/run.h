@@ -35,6 +35,7 @@ struct run {
     u8 heat_swept;      /* the cache's: low bits of heat when it last looked for runs to forget */
     void *block;        /* the first of its translations; such runs are not forgotten */
     u64 tables;         /* bit per instruction: its memory operand is not reached by a window */
+    u64 patched;        /* bit per instruction: its constants were written after it was decoded */
     struct insn insn[]; /* count of them and an end mark */
 };
 
@@ -45,6 +46,8 @@ struct run_watcher {
     void *opaque;
     /* Its bytes were written or it is forgotten; r is readable until the next run is decoded. */
     void (*killed)(void *opaque, struct run *r);
+    /* Other constants were written into instruction `index`, which is the same otherwise. */
+    void (*patched)(void *opaque, struct run *r, unsigned index);
     void (*flushed)(void *opaque); /* all are about to go */
     u32 heat;                      /* of new runs */
 };
@@ -99,7 +102,10 @@ struct run **run_front(struct run_cache *rc);
 
 /* Did a decoded run come from one of these bytes of a frame? */
 bool run_code_at(const struct run_cache *rc, frame_id id, u32 offset, u32 len);
-/* Kill the runs that came from written bytes; the mmu calls it. */
+/*
+ * Kill the runs that came from written bytes, or change the constants of their instructions if
+ * nothing else changed; the mmu calls it.
+ */
 void run_code_written(void *opaque, frame_id id, u32 offset, u32 len);
 /* How many runs were killed so far: lets an engine notice that the current one may be among them.
  */

@@ -58,6 +58,21 @@ static void killed(void *opaque, struct run *r)
     jit_drop_blocks(j, r);
 }
 
+/* Its next translation loads them, since they may change again. */
+static void patched(void *opaque, struct run *r, unsigned index)
+{
+    const struct block *b = r->block;
+    struct jit *j = opaque;
+
+    j->stat.patched++;
+    while (b && (b->patched >> index & 1))
+        b = b->also;
+    if (!b)
+        return;
+    j->changes++;
+    jit_drop_blocks(j, r);
+}
+
 static void flushed(void *opaque)
 {
     struct jit *j = opaque;
@@ -120,7 +135,8 @@ static bool open_all(struct jit *j)
 
 void jit_set_heat(struct jit *j, u32 heat)
 {
-    struct run_watcher w = {.opaque = j, .killed = killed, .flushed = flushed, .heat = heat};
+    struct run_watcher w = {
+        .opaque = j, .killed = killed, .patched = patched, .flushed = flushed, .heat = heat};
 
     j->heat = heat;
     run_cache_watch(interp_runs(j->c), &w);
@@ -196,7 +212,7 @@ static bool put_off(struct jit *j, struct run *r)
 {
     u32 doublings = run_page_kills(interp_runs(j->c), r) / KILLS_PER_DOUBLING;
 
-    if (!doublings || r->put_off)
+    if (!doublings || r->put_off || j->heat == 1)
         return false;
     r->put_off = true;
     r->heat = j->heat << (doublings < DOUBLINGS_MAX ? doublings : DOUBLINGS_MAX);
@@ -401,7 +417,7 @@ u64 jit_help(struct cpu *c, const struct insn *in, u32 how, u32 base)
     struct run *r = run_of(in);
     s32 rest = (s16)how;
     u32 mode = c->mode, segments = run_mode(r) & (MODE_FLAT | MODE_CS_FREE);
-    u64 changes = j->changes + c->mmu.sweeps;
+    u64 changes = jit_changes(c, j);
 
     jit_take_over(c, r, in, rest, base);
     if (how & HELPER_SLOW)

@@ -25,13 +25,22 @@ static bool must_be_seen(const struct cpu *c)
            (c->mmu.paging.enabled && c->mmu.recorded_count >= MMU_TLB_PAGES);
 }
 
-/* What is at a linear address, whose page goes into T if it may; NULL to leave it to the handler.
+/*
+ * What is at a linear address, whose page goes into T if it may; NULL to leave it to the handler.
+ * A walk that marks an entry of the page tables may write over code, even that which runs.
  */
 static const struct phys_page *reach(struct cpu *c, u32 la, enum mmu_access access, u64 *gpa)
 {
+    struct jit *j = c->engine_data;
+    u64 changes = j->changes;
     struct walk w = {0};
+    bool found;
 
-    if (must_be_seen(c) || !mmu_translate(&c->mmu, la, access, c->mmu.class, &w))
+    if (must_be_seen(c))
+        return NULL;
+    found = mmu_translate(&c->mmu, la, access, c->mmu.class, &w);
+    j->stale |= changes != j->changes;
+    if (!found || j->stale)
         return NULL;
     *gpa = w.gpa;
     return physmap_page(c->mmu.pm, w.gpa);
@@ -85,18 +94,10 @@ u64 jit_store(struct cpu *c, u32 la, u32 value, unsigned size)
 
     if (!p)
         return STORED_NOT;
-    if (p->kind == PHYS_MMIO) {
-        if (!p->mmio->ops->memory)
-            return STORED_NOT;
-        physmap_store(c->mmu.pm, gpa, value, size);
-        return changes == j->changes ? STORED : STORED_LEAVE;
-    }
-    if (p->kind != PHYS_RAM || !p->write_frame)
+    if (p->kind == PHYS_MMIO ? !p->mmio->ops->memory : p->kind != PHYS_RAM || !p->write_frame)
         return STORED_NOT;
-    if (!c->mmu.write[la >> PAGE_SHIFT] && !may_write(c, p, la & PAGE_MASK, size))
-        return STORED_NOT;
-    memcpy(frame_host(physmap_frame(c->mmu.pm, p->write_frame)) + (la & PAGE_MASK), &value, size);
-    return STORED;
+    physmap_store(c->mmu.pm, gpa, value, size);
+    return changes == j->changes ? STORED : STORED_LEAVE;
 }
 
 u64 jit_hold(struct cpu *c, u32 la, u32 masked)
@@ -117,13 +118,13 @@ struct before {
 
 static struct before begin(struct cpu *c, const struct insn *in)
 {
-    const struct jit *j = c->engine_data;
+    struct jit *j = c->engine_data;
     const struct run *r = run_of(in);
 
     jit_count_from(c, r->count - in->index_in_run);
     c->rip = (u32)(c->engine_word[W_BASE] + r->offset + in->offset_in_run);
     c->next_rip = (u32)(c->rip + in->len);
-    return (struct before){j->changes + c->mmu.sweeps, run_mode(r)};
+    return (struct before){jit_changes(c, j), run_mode(r)};
 }
 
 /* Not in this block: to the next of `mode` through the table of jumps, if it may run now. */

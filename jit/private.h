@@ -82,6 +82,7 @@ struct block {
     const u8 *dead;     /* what its entry becomes when it is killed */
     struct door *doors; /* where the quick jumps come in, by address */
     u32 base16;         /* 16-bit code: what W_BASE must be */
+    u64 patched;        /* bit per instruction: its constants are loaded when it is executed */
     bool window;        /* it reaches memory through the window where it may */
     struct link link[2];
     u16 bytes; /* of this structure */
@@ -189,12 +190,13 @@ struct jit {
     bool flushed; /* blocks went away while translating or linking */
     u32 heat;
     struct {
-        u64 translated, instructions, killed, flushes, entered, helper_calls, slow_calls;
+        u64 translated, instructions, killed, patched, flushes, entered, helper_calls, slow_calls;
         u64 links, jump_misses;
         u64 window_faults, window_refused;
         u64 executed, in_blocks; /* instructions, of them in translated code */
     } stat;
     u64 changes; /* runs that were killed: is the current one among them? */
+    bool stale;  /* some were before the handler was called that comes: it must not go on */
     bool loads_segment[ROW_COUNT];
     u64 helped[ROW_COUNT]; /* executions that were left to handlers, by row */
     u64 slowed[ROW_COUNT]; /* slow accesses, by row */
@@ -268,6 +270,18 @@ void jit_windows_begin(struct jit *j);
 void jit_windows_end(void);
 bool jit_windows_open(struct jit *j);
 void jit_windows_close(struct jit *j);
+
+/*
+ * Before a handler runs: if jit_changes is another one behind it, what translated code relies on
+ * may have changed.
+ */
+static inline u64 jit_changes(struct cpu *c, struct jit *j)
+{
+    u64 changes = j->changes + c->mmu.sweeps - j->stale;
+
+    j->stale = false;
+    return changes;
+}
 
 /* The run has no block any more. */
 void jit_drop_blocks(struct jit *j, struct run *r);

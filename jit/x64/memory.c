@@ -12,6 +12,26 @@ bool tr_flat(const struct tr *t, unsigned seg)
     return (t->mode & MODE_FLAT) && (seg == SEG_DS || seg == SEG_ES || seg == SEG_SS);
 }
 
+void tr_immediate(struct tr *t, const struct insn *in)
+{
+    emit_mov_imm64(&t->e, H_DIFF, (u64)(uintptr_t)&in->imm);
+}
+
+/* The offset of an operand whose displacement was written, which no flag may notice. */
+static void load_address(struct tr *t, const struct insn *in, unsigned base, unsigned index)
+{
+    struct emit *e = &t->e;
+
+    emit_mov_imm64(e, H_ADDR, (u64)(uintptr_t)&in->disp);
+    e8(e, 0x45), e8(e, 0x8B), e8(e, (H_ADDR & 7) << 3 | (H_ADDR & 7)); /* mov r8d, [r8] */
+    if (index != NO_REG)
+        emit_lea(e, 4, H_ADDR, H_ADDR, index, in->scale, 0);
+    if (base != NO_REG)
+        emit_lea(e, 4, H_ADDR, H_ADDR, base, 0, 0);
+    if (in->asize == 2)
+        emit_movzx(e, 2, H_ADDR, RM_R(H_ADDR));
+}
+
 /* The operand's offset in its segment. */
 void tr_address(struct tr *t, const struct insn *in)
 {
@@ -19,6 +39,10 @@ void tr_address(struct tr *t, const struct insn *in)
     unsigned index = in->index == GPR_COUNT ? NO_REG : host_of(in->index);
     struct emit *e = &t->e;
 
+    if (is_patched(in)) {
+        load_address(t, in, base, index);
+        return;
+    }
     if (base == NO_REG && index == NO_REG) {
         emit_mov_imm32(e, H_ADDR, in->asize == 2 ? (u16)in->disp : (u32)in->disp);
         return;
@@ -132,7 +156,7 @@ static bool wants_window(const struct tr *t, const struct insn *in, bool write)
 
 bool tr_plain_window(const struct tr *t, const struct insn *in, bool write)
 {
-    return wants_window(t, in, write) && in->asize == 4 && tr_flat(t, in->seg) &&
+    return wants_window(t, in, write) && in->asize == 4 && tr_flat(t, in->seg) && !is_patched(in) &&
            !(names_high_byte(in) && in->base == RSP);
 }
 

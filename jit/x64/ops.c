@@ -45,6 +45,11 @@ static void with_register(struct tr *t, unsigned opcode, unsigned size, unsigned
         rotate8(t, guest);
 }
 
+static bool has_patched_immediate(const struct insn *in)
+{
+    return in->kind[1] == OPND_IMM && is_patched(in);
+}
+
 static bool alu(struct tr *t, const struct insn *in, enum alu op)
 {
     unsigned size = in->size[0], to_rm, to_reg;
@@ -52,6 +57,8 @@ static bool alu(struct tr *t, const struct insn *in, enum alu op)
     struct emit *e = &t->e;
     struct rm rm;
 
+    if (in->kind[0] == OPND_MEM && has_patched_immediate(in))
+        return false;
     alu_opcodes(op, size, &to_rm, &to_reg);
     if (in->kind[0] == OPND_GPR && in->kind[1] == OPND_MEM) {
         rm = tr_operand(t, in, size, false, false);
@@ -66,7 +73,9 @@ static bool alu(struct tr *t, const struct insn *in, enum alu op)
             with_register(t, to_rm, size, in->reg[1], rm);
     } else {
         tr_need(t, use.reads, H_DIFF);
-        if (in->kind[1] == OPND_IMM)
+        if (has_patched_immediate(in))
+            tr_immediate(t, in), with_register(t, to_reg, size, in->reg[0], RM_POINTER);
+        else if (in->kind[1] == OPND_IMM)
             emit_alu_imm(e, op, size, RM_R(host_sized(in->reg[0], size)), (u32)in->imm);
         else
             emit_op(e, to_reg, size, host_sized(in->reg[0], size),
@@ -82,13 +91,16 @@ static bool test(struct tr *t, const struct insn *in)
     struct emit *e = &t->e;
     struct rm rm;
 
+    if (in->kind[1] == OPND_MEM || (in->kind[0] == OPND_MEM && has_patched_immediate(in)))
+        return false;
     if (in->kind[0] == OPND_MEM)
         rm = tr_operand(t, in, size, false, false);
-    else if (in->kind[1] == OPND_MEM)
-        return false;
     else
         rm = RM_R(host_sized(in->reg[0], size));
-    if (in->kind[1] == OPND_IMM) {
+    if (has_patched_immediate(in)) {
+        tr_immediate(t, in);
+        with_register(t, opcode, size, in->reg[0], RM_POINTER);
+    } else if (in->kind[1] == OPND_IMM) {
         emit_op(e, size == 1 ? 0xF6 : 0xF7, size, 0, rm);
         emit_imm(e, size, (u32)in->imm);
     } else {
@@ -104,6 +116,8 @@ static bool mov(struct tr *t, const struct insn *in)
     struct emit *e = &t->e;
     struct rm rm;
 
+    if (in->kind[0] == OPND_MEM && has_patched_immediate(in))
+        return false;
     if (in->kind[0] == OPND_GPR && in->kind[1] == OPND_MEM) {
         rm = tr_operand(t, in, size, false, false);
         with_register(t, size == 1 ? 0x8A : 0x8B, size, in->reg[0], rm);
@@ -117,6 +131,9 @@ static bool mov(struct tr *t, const struct insn *in)
         }
         if (rm.kind == RM_MEM)
             tr_stored(t, &t->site[t->sites - 1], VALUE_OPERAND);
+    } else if (has_patched_immediate(in)) {
+        tr_immediate(t, in);
+        with_register(t, size == 1 ? 0x8A : 0x8B, size, in->reg[0], RM_POINTER);
     } else if (in->kind[1] == OPND_IMM) {
         if (size == 4) {
             emit_mov_imm32(e, host_of(in->reg[0]), (u32)in->imm);
@@ -157,7 +174,8 @@ static bool lea(struct tr *t, const struct insn *in)
 
     if (in->kind[1] != OPND_MEM)
         return false;
-    if (in->opsize == 4 && in->asize == 4 && (base != NO_REG || index != NO_REG)) {
+    if (in->opsize == 4 && in->asize == 4 && (base != NO_REG || index != NO_REG) &&
+        !is_patched(in)) {
         emit_lea(e, 4, reg, base, index, in->scale, in->disp);
         return true;
     }
@@ -622,6 +640,16 @@ static void advance(struct tr *t, const struct insn *in, unsigned reg)
     }
 }
 
+void tr_string_end(struct tr *t, const struct insn *in)
+{
+    op_handler *h = optab_rows[in->row].handler;
+
+    if (h == op_LODS || h == op_MOVS)
+        advance(t, in, RSI);
+    if (h == op_STOS || h == op_MOVS)
+        advance(t, in, RDI);
+}
+
 static struct site *string_begin(struct tr *t, const struct insn *in)
 {
     struct emit *e = &t->e;
@@ -650,13 +678,13 @@ static bool string(struct tr *t, const struct insn *in, op_handler *h)
         string_address(t, s, in, true);
         emit_op(e, load - 2, n, H_RAX, RM_HOST);
         tr_stored(t, s, VALUE_RAX);
-        advance(t, in, RDI);
+        tr_string_end(t, in);
         return true;
     }
     string_address(t, s, in, false);
     if (h == op_LODS) {
         emit_op(e, load, n, H_RAX, RM_HOST);
-        advance(t, in, RSI);
+        tr_string_end(t, in);
         return true;
     }
     emit_op(e, load, n, H_ADDR, RM_HOST);
@@ -667,8 +695,7 @@ static bool string(struct tr *t, const struct insn *in, op_handler *h)
     emit_load(e, 4, H_ADDR, WORD(W_TEMP));
     emit_op(e, load - 2, n, H_ADDR, RM_POINTER);
     tr_stored(t, s, VALUE_TEMP);
-    advance(t, in, RSI);
-    advance(t, in, RDI);
+    tr_string_end(t, in);
     return true;
 }
 

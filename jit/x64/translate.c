@@ -375,6 +375,8 @@ static void emit_miss(struct tr *t, struct site *s)
         emit_alu_imm(e, A_CMP, 4, RM_R(H_DIFF), STORED);
         patch_rel32(emit_jcc(e, CC_Z), s->stored);
         leaves = emit_jcc(e, CC_B);
+        if (s->value != VALUE_OPERAND)
+            tr_string_end(t, s->in);
         emit_leave_behind(t, s);
         patch_rel32(leaves, e->p);
         return;
@@ -666,6 +668,7 @@ struct block *x64_translate(struct jit *j, struct run *r, bool window)
     t->base16 = (u32)j->c->rip - r->offset;
     t->e.p = cc->write + cc->hot;
     t->b->base16 = t->base16;
+    t->b->patched = r->patched;
     t->b->code = code_exec(cc, t->e.p);
     emit_entries(t);
     emit_guards(t);

@@ -143,9 +143,13 @@ unsigned tr_stack_group(struct tr *t, const struct insn *in, unsigned most);
 
 /* stubs.c: the quick way of jumps, for the offset in CS that H_ADDR holds. */
 void x64_quick_jump(struct emit *e, u32 mode, unsigned form);
+/* The instruction's immediate operand is at RM_POINTER afterwards; H_DIFF alone is used. */
+void tr_immediate(struct tr *t, const struct insn *in);
 
 /* ops.c: false if the instruction is left to its handler. */
 bool tr_insn(struct tr *t, const struct insn *in);
+/* LODS, STOS or MOVS upwards: its pointers move on, behind the access. */
+void tr_string_end(struct tr *t, const struct insn *in);
 /* branch.c: the last instruction; false if it is left to its handler. */
 bool tr_branch(struct tr *t, const struct insn *in);
 void tr_fall_through(struct tr *t);
@@ -187,6 +191,13 @@ static inline unsigned host_of(unsigned guest)
 static inline unsigned host_sized(unsigned guest, unsigned size)
 {
     return size == 1 ? (guest >= 16 ? guest - 12 : guest) : host_of(guest);
+}
+
+/* Constants that were written once are loaded from the decoded instruction: see run_code_written.
+ */
+static inline bool is_patched(const struct insn *in)
+{
+    return run_of(in)->patched >> in->index_in_run & 1;
 }
 
 static inline bool is_high_byte(const struct insn *in, unsigned n)

@@ -485,7 +485,43 @@ static void patch(struct program_gen *g)
     }
 }
 
-/* REP STOSB of INC EAX over the pieces that follow. */
+/* A store over the constant of an instruction that comes soon: nothing but that changes. */
+static void patch_constant(struct program_gen *g)
+{
+    static const struct {
+        u8 opcode, modrm;
+    } victims[] = {{0x81, 0xC1}, {0x81, 0xD3}, {0x81, 0xFA}, {0x81, 0xF0}, {0xC7, 0xC2},
+                   {0xF7, 0xC1}, {0x8D, 0x87}, {0x8D, 0x9F}, {0x69, 0xC9}, {0x80, 0xC1},
+                   {0x80, 0xEC}, {0xC6, 0xC4}, {0xC1, 0xC0}};
+    unsigned between = some(g, 4), victim = now(g) + 1 + between, n = some(g, ARRAY_LEN(victims));
+    u8 opcode = victims[n].opcode;
+    bool narrow = opcode == 0x80 || opcode == 0xC1 || opcode == 0xC6;
+
+    flat_prefix(g, true);
+    switch (narrow ? 1 : some(g, 3)) {
+    case 0: /* mov [victim + 2], all of it */
+        gen_byte(g, 0xC7);
+        code_operand(g, 0, victim, 2);
+        gen_le(g, (u32)rng_next(&g->r), g->p->code16 ? 2 : 4);
+        break;
+    case 1: /* inc byte [victim + 2] */
+        gen_byte(g, 0xFE);
+        code_operand(g, 0, victim, 2);
+        break;
+    case 2: /* mov [victim + 2], ax or eax */
+        gen_byte(g, 0x89);
+        code_operand(g, 0, victim, 2);
+        break;
+    }
+    next(g);
+    rows(g, between);
+    gen_byte(g, opcode);
+    gen_byte(g, victims[n].modrm);
+    gen_le(g, (u32)rng_next(&g->r), narrow ? 1 : g->p->code16 ? 2 : 4);
+    next(g);
+}
+
+/* STOSB of INC EAX to INC EBX, or some by REP, over the pieces that follow. */
 static void patch_string(struct program_gen *g)
 {
     unsigned n = 1 + some(g, 6);
@@ -500,7 +536,10 @@ static void patch_string(struct program_gen *g)
         fix(g, FIX_LA, now(g) + 1, 0);
     }
     load(g, RCX, n);
-    BYTES(g, "\xB0\x40\xFC\xF3\xAA");
+    BYTES(g, "\x88\xD0\x24\x03\x0C\x40\xFC"); /* mov al, dl; and al, 3; or al, 40h; cld */
+    if (percent(g, 60))
+        gen_byte(g, 0xF3);
+    gen_byte(g, 0xAA);
     next(g);
     for (unsigned i = 0; i < n + 2; i++)
         gen_byte(g, 0x90);
@@ -749,7 +788,7 @@ static void wild(struct program_gen *g)
 
 static void piece(struct program_gen *g)
 {
-    u32 kind = some(g, g->calm ? 66 : 100);
+    u32 kind = g->patches && percent(g, 40) ? 66 + some(g, 7) : some(g, g->calm ? 66 : 100);
 
     if (kind < 30)
         rows(g, 1 + some(g, 6));
@@ -769,8 +808,10 @@ static void piece(struct program_gen *g)
         stack(g);
     else if (kind < 66)
         string(g);
-    else if (kind < 72)
+    else if (kind < 69)
         patch(g);
+    else if (kind < 71)
+        patch_constant(g);
     else if (kind < 73)
         patch_string(g);
     else if (kind < 77)
@@ -842,6 +883,7 @@ void program_make(struct program *p, u64 seed, const struct cpu_model *model,
     g.piece = &p->piece[0];
     choose_mode(&g, mode);
     g.calm = percent(&g, 40);
+    g.patches = percent(&g, 20);
     p->start = percent(&g, 70) ? some(&g, 0x400) : PAGE_SIZE - 1 - some(&g, 200);
     p->budget = 500 + some(&g, percent(&g, 80) ? 6000 : 40000);
     for (unsigned n = 0; n < 8; n++)

@@ -124,7 +124,8 @@ struct program_gen {
     struct silicon_rng r;
     struct piece *piece; /* the current one */
     unsigned page_ends;
-    bool calm; /* few faults and no surprises: as most programs are */
+    bool calm;    /* few faults and no surprises: as most programs are */
+    bool patches; /* writes over its code all the time */
 };
 
 void gen_byte(struct program_gen *g, u8 byte);
