@@ -125,6 +125,9 @@ bool branch_near(struct cpu *c, const struct insn *in, u64 target);
 
 /* MOV to CR0, CR2, CR3 or CR4 with the processor's checks of the value; #GP pending on false. */
 bool control_load(struct cpu *c, unsigned n, u64 v);
+bool control_exists(const struct cpu *c, unsigned n);
+/* MOV to DR0-DR3, DR6 or DR7, without its checks of who may. */
+void debug_load(struct cpu *c, unsigned n, u64 v);
 
 /* STI, POPF, IRET and friends changed IF: look at INTR again. */
 void interrupts_changed(struct cpu *c);

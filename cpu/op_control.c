@@ -52,7 +52,7 @@ bool control_load(struct cpu *c, unsigned n, u64 v)
     }
 }
 
-static bool has_cr(const struct cpu *c, unsigned n)
+bool control_exists(const struct cpu *c, unsigned n)
 {
     return n == 0 || n == 2 || n == 3 || (n == 4 && c->model->cr4_mask);
 }
@@ -73,7 +73,7 @@ bool op_MOV_CR(struct cpu *c, const struct insn *in)
     unsigned n = in->reg[load ? 0 : 1], gpr = in->reg[load ? 1 : 0];
     u64 v = reg_get(c, gpr, 4);
 
-    if (!has_cr(c, n))
+    if (!control_exists(c, n))
         return fault_ud(c);
     if (c->cpl != 0)
         return fault_gp(c, 0);
@@ -93,7 +93,7 @@ enum {
     DR7_WRITABLE = 0xFFFF23FF,
 };
 
-static void write_dr(struct cpu *c, unsigned n, u64 v)
+void debug_load(struct cpu *c, unsigned n, u64 v)
 {
     if (n == 6)
         v = (v & DR6_WRITABLE) | DR6_FIXED;
@@ -126,7 +126,7 @@ bool op_MOV_DR(struct cpu *c, const struct insn *in)
     if (n == 4 || n == 5)
         n += 2;
     if (load)
-        write_dr(c, n, reg_get(c, gpr, 4));
+        debug_load(c, n, reg_get(c, gpr, 4));
     else
         reg_set(c, gpr, 4, c->dr[n]);
     return true;

@@ -40,6 +40,11 @@ static const struct settable names[] = {
     {"es", REGISTER_SELECTOR, SEG_ES, 0, 16}, {"cs", REGISTER_SELECTOR, SEG_CS, 0, 16},
     {"ss", REGISTER_SELECTOR, SEG_SS, 0, 16}, {"ds", REGISTER_SELECTOR, SEG_DS, 0, 16},
     {"fs", REGISTER_SELECTOR, SEG_FS, 0, 16}, {"gs", REGISTER_SELECTOR, SEG_GS, 0, 16},
+    {"cr0", REGISTER_CONTROL, 0, 0, 32},      {"cr2", REGISTER_CONTROL, 2, 0, 32},
+    {"cr3", REGISTER_CONTROL, 3, 0, 32},      {"cr4", REGISTER_CONTROL, 4, 0, 32},
+    {"dr0", REGISTER_DEBUG, 0, 0, 32},        {"dr1", REGISTER_DEBUG, 1, 0, 32},
+    {"dr2", REGISTER_DEBUG, 2, 0, 32},        {"dr3", REGISTER_DEBUG, 3, 0, 32},
+    {"dr6", REGISTER_DEBUG, 6, 0, 32},        {"dr7", REGISTER_DEBUG, 7, 0, 32},
 };
 
 static u32 value_now(const struct cpu *c, const struct settable *s)
@@ -62,7 +67,8 @@ static bool set_register(struct command_context *c, const struct settable *s, u6
     put_le32(raw, (old & ~mask) | ((u32)value << s->shift & mask));
     if (machine_write_register(c->machine, (enum register_kind)s->kind, s->n, raw))
         return true;
-    text_addf(out, "%s cannot be set to that now\n", s->name);
+    text_addf(out, "%s cannot be set to that now: %s\n", s->name,
+              register_refusal((enum register_kind)s->kind));
     return false;
 }
 

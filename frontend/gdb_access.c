@@ -63,16 +63,26 @@ void gdb_read_register(struct gdb_session *s, const char *at)
     gdb_reply_hex(&s->reply, value, gdb_register_bytes(r));
 }
 
+/* Why a register cannot be set, for gdb to show. */
+static void answer_refusal(struct gdb_session *s, const struct gdb_register *r)
+{
+    gdb_reply_textf(&s->reply, "E.%s", register_refusal((enum register_kind)r->kind));
+}
+
 void gdb_write_register(struct gdb_session *s, const char *at)
 {
     const struct gdb_register *r;
     u8 value[REGISTER_BYTES];
     u64 number;
-    bool good = gdb_take_number(&at, &number) && number <= UINT16_MAX && gdb_take_char(&at, '=') &&
-                (r = gdb_register_at(&gdb_registers_i386, (unsigned)number)) &&
-                gdb_take_hex(&at, value, gdb_register_bytes(r)) && set_register(s, r, value);
 
-    gdb_answer(s, good ? "OK" : E_INVALID);
+    if (!gdb_take_number(&at, &number) || number > UINT16_MAX || !gdb_take_char(&at, '=') ||
+        !(r = gdb_register_at(&gdb_registers_i386, (unsigned)number)) ||
+        !gdb_take_hex(&at, value, gdb_register_bytes(r)))
+        gdb_answer(s, E_INVALID);
+    else if (set_register(s, r, value))
+        gdb_answer(s, "OK");
+    else
+        answer_refusal(s, r);
 }
 
 /* ---- Memory ---- */

@@ -65,15 +65,15 @@ static void get_limit(const struct cpu *c, enum gdb_pc pc, unsigned n, u8 *out)
     put_le32(out, c->seg[n].limit);
 }
 
-enum { GDTR_BASE, GDTR_LIMIT, IDTR_BASE, IDTR_LIMIT, LDTR, TR, CPL };
+enum { LDTR = TABLE_IDT_LIMIT + 1, TR, CPL };
 
 static void get_table(const struct cpu *c, enum gdb_pc pc, unsigned which, u8 *out)
 {
     const u32 values[] = {
-        [GDTR_BASE] = (u32)c->gdtr.base,
-        [GDTR_LIMIT] = c->gdtr.limit,
-        [IDTR_BASE] = (u32)c->idtr.base,
-        [IDTR_LIMIT] = c->idtr.limit,
+        [TABLE_GDT_BASE] = (u32)c->gdtr.base,
+        [TABLE_GDT_LIMIT] = c->gdtr.limit,
+        [TABLE_IDT_BASE] = (u32)c->idtr.base,
+        [TABLE_IDT_LIMIT] = c->idtr.limit,
         [LDTR] = c->ldtr.sel,
         [TR] = c->tr.sel,
         [CPL] = c->cpl,
@@ -110,9 +110,9 @@ static void get_dr(const struct cpu *c, enum gdb_pc pc, unsigned n, u8 *out)
     {                                                                                              \
         name, "int", "float", 32, n, REGISTER_X87, get_x87                                         \
     }
-#define SYSTEM(name, type, n, get)                                                                 \
+#define SYSTEM(name, type, n, kind, get)                                                           \
     {                                                                                              \
-        name, type, "system", 32, n, REGISTER_READ_ONLY, get                                       \
+        name, type, "system", 32, n, kind, get                                                     \
     }
 
 static const struct gdb_register core[] = {
@@ -151,35 +151,35 @@ static const struct gdb_register core[] = {
 };
 
 static const struct gdb_register system_registers[] = {
-    SYSTEM("cs_base", "uint32", SEG_CS, get_base),
-    SYSTEM("ss_base", "uint32", SEG_SS, get_base),
-    SYSTEM("ds_base", "uint32", SEG_DS, get_base),
-    SYSTEM("es_base", "uint32", SEG_ES, get_base),
-    SYSTEM("fs_base", "uint32", SEG_FS, get_base),
-    SYSTEM("gs_base", "uint32", SEG_GS, get_base),
-    SYSTEM("cs_limit", "uint32", SEG_CS, get_limit),
-    SYSTEM("ss_limit", "uint32", SEG_SS, get_limit),
-    SYSTEM("ds_limit", "uint32", SEG_DS, get_limit),
-    SYSTEM("es_limit", "uint32", SEG_ES, get_limit),
-    SYSTEM("fs_limit", "uint32", SEG_FS, get_limit),
-    SYSTEM("gs_limit", "uint32", SEG_GS, get_limit),
-    SYSTEM("gdtr_base", "uint32", GDTR_BASE, get_table),
-    SYSTEM("gdtr_limit", "uint32", GDTR_LIMIT, get_table),
-    SYSTEM("idtr_base", "uint32", IDTR_BASE, get_table),
-    SYSTEM("idtr_limit", "uint32", IDTR_LIMIT, get_table),
-    SYSTEM("ldtr", "uint32", LDTR, get_table),
-    SYSTEM("tr", "uint32", TR, get_table),
-    SYSTEM("cpl", "uint32", CPL, get_table),
-    SYSTEM("cr0", "cr0_flags", 0, get_cr),
-    SYSTEM("cr2", "uint32", 2, get_cr),
-    SYSTEM("cr3", "uint32", 3, get_cr),
-    SYSTEM("cr4", "cr4_flags", 4, get_cr),
-    SYSTEM("dr0", "uint32", 0, get_dr),
-    SYSTEM("dr1", "uint32", 1, get_dr),
-    SYSTEM("dr2", "uint32", 2, get_dr),
-    SYSTEM("dr3", "uint32", 3, get_dr),
-    SYSTEM("dr6", "uint32", 6, get_dr),
-    SYSTEM("dr7", "uint32", 7, get_dr),
+    SYSTEM("cs_base", "uint32", SEG_CS, REGISTER_BASE, get_base),
+    SYSTEM("ss_base", "uint32", SEG_SS, REGISTER_BASE, get_base),
+    SYSTEM("ds_base", "uint32", SEG_DS, REGISTER_BASE, get_base),
+    SYSTEM("es_base", "uint32", SEG_ES, REGISTER_BASE, get_base),
+    SYSTEM("fs_base", "uint32", SEG_FS, REGISTER_BASE, get_base),
+    SYSTEM("gs_base", "uint32", SEG_GS, REGISTER_BASE, get_base),
+    SYSTEM("cs_limit", "uint32", SEG_CS, REGISTER_READ_ONLY, get_limit),
+    SYSTEM("ss_limit", "uint32", SEG_SS, REGISTER_READ_ONLY, get_limit),
+    SYSTEM("ds_limit", "uint32", SEG_DS, REGISTER_READ_ONLY, get_limit),
+    SYSTEM("es_limit", "uint32", SEG_ES, REGISTER_READ_ONLY, get_limit),
+    SYSTEM("fs_limit", "uint32", SEG_FS, REGISTER_READ_ONLY, get_limit),
+    SYSTEM("gs_limit", "uint32", SEG_GS, REGISTER_READ_ONLY, get_limit),
+    SYSTEM("gdtr_base", "uint32", TABLE_GDT_BASE, REGISTER_TABLE, get_table),
+    SYSTEM("gdtr_limit", "uint32", TABLE_GDT_LIMIT, REGISTER_TABLE, get_table),
+    SYSTEM("idtr_base", "uint32", TABLE_IDT_BASE, REGISTER_TABLE, get_table),
+    SYSTEM("idtr_limit", "uint32", TABLE_IDT_LIMIT, REGISTER_TABLE, get_table),
+    SYSTEM("ldtr", "uint32", LDTR, REGISTER_READ_ONLY, get_table),
+    SYSTEM("tr", "uint32", TR, REGISTER_READ_ONLY, get_table),
+    SYSTEM("cpl", "uint32", CPL, REGISTER_READ_ONLY, get_table),
+    SYSTEM("cr0", "cr0_flags", 0, REGISTER_CONTROL, get_cr),
+    SYSTEM("cr2", "uint32", 2, REGISTER_CONTROL, get_cr),
+    SYSTEM("cr3", "uint32", 3, REGISTER_CONTROL, get_cr),
+    SYSTEM("cr4", "cr4_flags", 4, REGISTER_CONTROL, get_cr),
+    SYSTEM("dr0", "uint32", 0, REGISTER_DEBUG, get_dr),
+    SYSTEM("dr1", "uint32", 1, REGISTER_DEBUG, get_dr),
+    SYSTEM("dr2", "uint32", 2, REGISTER_DEBUG, get_dr),
+    SYSTEM("dr3", "uint32", 3, REGISTER_DEBUG, get_dr),
+    SYSTEM("dr6", "uint32", 6, REGISTER_DEBUG, get_dr),
+    SYSTEM("dr7", "uint32", 7, REGISTER_DEBUG, get_dr),
 };
 
 #define BIT(name, n) "<field name=\"" name "\" start=\"" #n "\" end=\"" #n "\"/>"
@@ -225,14 +225,19 @@ bool gdb_register_set(const struct gdb_register *r, struct machine *m, enum gdb_
     return r->kind && machine_write_register(m, (enum register_kind)r->kind, r->arg, bytes);
 }
 
-/* Registers that cannot be set are left alone when gdb calls functions of the guest. */
+static bool is_system(const struct gdb_register *r)
+{
+    return r->group && !strcmp(r->group, "system");
+}
+
+/* When gdb calls functions of the guest, it leaves the registers of its system alone. */
 static void describe_register(const struct gdb_register *r, unsigned number, struct text *out)
 {
     text_addf(out, "<reg name=\"%s\" bitsize=\"%u\" type=\"%s\" regnum=\"%u\"", r->name, r->bits,
               r->type, number);
     if (r->group)
         text_addf(out, " group=\"%s\"", r->group);
-    text_add(out, r->kind ? "/>\n" : " save-restore=\"no\"/>\n");
+    text_add(out, is_system(r) ? " save-restore=\"no\"/>\n" : "/>\n");
 }
 
 void gdb_registers_describe(const struct gdb_registers *set, const char *architecture,

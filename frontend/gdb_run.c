@@ -140,15 +140,20 @@ void gdb_session_news(struct gdb_session *s, bool ending, struct gdb_output *out
 
 /* ---- Running ---- */
 
+/* With what debug_step or debug_step_range has set up if it is a step. */
 static void resume(struct gdb_session *s, bool step)
 {
     s->before = *debug_last_stop(gdb_debug(s));
     s->running = true;
     s->stepping = step;
     s->interrupted = false;
-    if (step)
-        debug_step(gdb_debug(s), DEBUG_STEP_INTO, 1);
     machine_set_paused(s->host.machine, false);
+}
+
+static void step(struct gdb_session *s)
+{
+    debug_step(gdb_debug(s), DEBUG_STEP_INTO, 1);
+    resume(s, true);
 }
 
 void gdb_session_interrupt(struct gdb_session *s)
@@ -185,7 +190,23 @@ void gdb_run_packet(struct gdb_session *s, const char *at)
         gdb_answer(s, E_INVALID);
         return;
     }
-    resume(s, kind == 's' || kind == 'S');
+    if (kind == 's' || kind == 'S')
+        step(s);
+    else
+        resume(s, false);
+}
+
+/* r start,end: step while the program counter is from start to before end. */
+static void step_range(struct gdb_session *s, const char *at)
+{
+    u64 base = s->pc == GDB_PC_OFFSET ? gdb_cpu(s)->seg[SEG_CS].base : 0, from, end;
+
+    if (!gdb_take_range(&at, &from, &end)) {
+        gdb_answer(s, E_INVALID);
+        return;
+    }
+    debug_step_range(gdb_debug(s), from + base, end + base);
+    resume(s, true);
 }
 
 /* vCont;action[:thread];...: the first is for our thread, since there is no other. */
@@ -195,7 +216,8 @@ void gdb_run_vcont(struct gdb_session *s, const char *at)
     case 'c':
     case 'C': resume(s, false); return;
     case 's':
-    case 'S': resume(s, true); return;
+    case 'S': step(s); return;
+    case 'r': step_range(s, at + 1); return;
     case 't': gdb_answer_stop(s, NULL); return; /* it stands still */
     default: gdb_answer(s, E_INVALID);
     }

@@ -94,7 +94,7 @@ static void detach(struct gdb_session *s)
 static void packet_v(struct gdb_session *s, const char *at)
 {
     if (gdb_take_word(&at, "vCont?"))
-        gdb_answer(s, "vCont;c;C;s;S;t");
+        gdb_answer(s, "vCont;c;C;s;S;t;r");
     else if (gdb_take_word(&at, "vCont;"))
         gdb_run_vcont(s, at);
     else if (gdb_take_word(&at, "vKill")) {

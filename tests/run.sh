@@ -162,8 +162,8 @@ jobs_of() {
 	echo "cpu/decode-oracle $B/tests/cpu/decode_oracle"
 	$all && echo "cpu/matrix tests/cpu/matrix.sh"
 	for e in $engines; do
-		only=
-		[ "$e" = interp ] || only='sector kernel program reverse' # connections do not depend on it
+		only='connections sector kernel program reverse' # connections do not depend on it
+		[ "$e" = interp ] || only='sector kernel program reverse linux'
 		echo "gdb/dialogues-$e tests/gdb/run.sh --engine $e $only"
 		echo "debug/pixels-$e tests/debug/pixels.py --engine $e"
 	done

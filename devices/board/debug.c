@@ -409,6 +409,15 @@ void debug_step(struct debug *d, enum debug_step_kind kind, u32 count)
     debug_arm_pages(d);
 }
 
+void debug_step_range(struct debug *d, u64 from, u64 end)
+{
+    debug_plan_end(d);
+    d->plan = (struct plan){.from = from, .end = end};
+    debug_plan_begin(d, DEBUG_STEP_INTO);
+    pass(d);
+    debug_arm_pages(d);
+}
+
 void debug_until(struct debug *d, u64 la)
 {
     debug_plan_end(d);

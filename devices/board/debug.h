@@ -144,6 +144,8 @@ enum debug_step_kind {
 
 /* From the next machine_run on; `count` steps, each ends early at a point that is hit. */
 void debug_step(struct debug *d, enum debug_step_kind kind, u32 count);
+/* One into, and more while the next instruction's linear address is in [from, end). */
+void debug_step_range(struct debug *d, u64 from, u64 end);
 /* Until the instruction at a linear address is next, once. */
 void debug_until(struct debug *d, u64 la);
 /* Until an expression is not zero; each instruction is looked at. */

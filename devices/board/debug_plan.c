@@ -47,6 +47,8 @@ void debug_plan_begin(struct debug *d, enum debug_step_kind kind)
     *p = (struct plan){.kind = PLAN_STEP,
                        .step = kind,
                        .left = p->left,
+                       .from = p->from,
+                       .end = p->end,
                        .count = d->cpu->count,
                        .to = debug_here(d->cpu)};
     if (kind == DEBUG_STEP_OUT) {
@@ -132,6 +134,14 @@ static bool reached(struct debug *d, const struct place *here)
     }
 }
 
+/* A step through a range ends at a fault's handler too. */
+static bool stays_in_range(const struct debug *d, const struct place *here)
+{
+    const struct plan *p = &d->plan;
+
+    return p->kind == PLAN_STEP && !p->faulted && here->la >= p->from && here->la < p->end;
+}
+
 bool debug_plan_done(struct debug *d)
 {
     struct place here = debug_here(d->cpu);
@@ -139,9 +149,11 @@ bool debug_plan_done(struct debug *d)
 
     if (!reached(d, &here))
         return false;
-    if (!d->plan.left)
-        return true;
-    d->plan.left--;
+    if (!stays_in_range(d, &here)) {
+        if (!d->plan.left)
+            return true;
+        d->plan.left--;
+    }
     debug_plan_begin(d, d->plan.step);
     if (hid || d->plan.kind == PLAN_REACH)
         debug_arm_pages(d);

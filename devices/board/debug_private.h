@@ -28,6 +28,7 @@ struct plan {
     enum plan_kind kind;
     enum debug_step_kind step; /* how to go on while `left` is not 0 */
     u32 left;                  /* steps after this one */
+    u64 from, end;             /* PLAN_STEP goes on while the next instruction is in [from, end) */
     u64 count;                 /* where it began */
     struct place to;
     u64 stack_base; /* PLAN_RETURN: of SS when it began; handlers change stacks meanwhile */

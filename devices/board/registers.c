@@ -64,6 +64,70 @@ static void write_x87(struct cpu *c, unsigned which, u32 v)
     fpu_settle(c);
 }
 
+/* A mode is not left or entered at other privilege levels, nor from virtual-8086 mode. */
+static bool write_control(struct cpu *c, unsigned n, u32 v)
+{
+    bool good;
+
+    if (!model_has(c->model, FEAT_386) || !control_exists(c, n))
+        return false;
+    if (n == 0 && ((v ^ c->cr0) & CR0_PE) && c->cpl)
+        return false;
+    good = control_load(c, n, v);
+    c->fault.pending = false;
+    return good;
+}
+
+static bool write_base(struct cpu *c, unsigned n, u32 v)
+{
+    if (n >= SEG_COUNT || cpu_is_v86(c) || c->seg[n].unusable)
+        return false;
+    c->seg[n].base = v;
+    cpu_update_mode(c);
+    return true;
+}
+
+static bool write_table(struct cpu *c, unsigned n, u32 v)
+{
+    struct table_reg *t = n < TABLE_IDT_BASE ? &c->gdtr : &c->idtr;
+    bool limit = n == TABLE_GDT_LIMIT || n == TABLE_IDT_LIMIT;
+
+    if (n > TABLE_IDT_LIMIT || (limit && v > 0xFFFF))
+        return false;
+    if (limit)
+        t->limit = (u16)v;
+    else
+        t->base = v;
+    return true;
+}
+
+static bool write_debug(struct cpu *c, unsigned n, u32 v)
+{
+    if (!model_has(c->model, FEAT_386) || n > 7 || n == 4 || n == 5)
+        return false;
+    debug_load(c, n, v);
+    return true;
+}
+
+const char *register_refusal(enum register_kind kind)
+{
+    static const char *const reasons[] = {
+        [REGISTER_READ_ONLY] = "it can only be read",
+        [REGISTER_RIP] = "EIP has to lie in the limit of CS",
+        [REGISTER_FLAGS] = "VM does not change alone",
+        [REGISTER_SELECTOR] = "it has to name a segment that the guest could load here, and CS is "
+                              "loaded by transfers only",
+        [REGISTER_CONTROL] = "PG needs PE, NW needs CD, PE changes at privilege level 0, CR4 has "
+                             "the bits of this processor",
+        [REGISTER_BASE] = "virtual-8086 mode and null selectors have no base to set",
+        [REGISTER_TABLE] = "limits have 16 bits",
+    };
+
+    if ((size_t)kind < ARRAY_LEN(reasons) && reasons[kind])
+        return reasons[kind];
+    return "there is no such register";
+}
+
 bool register_write(struct cpu *c, unsigned kind, unsigned n, const u8 value[REGISTER_BYTES])
 {
     u32 v = get_le32(value);
@@ -84,6 +148,10 @@ bool register_write(struct cpu *c, unsigned kind, unsigned n, const u8 value[REG
         if (n < X87_REGISTERS)
             write_x87(c, n, v);
         return n < X87_REGISTERS;
+    case REGISTER_CONTROL: return write_control(c, n, v);
+    case REGISTER_DEBUG: return write_debug(c, n, v);
+    case REGISTER_BASE: return write_base(c, n, v);
+    case REGISTER_TABLE: return write_table(c, n, v);
     default: return false;
     }
 }

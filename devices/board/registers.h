@@ -20,7 +20,13 @@ enum register_kind {
     REGISTER_SELECTOR, /* n: enum seg_reg; with the checks of the guest's own MOV */
     REGISTER_ST,       /* 10 bytes; n: i of ST(i) */
     REGISTER_X87,      /* n: enum register_x87 */
+    REGISTER_CONTROL,  /* n: 0, 2, 3, 4; with the checks of the guest's own MOV */
+    REGISTER_DEBUG,    /* n: 0 to 3, 6, 7 */
+    REGISTER_BASE,     /* n: enum seg_reg; until the guest loads the selector again */
+    REGISTER_TABLE,    /* n: enum register_table */
 };
+
+enum register_table { TABLE_GDT_BASE, TABLE_GDT_LIMIT, TABLE_IDT_BASE, TABLE_IDT_LIMIT };
 
 enum register_x87 {
     X87_CONTROL,
@@ -37,6 +43,9 @@ enum register_x87 {
 /* False if there is no such register, or it cannot be set to this now. */
 bool machine_write_register(struct machine *m, enum register_kind kind, unsigned n,
                             const u8 value[REGISTER_BYTES]);
+
+/* Why not, in general: what that kind of register demands. */
+const char *register_refusal(enum register_kind kind);
 
 /* For machine_input.c: do it. */
 bool register_write(struct cpu *c, unsigned kind, unsigned n, const u8 value[REGISTER_BYTES]);

@@ -52,8 +52,25 @@ print $pc
 set $ax = 0x55
 print $ax
 #> = 85
-set $cr0 = 1
-#> Could not write register
+set $cr0 = 0x80000000
+#> Could not write register "cr0"
+#> PG needs PE
+set $cr0 = $cr0 | 2
+print $cr0
+#> [ MP ET ]
+set $fs_base = 0x123450
+print/x $fs_base
+#> = 0x123450
+print/x $fs
+#> = 0x0
+set $st1 = 2.5
+print $st1
+#> = 2.5
+set $eflags = $eflags | 0x800
+print $eflags
+#> OF
+set $tr = 8
+#> it can only be read
 monitor gdb-pc offset
 #> gdb-pc is offset
 monitor info registers

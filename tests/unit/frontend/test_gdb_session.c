@@ -216,16 +216,50 @@ Test(gdb_session, registers_are_written)
     cr_assert_eq(c->gpr[RAX], 0x12345678);
     expect("P9=d7080000", "OK"); /* flags: CF PF AF ZF SF OF */
     cr_assert_eq(cpu_flags(c) & EF_ARITH, EF_ARITH);
-    expect("P9=00000200", "E16"); /* not VM alone */
+    expect("P9=00000200", "E.VM does not change alone");
     expect("P10=00000000000000c0ff3f", "OK");
     cr_assert_eq(c->fpu.reg[c->fpu.top][9], 0x3F);
     expect("P1b=00000000", "OK"); /* an x87 pointer */
     expect("Pd=00b80000", "OK");
     cr_assert_eq(c->seg[SEG_ES].base, 0xB8000);
-    expect("P33=01000000", "E16"); /* cr0 */
     expect("P0=7856341", "E16");
     expect("P0", "E16");
     expect("Pzz=00000000", "E16");
+}
+
+static bool refused(const char *packet)
+{
+    return !strncmp(ask(packet), "E.", 2);
+}
+
+/* With the checks of MOV to CR0 to CR4 (SDM Vol. 3A, "Control Registers"). */
+Test(gdb_session, system_registers_are_written_with_their_checks)
+{
+    struct cpu *c = machine_cpu(m, 0);
+
+    put("\x90\xF4", 2);
+    expect("P33=3a000000", "OK"); /* cr0: MP, NE, TS, ET */
+    cr_assert_eq(c->cr0, 0x3Au);
+    cr_assert(refused("P33=00000080"), "PG without PE");
+    cr_assert(refused("P33=00000020"), "NW without CD");
+    cr_assert_eq(c->cr0, 0x3Au);
+    cr_assert_not(c->fault.pending);
+    expect("P35=00500000", "OK"); /* cr3 */
+    cr_assert_eq(c->mmu.paging.cr3, 0x5000u);
+    cr_assert(refused("P36=00000080"), "bit 31 of CR4");
+    expect("P36=10000000", "OK"); /* PSE */
+    expect("P22=00001200", "OK"); /* ds_base: es_base is three further */
+    cr_assert_eq(c->seg[SEG_DS].base, 0x120000u);
+    cr_assert_eq(c->seg[SEG_DS].sel, 0);
+    expect("P2c=00000900", "OK"); /* gdtr_base */
+    expect("P2d=ff000000", "OK");
+    cr_assert_eq(c->gdtr.base, 0x90000u);
+    cr_assert_eq(c->gdtr.limit, 0xFF);
+    cr_assert(refused("P2d=00000100"));
+    expect("P37=00800000", "OK"); /* dr0 */
+    cr_assert_eq(c->dr[0], 0x8000u);
+    expect("P26=ffff0000", "OK"); /* a limit, as it is */
+    cr_assert_str_eq(ask("P26=ff000000"), "E.it can only be read");
 }
 
 Test(gdb_session, all_registers_are_written_back_as_they_were_read)
@@ -328,6 +362,27 @@ Test(gdb_session, a_step_is_one_instruction)
     ask("s1000");
     run();
     cr_assert(strstr(news(), "08:01100000;"));
+}
+
+Test(gdb_session, a_step_goes_through_a_range_of_addresses)
+{
+    struct cpu *c = machine_cpu(m, 0);
+
+    /* inc ax; mov cx, 5; loop $; inc bx; hlt */
+    put("\x40\xB9\x05\x00\xE2\xFE\x43\xF4", 8);
+    cr_assert(strstr(ask("vCont?"), ";r"));
+    ask("vCont;r1000,1006:1");
+    run();
+    cr_assert(strstr(news(), "T05thread:1;"));
+    cr_assert_eq(c->rip, 0x1006);
+    cr_assert_eq((u16)c->gpr[RCX], 0);
+    expect("Z0,1004,1", "OK");
+    expect("P8=00100000", "OK");
+    ask("vCont;r1000,1006:1;c");
+    run();
+    cr_assert(strstr(news(), "swbreak"));
+    cr_assert_eq(c->rip, 0x1004, "a breakpoint inside ends it");
+    expect("vCont;r1000", "E16");
 }
 
 Test(gdb_session, an_interrupt_is_told_as_such)
