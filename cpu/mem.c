@@ -311,9 +311,8 @@ bool mem_write_bytes(struct cpu *c, enum seg_reg seg, u64 off, const void *data,
 }
 
 /*
- * How many of `want` bytes from seg:off on lie in one page and within the segment, from *la on; 0
- * where each access must be looked at. read_end is 7 bytes short of the limit: the last elements
- * take the plain way.
+ * How many of `want` bytes from seg:off on lie within the segment, from *la on; 0 where each access
+ * must be looked at. read_end is 7 bytes short of the limit: the last elements take the plain way.
  */
 static unsigned plain_range(const struct cpu *c, enum seg_reg seg, u64 off, unsigned want,
                             bool write, u64 *la)
@@ -325,18 +324,25 @@ static unsigned plain_range(const struct cpu *c, enum seg_reg seg, u64 off, unsi
         (c->cpl == 3 && (c->cr0 & CR0_AM) && (c->eflags & EF_AC)))
         return 0;
     *la = (u32)(s->base + off);
-    want = (unsigned)min_u64(want, end - off);
-    return want < rest_of_page(*la) ? want : rest_of_page(*la);
+    return (unsigned)min_u64(want, end - off);
 }
 
 u8 *mem_host_range(struct cpu *c, enum seg_reg seg, u64 off, unsigned want, bool write,
                    unsigned *got)
 {
-    u64 la = 0, diff;
+    const u64 *table = write ? c->mmu.write : c->mmu.read;
+    u64 la = 0, diff, n;
 
-    *got = plain_range(c, seg, off, want, write, &la);
-    diff = *got ? (write ? c->mmu.write : c->mmu.read)[la >> PAGE_SHIFT] : 0;
-    return diff ? (u8 *)(uintptr_t)(diff + la) : NULL;
+    want = plain_range(c, seg, off, want, write, &la);
+    diff = want ? table[la >> PAGE_SHIFT] : 0;
+    if (!diff)
+        return NULL;
+    /* On through pages whose memory follows on the host, too. */
+    for (n = rest_of_page(la); n < want && la + n <= 0xFFFFFFFF; n += PAGE_SIZE)
+        if (table[(la + n) >> PAGE_SHIFT] != diff)
+            break;
+    *got = (unsigned)min_u64(n, want);
+    return (u8 *)(uintptr_t)(diff + la);
 }
 
 bool mem_chip_range(struct cpu *c, enum seg_reg seg, u64 off, unsigned want, bool write,
@@ -345,8 +351,9 @@ bool mem_chip_range(struct cpu *c, enum seg_reg seg, u64 off, unsigned want, boo
     const struct phys_page *p;
     u64 la = 0, gpa;
 
-    *got = c->hooks ? 0 : plain_range(c, seg, off, want, write, &la);
-    if (!*got || !mmu_recorded(&c->mmu, la, write ? MMU_WRITE : MMU_READ, c->mmu.class, &gpa))
+    want = c->hooks ? 0 : plain_range(c, seg, off, want, write, &la);
+    *got = want < rest_of_page(la) ? want : rest_of_page(la);
+    if (!want || !mmu_recorded(&c->mmu, la, write ? MMU_WRITE : MMU_READ, c->mmu.class, &gpa))
         return false;
     p = physmap_page(c->mmu.pm, gpa);
     if (p->kind != PHYS_MMIO || !p->mmio->ops->memory)

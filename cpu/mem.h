@@ -36,10 +36,10 @@ bool mem_probe_linear(struct cpu *c, u64 la, unsigned len, enum mmu_access acces
                       enum mmu_class class);
 
 /*
- * For REP strings: a host pointer to up to `want` bytes at seg:off going up, all in one page and
- * within the segment, readable (or writable); *got says how many (0 < *got <= want). NULL means:
- * use the plain accesses above for the next element (chip registers, code pages, watched pages,
- * faults to come); it is never a fault by itself.
+ * For REP strings: a host pointer to up to `want` bytes at seg:off going up, within the segment and
+ * in pages that lie one behind the other on the host, readable (or writable); *got says how many (0
+ * < *got <= want). NULL means: use the plain accesses above for the next element (chip registers,
+ * code pages, watched pages, faults to come); it is never a fault by itself.
  */
 u8 *mem_host_range(struct cpu *c, enum seg_reg seg, u64 off, unsigned want, bool write,
                    unsigned *got);

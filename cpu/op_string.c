@@ -41,21 +41,23 @@ static u64 offset(const struct cpu *c, const struct insn *in, enum gpr r)
 
 /* ---- Repetition ---- */
 
-/* How many elements from rSI or rDI on lie in one page and do not wrap the offset. */
-static unsigned in_one_page(const struct cpu *c, const struct insn *in, enum seg_reg seg,
-                            enum gpr r, unsigned max)
+/* Elements in so many bytes; they have 1, 2, 4 or 8. */
+static u64 whole(const struct insn *in, u64 bytes)
 {
-    u64 off = offset(c, in, r), size = in->opsize;
-    u64 at = (c->seg[seg].base + off) & PAGE_MASK, n, wrap;
+    return bytes >> __builtin_ctz(in->opsize);
+}
 
-    if (backward(c)) {
-        n = at + size <= PAGE_SIZE ? at / size + 1 : 0;
-        wrap = off / size + 1;
-    } else {
-        n = (PAGE_SIZE - at) / size;
-        wrap = (size_mask(in->asize) - off + 1) / size;
-    }
-    return (unsigned)min_u64(max, min_u64(n, wrap));
+/* How many elements from rSI or rDI on do not wrap the offset; going down, also lie in one page. */
+static unsigned in_reach(const struct cpu *c, const struct insn *in, enum seg_reg seg, enum gpr r,
+                         unsigned max)
+{
+    u64 off = offset(c, in, r), size = in->opsize, at = (c->seg[seg].base + off) & PAGE_MASK;
+
+    if (!backward(c))
+        return (unsigned)min_u64(max, whole(in, size_mask(in->asize) - off + 1));
+    if (at + size > PAGE_SIZE)
+        return 0;
+    return (unsigned)min_u64(max, min_u64(whole(in, at), whole(in, off)) + 1);
 }
 
 /* Host pointer to the lowest of *n elements, which may become fewer; NULL and 0 if there is none.
@@ -64,7 +66,7 @@ static u8 *elements(struct cpu *c, const struct insn *in, enum seg_reg seg, enum
                     unsigned *n)
 {
     u64 off = offset(c, in, r);
-    unsigned got, count = in_one_page(c, in, seg, r, *n);
+    unsigned got, count = in_reach(c, in, seg, r, *n);
     u8 *host = NULL;
 
     if (count && backward(c))
@@ -72,7 +74,7 @@ static u8 *elements(struct cpu *c, const struct insn *in, enum seg_reg seg, enum
     if (count)
         host = mem_host_range(c, seg, off, count * in->opsize, write, &got);
     if (host && got < count * in->opsize)
-        count = backward(c) ? 0 : got / in->opsize;
+        count = backward(c) ? 0 : (unsigned)whole(in, got);
     *n = host ? count : 0;
     return *n ? host : NULL;
 }
@@ -81,13 +83,13 @@ static u8 *elements(struct cpu *c, const struct insn *in, enum seg_reg seg, enum
 static bool chip_elements(struct cpu *c, const struct insn *in, enum seg_reg seg, enum gpr r,
                           bool write, struct chip_span *span, unsigned *n)
 {
-    unsigned size = in->opsize, got, count = in_one_page(c, in, seg, r, *n);
+    unsigned size = in->opsize, got, count = in_reach(c, in, seg, r, *n);
 
     if (!count || backward(c) ||
         !mem_chip_range(c, seg, offset(c, in, r), count * size, write, span, &got) ||
         size > span->ops->width || span->offset % size)
         return false;
-    *n = got / size;
+    *n = (unsigned)whole(in, got);
     return *n;
 }
 
@@ -234,6 +236,21 @@ static unsigned movs_chip(struct cpu *c, const struct insn *in, unsigned max)
     return n;
 }
 
+/* Bytes from which on the host's own instruction is faster than the C library. */
+enum { LONG_MOVE = 1024 };
+
+#if defined(__x86_64__)
+static void copy_long(u8 *dst, const u8 *src, size_t len)
+{
+    __asm__ volatile("rep movsb" : "+D"(dst), "+S"(src), "+c"(len) : : "memory");
+}
+#else
+static void copy_long(u8 *dst, const u8 *src, size_t len)
+{
+    memcpy(dst, src, len);
+}
+#endif
+
 static unsigned movs_many(struct cpu *c, const struct insn *in, unsigned max)
 {
     unsigned n = max, size = in->opsize, m;
@@ -249,7 +266,9 @@ static unsigned movs_many(struct cpu *c, const struct insn *in, unsigned max)
         src += (size_t)(n - m) * size;
     n = m;
     len = (size_t)n * size;
-    if (dst + len <= src || src + len <= dst || (dst <= src) == !backward(c) || dst == src)
+    if (len >= LONG_MOVE && (dst + len <= src || src + len <= dst))
+        copy_long(dst, src, len);
+    else if (dst + len <= src || src + len <= dst || (dst <= src) == !backward(c) || dst == src)
         memmove(dst, src, len);
     else if (!backward(c) && (size_t)(dst - src) >= size)
         copy_pattern(dst, src, len);
@@ -275,6 +294,25 @@ static bool stos_round(struct cpu *c, const struct insn *in)
     return true;
 }
 
+#if defined(__x86_64__)
+/* The host's own instruction, which fills whole lines of its cache at once. */
+static void fill_elements(u8 *dst, u64 v, unsigned size, size_t n)
+{
+    switch (size) {
+    case 1: memset(dst, (int)(v & 0xFF), n); break;
+    case 2: __asm__ volatile("rep stosw" : "+D"(dst), "+c"(n) : "a"(v) : "memory"); break;
+    case 4: __asm__ volatile("rep stosl" : "+D"(dst), "+c"(n) : "a"(v) : "memory"); break;
+    default: __asm__ volatile("rep stosq" : "+D"(dst), "+c"(n) : "a"(v) : "memory"); break;
+    }
+}
+#else
+static void fill_elements(u8 *dst, u64 v, unsigned size, size_t n)
+{
+    memcpy(dst, &v, size);
+    copy_pattern(dst + size, dst, (n - 1) * size);
+}
+#endif
+
 static unsigned stos_chip(struct cpu *c, const struct insn *in, unsigned max)
 {
     u64 v = reg_get(c, RAX, in->opsize);
@@ -296,12 +334,7 @@ static unsigned stos_many(struct cpu *c, const struct insn *in, unsigned max)
 
     if (!dst)
         return stos_chip(c, in, max);
-    if (in->opsize == 1) {
-        memset(dst, (int)(c->gpr[RAX] & 0xFF), n);
-    } else {
-        memcpy(dst, &c->gpr[RAX], in->opsize);
-        copy_pattern(dst + in->opsize, dst, (size_t)(n - 1) * in->opsize);
-    }
+    fill_elements(dst, c->gpr[RAX], in->opsize, n);
     advance(c, in, RDI, n);
     return n;
 }
