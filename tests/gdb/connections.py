@@ -5,13 +5,13 @@ Ends in "N passed, N failed, N skipped".
 """
 import os
 import random
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 
-PATIENCE = 120
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'support'))
+from patient import PATIENCE, connect  # pylint: disable=wrong-import-position
 
 # A boot sector that counts at 7E00h for ever.
 SECTOR = bytes.fromhex('fa31c08ed8ff06007eebfa').ljust(510, b'\0') + b'\x55\xaa'
@@ -21,21 +21,7 @@ class Client:
     """A connection that speaks packets."""
 
     def __init__(self, address):
-        family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
-        end = time.time() + PATIENCE
-        while True:
-            self.socket = socket.socket(family, socket.SOCK_STREAM)
-            try:
-                self.socket.connect(address)
-                break
-            except OSError:
-                self.socket.close()
-                if time.time() > end:
-                    raise
-                time.sleep(0.05)
-        if family == socket.AF_INET:
-            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.socket.settimeout(PATIENCE)
+        self.socket = connect(address)
         self.rest = b''
 
     def send(self, data):

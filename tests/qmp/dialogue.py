@@ -8,32 +8,20 @@ after bygone are about what only a bad client does. Ends in "N passed, N failed,
 """
 import json
 import os
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 
-PATIENCE = 120
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'support'))
+from patient import PATIENCE, connect  # pylint: disable=wrong-import-position
 
 
 class Client:
     """One connection; messages are read one at a time."""
 
     def __init__(self, address):
-        family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
-        end = time.time() + PATIENCE
-        while True:
-            self.socket = socket.socket(family, socket.SOCK_STREAM)
-            try:
-                self.socket.connect(address)
-                break
-            except OSError:
-                self.socket.close()
-                if time.time() > end:
-                    raise
-                time.sleep(0.05)
-        self.socket.settimeout(PATIENCE)
+        self.socket = connect(address)
         self.rest = b''
         self.events = []
 
