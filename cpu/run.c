@@ -82,6 +82,7 @@ struct run_cache *run_cache_new(struct cpu *c, void (*finish)(void *opaque, stru
         return NULL;
     }
     madvise(rc->arena, ARENA_BYTES_MAX + RUN_BYTES_MAX, MADV_DONTDUMP);
+    madvise(rc->arena, ARENA_BYTES_MAX + RUN_BYTES_MAX, MADV_HUGEPAGE); /* filled densely */
     return rc;
 }
 

@@ -52,7 +52,7 @@ struct run_watcher {
     u32 heat;                      /* of new runs */
 };
 
-enum { RUN_FRONT = 1 << 13 };
+enum { RUN_FRONT = 1 << 15 };
 
 /* `finish` is called for each new run to choose its bodies. NULL if the host has no memory. */
 struct run_cache *run_cache_new(struct cpu *c, void (*finish)(void *opaque, struct run *r),

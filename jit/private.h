@@ -41,7 +41,7 @@ enum {
      * early, and the interpreter does the rest.
      */
     JIT_MARGIN = 2 * RUN_MAX,
-    JIT_HEAT = 12,
+    JIT_HEAT = 4,
     JIT_CODE_BYTES = 256 << 20,
     JIT_BLOCK_BYTES_MAX = 64 << 10,
     /* Jumps whose target is known only at run time: slots for each mode of blocks, by target. */
