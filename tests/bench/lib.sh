@@ -9,12 +9,13 @@ cpu_ms() {
 
 # Host memory of process $1 in MiB, without the guest's RAM: "private" is what it allocated and
 # wrote, "files" its program and libraries. Video memory, ROMs and guest RAM are shared mappings;
-# of them, those called $2 are left out.
+# of them, those called $2 are left out. Translated code is mapped twice and counts once.
 memory_mib() {
 	awk -v ram="$2" '
 		/^[0-9a-f]+-[0-9a-f]+ / { guest = index($0, ram) > 0 }
-		/^Rss:/ && !guest { rss += $2 }
-		END { printf "%.1f\n", rss / 1024 }' "/proc/$1/smaps"
+		/^[0-9a-f]+-[0-9a-f]+ / { code = index($0, "/dev/zero") > 0 }
+		/^Rss:/ && !guest { kib += code ? $2 / 2 : $2 }
+		END { printf "%.1f\n", kib / 1024 }' "/proc/$1/smaps"
 }
 
 # Start a command in the background with its output in $log; wait until a line with $1 appears.
