@@ -37,6 +37,8 @@ struct fork {
     struct physmap_block block[FORK_BLOCKS_MAX];
     u32 block_count;
     struct state *machine;
+    struct blk_overlay
+        *overlay[DRIVE_COUNT]; /* what is written over images in our memory, or NULL */
     u64 stop_ns;
 
     struct physmap_keeper keeper;
@@ -146,30 +148,9 @@ static bool begin_memory(struct fork *f, char *err, size_t err_size)
 
 /* ---- Disks ---- */
 
-/* What was written over the image and is in our memory. */
-static int save_overlay(struct blk *blk, int *out)
+static int share_drive(struct fork *f, unsigned drive, struct blk *blk)
 {
-    const struct blk_overlay *from = blk_private_writes(blk);
-    struct sector_file *to = sector_file_new(blk_sectors(blk));
-    u8 *run = to ? malloc(RUN_MAX * SECTOR) : NULL;
-    int err = to ? run ? 0 : -ENOMEM : -errno;
-    u64 sector = 0;
-    u32 count;
-
-    for (; !err && blk_overlay_next(from, &sector, &count); sector += count) {
-        count = (u32)min_u64(count, blk_sectors(blk) - sector);
-        blk_overlay_patch(from, sector, count, run);
-        err = sector_file_put(to, sector, count, run);
-    }
-    if (!err && (*out = dup(sector_file_fd(to))) < 0)
-        err = -errno;
-    free(run);
-    sector_file_free(to);
-    return err;
-}
-
-static int share_drive(struct fork *f, struct fork_drive *d, struct blk *blk)
-{
+    struct fork_drive *d = &f->head.drive[drive];
     int err = blk_share(blk, f->m->config.log, &d->share);
 
     if (err)
@@ -178,14 +159,17 @@ static int share_drive(struct fork *f, struct fork_drive *d, struct blk *blk)
     d->path = snapdisk_full_path(blk_name(blk));
     if (!d->path)
         return -ENOMEM;
-    return blk_private_writes(blk) ? save_overlay(blk, &d->overlay) : 0;
+    if (!blk_private_writes(blk))
+        return 0;
+    f->overlay[drive] = blk_overlay_clone(blk_private_writes(blk));
+    return f->overlay[drive] ? 0 : -ENOMEM;
 }
 
 static bool share_drives(struct fork *f, char *err, size_t err_size)
 {
     for (unsigned i = 0; i < DRIVE_COUNT; i++) {
         struct blk *blk = f->m->board.drive[i].blk;
-        int e = blk ? share_drive(f, &f->head.drive[i], blk) : 0;
+        int e = blk ? share_drive(f, i, blk) : 0;
 
         if (!e)
             continue;
@@ -226,6 +210,8 @@ static void release(struct machine *m, void *arg)
     if (f->keeping)
         physmap_end_keep(m->board.pm, &f->keeper);
     state_free(f->machine);
+    for (unsigned i = 0; i < DRIVE_COUNT; i++)
+        blk_overlay_free(f->overlay[i]);
     fork_head_clear(&f->head);
     pthread_mutex_destroy(&f->lock);
     free(f->kept);
@@ -269,6 +255,37 @@ void fork_end(struct fork *f)
 }
 
 /* ---- Handing over ---- */
+
+/* What was written over the image of a drive, into a file. 0 or -errno. */
+static int save_overlay(const struct blk_overlay *from, struct fork_drive *d)
+{
+    struct sector_file *to = sector_file_new(d->share.sectors);
+    u8 *run = to ? malloc(RUN_MAX * SECTOR) : NULL;
+    int err = to ? run ? 0 : -ENOMEM : -errno;
+    u64 sector = 0;
+    u32 count;
+
+    for (; !err && blk_overlay_next(from, &sector, &count); sector += count) {
+        count = (u32)min_u64(count, d->share.sectors - sector);
+        blk_overlay_patch(from, sector, count, run);
+        err = sector_file_put(to, sector, count, run);
+    }
+    if (!err && (d->overlay = dup(sector_file_fd(to))) < 0)
+        err = -errno;
+    free(run);
+    sector_file_free(to);
+    return err;
+}
+
+static int save_overlays(struct fork *f)
+{
+    int err = 0;
+
+    for (unsigned i = 0; i < DRIVE_COUNT && !err; i++)
+        if (f->overlay[i])
+            err = save_overlay(f->overlay[i], &f->head.drive[i]);
+    return err;
+}
 
 /* Both parts in a descriptor: 8 bytes of length, the head, the state of the machine. */
 static int write_parts(struct fork *f)
@@ -346,8 +363,10 @@ static int send_memory(struct fork *f, int socket)
 
 bool fork_send(struct fork *f, int socket, char *err, size_t err_size)
 {
-    int error = send_head(f, socket);
+    int error = save_overlays(f);
 
+    if (!error)
+        error = send_head(f, socket);
     if (!error)
         error = send_memory(f, socket);
     if (error)

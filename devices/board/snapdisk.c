@@ -64,21 +64,9 @@ static bool take_samples(struct blk *blk, struct snapdisk *d)
 
 static bool copy_overlay(struct blk *blk, struct snapdisk *d)
 {
-    const struct blk_overlay *from = blk_private_writes(blk);
-    u8 *data = malloc(RUN_MAX * SECTOR);
-    u64 sector = 0;
-    u32 count;
-    bool good;
-
     d->overlaid = true;
-    d->overlay = blk_overlay_new(d->sectors);
-    good = data && d->overlay;
-    for (; good && blk_overlay_next(from, &sector, &count); sector += count) {
-        blk_overlay_patch(from, sector, count, data);
-        good = !blk_overlay_write(d->overlay, sector, count, data);
-    }
-    free(data);
-    return good;
+    d->overlay = blk_overlay_clone(blk_private_writes(blk));
+    return d->overlay;
 }
 
 static bool capture_drive(struct snapdisk *d, struct blk *blk)

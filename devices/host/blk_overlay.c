@@ -1,17 +1,24 @@
 /*
  * Sectors in memory: a table of groups of 2 MiB, each a table of pages of 4 KiB, each with a bit
- * per sector that says whether it was written. Tables and pages appear with the first write.
+ * per sector that says whether it was written. Tables and pages appear with the first write. Clones
+ * share pages; who writes one that is shared gets one of his own first.
  */
 #include "devices/host/blk_overlay.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { SECTOR = 512, PAGE_SECTORS = 8, GROUP_PAGES = 512, GROUP_SECTORS = 4096, RUN_MAX = 2048 };
 
+struct page {
+    atomic_uint users; /* overlays that have it, each perhaps on a thread of its own */
+    u8 data[PAGE_SECTORS * SECTOR];
+};
+
 struct group {
-    u8 *page[GROUP_PAGES];
+    struct page *page[GROUP_PAGES];
     u8 written[GROUP_PAGES]; /* a bit per sector of the page */
 };
 
@@ -33,6 +40,12 @@ struct blk_overlay *blk_overlay_new(u64 sectors)
     return o;
 }
 
+static void page_free(struct page *p)
+{
+    if (p && atomic_fetch_sub(&p->users, 1) == 1)
+        free(p);
+}
+
 void blk_overlay_free(struct blk_overlay *o)
 {
     u64 g;
@@ -44,10 +57,47 @@ void blk_overlay_free(struct blk_overlay *o)
         if (!o->group[g])
             continue;
         for (p = 0; p < GROUP_PAGES; p++)
-            free(o->group[g]->page[p]);
+            page_free(o->group[g]->page[p]);
         free(o->group[g]);
     }
     free(o);
+}
+
+struct blk_overlay *blk_overlay_clone(const struct blk_overlay *o)
+{
+    struct blk_overlay *copy = calloc(1, sizeof *copy + (size_t)o->groups * sizeof *copy->group);
+
+    if (!copy)
+        return NULL;
+    copy->groups = o->groups;
+    for (u64 g = 0; g < o->groups; g++) {
+        if (!o->group[g])
+            continue;
+        copy->group[g] = malloc(sizeof *copy->group[g]);
+        if (!copy->group[g]) {
+            blk_overlay_free(copy);
+            return NULL;
+        }
+        *copy->group[g] = *o->group[g];
+        for (unsigned p = 0; p < GROUP_PAGES; p++)
+            if (copy->group[g]->page[p])
+                atomic_fetch_add(&copy->group[g]->page[p]->users, 1);
+    }
+    return copy;
+}
+
+/* In place of a page that others have, too, or of none; NULL when out of memory. */
+static struct page *own_page(struct page *old)
+{
+    struct page *p = malloc(sizeof *p);
+
+    if (!p)
+        return NULL;
+    atomic_init(&p->users, 1);
+    if (old)
+        memcpy(p->data, old->data, sizeof p->data);
+    page_free(old);
+    return p;
 }
 
 /* The page of a sector, made if missing; NULL when out of memory. */
@@ -55,16 +105,20 @@ static u8 *page_for_write(struct blk_overlay *o, u64 sector)
 {
     struct group **g = &o->group[sector / (PAGE_SECTORS * GROUP_PAGES)];
     unsigned p = (unsigned)(sector / PAGE_SECTORS % GROUP_PAGES);
+    struct page *page;
 
     if (!*g)
         *g = calloc(1, sizeof **g);
     if (!*g)
         return NULL;
-    if (!(*g)->page[p])
-        (*g)->page[p] = malloc(PAGE_SECTORS * SECTOR);
-    if ((*g)->page[p])
-        (*g)->written[p] |= (u8)(1 << sector % PAGE_SECTORS);
-    return (*g)->page[p];
+    page = (*g)->page[p];
+    if (!page || atomic_load(&page->users) > 1)
+        page = own_page(page);
+    if (!page)
+        return NULL;
+    (*g)->page[p] = page;
+    (*g)->written[p] |= (u8)(1 << sector % PAGE_SECTORS);
+    return page->data;
 }
 
 int blk_overlay_write(struct blk_overlay *o, u64 sector, u32 count, const void *data)
@@ -92,7 +146,7 @@ void blk_overlay_patch(const struct blk_overlay *o, u64 sector, u32 count, void 
         p = (unsigned)(sector / PAGE_SECTORS % GROUP_PAGES);
         bit = (unsigned)(sector % PAGE_SECTORS);
         if (g && g->written[p] >> bit & 1)
-            memcpy(to, g->page[p] + bit * SECTOR, SECTOR);
+            memcpy(to, g->page[p]->data + bit * SECTOR, SECTOR);
     }
 }
 

@@ -306,14 +306,20 @@ Test(fork, writes_of_one_are_not_seen_by_the_other_and_the_image_is_the_first_on
 Test(fork, with_discard_the_writes_in_memory_go_along)
 {
     struct machine *a, *b;
+    struct fork *f;
 
     make_image();
     config.drive[DRIVE_HDA] = image;
     config.discard = true;
     a = running();
     fill_sector(a, 9, 0xA9);
-    b = fork_machine(a);
+    f = start(a);
     fill_sector(a, 9, 0xAA);
+    fill_sector(a, 12, 0xAC);
+    b = other_side(f);
+    cr_assert_eq(disk_byte(b, 12), 12 * 7);
+    fill_sector(b, 10, 0xBA);
+    cr_assert_eq(disk_byte(a, 10), 10 * 7);
     cr_assert_eq(disk_byte(b, 9), 0xA9);
     cr_assert_eq(file_byte(9), 9 * 7);
     expect_same(a, b);

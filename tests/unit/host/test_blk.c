@@ -782,3 +782,28 @@ Test(blk, time_of_the_file_moves_with_writes)
     blk_close(b);
     blk_close(memory);
 }
+
+Test(blk, a_clone_of_an_overlay_and_the_overlay_go_their_own_ways)
+{
+    struct blk_overlay *a = blk_overlay_new(10000), *b;
+    u8 one[SECTOR], two[SECTOR], seen[2 * SECTOR] = {0};
+    u64 sector = 0;
+    u32 count;
+
+    memset(one, 1, sizeof one);
+    memset(two, 2, sizeof two);
+    cr_assert_eq(blk_overlay_write(a, 9, 1, one), 0);
+    b = blk_overlay_clone(a);
+    cr_assert_eq(blk_overlay_write(a, 9, 1, two), 0);
+    cr_assert_eq(blk_overlay_write(b, 10, 1, two), 0);
+    blk_overlay_patch(b, 9, 2, seen);
+    cr_assert(seen[0] == 1 && seen[SECTOR] == 2);
+    memset(seen, 0, sizeof seen);
+    blk_overlay_patch(a, 9, 2, seen);
+    cr_assert(seen[0] == 2 && seen[SECTOR] == 0);
+    cr_assert(blk_overlay_next(b, &sector, &count) && sector == 9 && count == 2);
+    blk_overlay_free(a);
+    blk_overlay_patch(b, 9, 2, seen);
+    cr_assert_eq(seen[0], 1);
+    blk_overlay_free(b);
+}
