@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -59,6 +60,7 @@ bool forked_begin(struct options *o)
     close_others();
     if (!leave())
         return false;
+    prctl(PR_SET_NAME, "bygone"); /* it was started as /proc/self/exe */
     if (!o->display)
         o->display = "none";
     return o->qmp || o->monitor || o->gdb || o->script || choose_socket(o);

@@ -86,6 +86,11 @@ const struct options *frontend_options(const struct frontend *f)
     return f->setup.options;
 }
 
+const struct machine_config *frontend_config(const struct frontend *f)
+{
+    return &f->config;
+}
+
 void frontend_set_display_data(struct frontend *f, void *data)
 {
     f->display_data = data;

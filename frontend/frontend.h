@@ -47,6 +47,8 @@ extern const struct frontend_display *const frontend_displays[];
 /* ---- For displays; any thread ---- */
 
 const struct options *frontend_options(const struct frontend *f);
+/* What the machine is, also where not options but a snapshot or another process says so. */
+const struct machine_config *frontend_config(const struct frontend *f);
 void frontend_set_display_data(struct frontend *f, void *data);
 void *frontend_display_data(const struct frontend *f);
 void frontend_set_sound(struct frontend *f, struct sound_sink *sound);

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
     FRAME_MS = 16,
@@ -68,18 +69,20 @@ static bool window_usable(const struct options *o)
     return (is_set("DISPLAY") || is_set("WAYLAND_DISPLAY")) && init_video();
 }
 
-/* What to call the guest: the file it starts from, without folder. */
+/* What to call the guest: the file it starts from, without folder; and which of several it is. */
 static void name_guest(struct window *w)
 {
-    const struct options *o = frontend_options(w->f);
-    const char *name = o->kernel, *slash;
-    unsigned i;
+    const struct machine_config *c = frontend_config(w->f);
+    const char *name = c->kernel, *slash;
+    char which[32] = "";
 
-    for (i = 0; i < DRIVE_COUNT && !name; i++)
-        name = o->drive[i];
-    name = name ? name : o->cdrom ? o->cdrom : "PC";
+    for (unsigned i = 0; i < DRIVE_COUNT && !name; i++)
+        name = c->drive[i];
+    name = name ? name : "PC";
     slash = strrchr(name, '/');
-    snprintf(w->guest, sizeof w->guest, "%.60s", slash ? slash + 1 : name);
+    if (frontend_options(w->f)->forked)
+        snprintf(which, sizeof which, " (fork %d)", (int)getpid());
+    snprintf(w->guest, sizeof w->guest, "%.40s%s", slash ? slash + 1 : name, which);
 }
 
 static void press(void *opaque, u16 key, bool down)

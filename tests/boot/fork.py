@@ -60,11 +60,16 @@ class Machine:
             time.sleep(0.2)
         return shown
 
+    def run(self, command):
+        """At the prompt of DOS; returns what is shown when the next prompt is there."""
+        self.type('cls\n')
+        self.screen(r'\A\s*A:\\>\s*\Z')
+        self.type(command + '\n')
+        return self.screen(r'A:\\>' + re.escape(command) + r'(?s:.*)\nA:\\>\s*\Z')
+
     def files(self):
         """What the root directory holds, by the guest's own word."""
-        self.type('cls\n')
-        self.type('dir *.t\n')
-        return self.screen('bytes free|File not found')
+        return self.run('dir *.t')
 
     def fork(self, options):
         """Returns (the new one or None, its PID, what was said)."""
@@ -107,14 +112,12 @@ def disks():
     shutil.copy(floppy, 'a.img')
     first, process = start('a.img', '--rewind', '64M')
     check('FreeDOS starts', 'A:\\>' in first.screen(r'A:\\>', 120), first.line('print-screen'))
-    first.type('echo x > both.t\n')
-    first.screen(r'both.t\s+A:\\>')
+    first.run('echo x > both.t')
     second, pid, said = first.fork('')
     check('a fork says where it is', second, said)
     check('and how long the first stood still', 'stood still for' in said, said)
-    first.type('echo x > one.t\n')
-    second.type('echo x > two.t\n')
-    time.sleep(1)
+    first.run('echo x > one.t')
+    second.run('echo x > two.t')
     third, third_pid, said = second.fork('--qmp unix:third.sock')
     check('a fork of a fork', third, said)
     seen = first.files()
@@ -122,14 +125,14 @@ def disks():
     seen = second.files()
     check('so does the second', 'TWO' in seen and 'BOTH' in seen and 'ONE' not in seen, seen)
     os.kill(pid, signal.SIGKILL)
-    first.type('echo x > late.t\n')
+    first.run('echo x > late.t')
     seen = first.files()
     check('the first goes on when the second is killed', 'LATE' in seen and 'ONE' in seen, seen)
     seen = third.files()
     check('and so does the third', 'TWO' in seen and 'ONE' not in seen and 'LATE' not in seen, seen)
     first.ask('quit')
     check('the first ends in order', process.wait(60) == 0)
-    third.type('echo x > three.t\n')
+    third.run('echo x > three.t')
     seen = third.files()
     check('the third outlives it', 'THREE' in seen and 'ONE' not in seen and 'TWO' in seen, seen)
     with open('a.img', 'rb') as f:
@@ -161,8 +164,7 @@ def moments():
     second.ask('cont')
     first.ask('cont')
     second.screen(r'A:\\>', 120)
-    second.type('ver\n')
-    time.sleep(1)
+    second.run('ver')
     for machine, number in ((second, pid), (other, other_pid)):
         machine.ask('quit')
         check('they end', wait_gone(number))
@@ -172,6 +174,45 @@ def moments():
         played = subprocess.run([bygone, '--display', 'none', '--engine', engine, '--replay', name],
                                 stdin=subprocess.DEVNULL, capture_output=True, text=True)
         check(f'{name} plays', played.returncode == 0, (played.returncode, played.stderr))
+
+
+def scripts():
+    """A script forks; both take a picture at the same moment of the guest's time."""
+    shutil.copy(floppy, 'e.img')
+    with open('one.script', 'w') as f:
+        f.write('run 4\ncommand fork --script two.script\nexpect-output "goes on"\nkey x\nrun 1\nscreenshot one.png\n')
+    with open('two.script', 'w') as f:
+        f.write('key x\nrun 1\nscreenshot two.png\nrun 0.1\nscreenshot end.png\n')
+    ended = subprocess.run([bygone, '--display', 'none', '--engine', engine, '--deterministic', '--fda', 'e.img',
+                            '--script', 'one.script'], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    said = ended.stdout + ended.stderr
+    check('a script forks', ended.returncode == 0, said)
+    number = re.search(r'process (\d+)', said)
+    check('and its fork runs a script', number and wait_gone(int(number[1])) and os.path.exists('end.png'), said)
+    pictures = [open(name, 'rb').read() for name in ('one.png', 'two.png') if os.path.exists(name)]
+    check('both take the same picture', len(pictures) == 2 and pictures[0] == pictures[1])
+
+
+def replayed():
+    """In the middle of a replay, at a breakpoint."""
+    path = 'replay.sock'
+    process = subprocess.Popen([bygone, '--display', 'none', '--engine', engine, '--replay', 'a.rec', '--stopped',
+                                '--monitor', 'unix:m.sock', '--qmp', 'unix:' + path], stdin=subprocess.DEVNULL,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    strays.append(process.pid)
+    first = Machine(path)
+    first.line('break 0x7c00')
+    first.line('cont 60')
+    second, pid, said = first.fork('')
+    check('a replay is forked at a breakpoint', second, said)
+    check('into the same state', second and first.line('state-hash') == second.line('state-hash'))
+    second.ask('cont')
+    check('which goes on alone', 'A:\\>' in second.screen(r'A:\\>', 120), second.line('print-screen'))
+    second.ask('quit')
+    check('and ends', wait_gone(pid))
+    first.line('delete')
+    first.ask('cont')
+    check('the replay plays to its end', process.wait(120) == 0, process.returncode)
 
 
 def refusals():
@@ -211,6 +252,8 @@ os.chdir(work)
 try:
     disks()
     moments()
+    scripts()
+    replayed()
     refusals()
 finally:
     for pid in strays:

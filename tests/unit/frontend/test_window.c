@@ -44,6 +44,13 @@ static void hear(const char *fmt, ...)
 
 /* ---- What the window asks for ---- */
 
+const struct machine_config *frontend_config(const struct frontend *f)
+{
+    static const struct machine_config config;
+
+    return &config;
+}
+
 const struct options *frontend_options(const struct frontend *f)
 {
     return &options;
