@@ -21,7 +21,7 @@ command_run_fn command_set;
 command_run_fn command_trace;
 /* commands_show.c */
 command_run_fn command_where, command_print, command_symbols, command_page, command_stack,
-    command_why, command_jit_dump;
+    command_callers, command_why, command_jit_dump;
 
 /* commands_rewind.c */
 command_run_fn command_rewind, command_step_back, command_continue_back;

@@ -6,11 +6,13 @@
 
 #include "base/bytes.h"
 #include "cpu/cpu.h"
+#include "devices/board/crash.h"
 #include "devices/board/debug.h"
 #include "devices/board/debug_disasm.h"
 #include "devices/board/debug_symbols.h"
 #include "devices/board/debug_why.h"
 #include "devices/board/machine.h"
+#include "devices/board/report.h"
 #include "frontend/expression.h"
 
 #include <inttypes.h>
@@ -202,6 +204,17 @@ bool command_stack(struct command_context *c, const struct command_line *line, s
                   (int)item * 2, value);
         add_item(c, cpu, out, value);
     }
+    return true;
+}
+
+bool command_callers(struct command_context *c, const struct command_line *line, struct text *out)
+{
+    char text[2048] = "";
+    struct report r = {.at = text, .room = sizeof text};
+
+    command_debugger(c, out);
+    crash_add_callers(c->machine, &r);
+    text_add(out, *text ? text : "no return address on the stack\n");
     return true;
 }
 

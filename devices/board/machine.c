@@ -12,6 +12,7 @@
 #include "base/state.h"
 #include "devices/board/board.h"
 #include "devices/board/config.h"
+#include "devices/board/crash.h"
 #include "devices/board/debug.h"
 #include "devices/board/info.h"
 #include "devices/board/interval.h"
@@ -45,7 +46,6 @@ enum {
     ROOM_NAP_MS = 500,
     SETTLE_ROUNDS = 1000, /* a chip that keeps itself busy without end ends here */
     CRASHES_TOLD = 3,     /* of those that only reset; some systems leave protected mode that way */
-    CRASH_CODE = 16,      /* bytes shown of where a guest crashed */
 };
 
 struct posted {
@@ -500,8 +500,6 @@ void machine_settle(struct machine *m)
         ;
 }
 
-static void describe_crash(struct machine *m);
-
 /* A triple fault: true if the machine stops for it. */
 static bool shut_down(struct machine *m)
 {
@@ -514,7 +512,7 @@ static bool shut_down(struct machine *m)
         return false;
     }
     m->crashes_told++;
-    describe_crash(m);
+    crash_describe(m, m->crash, sizeof m->crash);
     if (!m->config.reset_on_triple_fault) {
         machine_tell(m, MACHINE_EVENT_SHUTDOWN);
         return true;
@@ -591,38 +589,6 @@ enum machine_stop machine_run(struct machine *m, u64 until_ns)
 }
 
 /* ---- Reports ---- */
-
-static size_t describe_code(struct machine *m, char *out, size_t size)
-{
-    const struct cpu *c = m->board.cpu;
-    size_t n = (size_t)snprintf(out, size, "code there:");
-    u8 code[CRASH_CODE];
-    size_t len = machine_read_linear(m, c->seg[SEG_CS].base + c->rip, code, sizeof code);
-
-    for (size_t i = 0; i < len; i++)
-        n += (size_t)snprintf(out + n, size - n, " %02X", code[i]);
-    return n + (size_t)snprintf(out + n, size - n, "%s\n", len ? "" : " not mapped");
-}
-
-static void describe_crash(struct machine *m)
-{
-    const struct cpu *c = m->board.cpu;
-    size_t n = (size_t)snprintf(m->crash, sizeof m->crash, "%s\n",
-                                c->crash[0] ? c->crash : "triple fault");
-
-    n += describe_code(m, m->crash + n, sizeof m->crash - n);
-    n += (size_t)snprintf(m->crash + n, sizeof m->crash - n, "last control transfers:\n");
-    for (unsigned i = 0; i < 10 && n < sizeof m->crash; i++) {
-        u32 slot = (c->transfer_next + TRANSFER_LOG - 1 - i) % TRANSFER_LOG;
-
-        if (c->transfer_next < i + 1)
-            break;
-        n += (size_t)snprintf(m->crash + n, sizeof m->crash - n, "  %04x:%08llx -> %04x:%08llx\n",
-                              c->transfers[slot].from_cs,
-                              (unsigned long long)c->transfers[slot].from, c->transfers[slot].to_cs,
-                              (unsigned long long)c->transfers[slot].to);
-    }
-}
 
 u64 machine_now_ns(const struct machine *m)
 {

@@ -99,7 +99,7 @@ u64 machine_now_ns(const struct machine *m);
 u64 machine_instructions(const struct machine *m);
 int machine_exit_code(const struct machine *m);
 const char *machine_error(const struct machine *m);
-/* CS:EIP, the first exception and its cause, the last control transfers; text of several lines. */
+/* CS:EIP, the first exception and its cause, callers, last control transfers; several lines. */
 const char *machine_crash_report(const struct machine *m);
 const struct machine_config *machine_config(const struct machine *m);
 struct cpu *machine_cpu(struct machine *m, unsigned index);

@@ -2,6 +2,7 @@
 #include "devices/board/debug.h"
 
 #include "base/state.h"
+#include "devices/board/debug_callers.h"
 #include "devices/board/engines.h"
 #include "tests/support/pc_rig.h"
 
@@ -549,4 +550,55 @@ EACH_ENGINE(until_an_expression_is_true)
     cr_assert_eq((u16)rig.cpu->gpr[RAX], 0x1234);
     cr_assert_not(debug_until_expression(d, "ax ==", err, sizeof err));
     cr_assert(goes_on());
+}
+
+/* ---- Callers ---- */
+
+/*
+ * 7C00: call a; jmp $
+ * a: push bp; mov bp, sp; call b; pop bp; ret
+ * b: push bp; mov bp, sp; push 7C03h; jmp $
+ */
+EACH_ENGINE(callers_are_found_by_frames_and_by_calls)
+{
+    struct caller k[8];
+
+    start("E8 02 00 EB FE 55 89 E5 E8 02 00 5D C3 55 89 E5 68 03 7C EB FE");
+    debug_until(d, CODE + 0x13);
+    stop();
+    cr_assert_eq(debug_callers(rig.cpu, k, 8), 3);
+    cr_assert_eq(k[0].off, 0x7C03, "left over, but behind a CALL");
+    cr_assert_not(k[0].sure);
+    cr_assert_eq(k[1].off, 0x7C0B);
+    cr_assert(k[1].sure);
+    cr_assert_eq(k[2].off, 0x7C03);
+    cr_assert(k[2].sure);
+    cr_assert_eq(k[2].stack, k[0].stack + 8);
+    cr_assert_eq(debug_callers(rig.cpu, k, 1), 1);
+}
+
+/* 7C00: call 0000:f; jmp $; f: int 10h */
+EACH_ENGINE(far_callers_and_interrupts_are_found_in_real_mode)
+{
+    struct caller k[8];
+
+    start("9A 07 7C 00 00 EB FE CD 10 CB");
+    debug_until(d, PC_RIG_IRET);
+    stop();
+    cr_assert_eq(debug_callers(rig.cpu, k, 8), 2);
+    cr_assert_eq(k[0].off, 0x7C09);
+    cr_assert_eq(k[1].off, 0x7C05);
+    cr_assert_eq(k[1].cs, 0);
+}
+
+/* 7C00: call f; jmp $; f: lidt [0600h], which is zeros; ud2 */
+EACH_ENGINE(a_crash_report_says_who_called)
+{
+    start("E8 02 00 EB FE 0F 01 1E 00 06 0F 0B");
+    pc_rig_put(&rig, 0x600, "00 00 00 00 00 00");
+    cr_assert_eq(pc_rig_run(&rig), MACHINE_TRIPLE_FAULT);
+    cr_assert(strstr(machine_crash_report(rig.machine), "code there: 0F 0B"));
+    cr_assert(strstr(machine_crash_report(rig.machine), "called from"));
+    cr_assert(strstr(machine_crash_report(rig.machine), "? 0000:00007c03\n"), "%s",
+              machine_crash_report(rig.machine));
 }
