@@ -541,7 +541,7 @@ static bool can_list(struct run_cache *rc, const struct run *r)
 /* Not translated, and not executed since the last sweep; a new run was made for one execution. */
 static bool is_idle(struct run *r)
 {
-    if (r->block || (u8)r->heat != r->heat_swept) {
+    if (r->block || r->users || (u8)r->heat != r->heat_swept) {
         r->heat_swept = (u8)r->heat;
         return false;
     }
@@ -659,13 +659,20 @@ static struct run *build(struct run_cache *rc, u64 key, u64 la)
     return r;
 }
 
-struct run *run_find(struct run_cache *rc, u64 key, u64 la)
+struct run *run_known(const struct run_cache *rc, u64 key)
 {
     frame_id id = (frame_id)(key >> 20);
     const struct code_page *page = physmap_frame(rc->c->mmu.pm, id)->code;
-    struct run *r = page ? page->at[(la & PAGE_MASK) >> GRANULE_SHIFT] : NULL;
+    struct run *r = page ? page->at[(key & PAGE_MASK) >> GRANULE_SHIFT] : NULL;
 
     while (r && r->key != key)
         r = *next_on(r, id);
+    return r;
+}
+
+struct run *run_find(struct run_cache *rc, u64 key, u64 la)
+{
+    struct run *r = run_known(rc, key);
+
     return r ? r : build(rc, key, la);
 }

@@ -34,6 +34,8 @@ struct run {
     bool put_off;       /* heat was given once more, since the page keeps changing */
     u8 heat_swept;      /* the cache's: low bits of heat when it last looked for runs to forget */
     void *block;        /* the first of its translations; such runs are not forgotten */
+    void *users;        /* the engine's: translations that this run is part of, besides its own */
+    bool traced;        /* it is hot enough to be translated with those that follow */
     u64 tables;         /* bit per instruction: its memory operand is not reached by a window */
     u64 patched;        /* bit per instruction: its constants were written after it was decoded */
     struct insn insn[]; /* count of them and an end mark */
@@ -93,6 +95,9 @@ static inline u32 run_mode(const struct run *r)
  * table yet): then the instruction must be stepped.
  */
 struct run *run_find(struct run_cache *rc, u64 key, u64 la);
+
+/* The same if it was decoded already; NULL if not. */
+struct run *run_known(const struct run_cache *rc, u64 key);
 
 /*
  * RUN_FRONT slots in front of run_find for the engine to use as it likes; a slot's run is valid as

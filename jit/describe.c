@@ -105,6 +105,8 @@ size_t jit_describe(const struct cpu *c, char *out, size_t out_size)
             (unsigned long long)j->stat.killed, (unsigned long long)j->stat.flushes);
     jit_say(&t, "code          %zu KiB, and %zu KiB behind for what is rare; of %u KiB each\n",
             j->code.hot >> 10, (j->code.cold - j->code.hot_end) >> 10, JIT_CODE_BYTES / 2 >> 10);
+    jit_say(&t, "traces        %llu made of more than one run\n",
+            (unsigned long long)j->stat.traces);
     jit_say(&t, "entered       %llu times, %llu links made, %llu misses in the table of jumps\n",
             (unsigned long long)j->stat.entered, (unsigned long long)j->stat.links,
             (unsigned long long)j->stat.jump_misses);
@@ -136,8 +138,17 @@ static frame_id frame_at(struct cpu *c, u64 la)
 
 static bool covers(const struct block *b, frame_id frame, u32 offset)
 {
-    return b->run && b->run->frame == frame && offset >= b->run->offset &&
-           offset < (u32)b->run->offset + b->run->bytes;
+    const struct run *r = b->code_of;
+
+    if (!b->run || r->frame != frame)
+        return false;
+    for (unsigned i = 0; i < r->count; i++) {
+        u32 at = (u32)r->offset + r->insn[i].offset_in_run;
+
+        if (offset >= at && offset < at + r->insn[i].len)
+            return true;
+    }
+    return false;
 }
 
 static void say_guest(const struct insn *cached, u64 la, enum code_size size, const u8 *bytes,
@@ -181,7 +192,7 @@ static const u8 *bytes_of(struct cpu *c, const struct run *r, const struct insn 
 static void dump_block(struct cpu *c, const struct block *b, u64 page, struct jit_text *t)
 {
     const struct jit *j = c->engine_data;
-    const struct run *r = b->run;
+    const struct run *r = b->code_of;
     enum code_size size = run_mode(r) & MODE_CODE_SIZE;
 
     jit_say(t, "block %x:%03x, %u instructions, ", r->frame, r->offset, r->count);

@@ -130,12 +130,17 @@ static void note_x87(struct cpu *c, const struct run *r, u32 base, int index)
 }
 
 /* From now on the instruction reaches memory through T. */
-static void leave_to_table(struct jit *j, struct run *r, const struct insn *in)
+static void leave_to_table(struct jit *j, struct block *b, unsigned index)
 {
-    if (r->key == RUN_DEAD)
+    struct run *r;
+
+    if (!b->run)
+        return;
+    r = trace_origin(b, &index);
+    if (!r)
         return;
     j->stat.window_refused++;
-    r->tables |= 1ull << in->index_in_run;
+    r->tables |= 1ull << index;
     jit_drop_blocks(j, r);
 }
 
@@ -143,7 +148,8 @@ u64 jit_window_fault(struct cpu *c)
 {
     struct jit *j = c->engine_data;
     const struct window_site *s = site_at(j, (u32)c->engine_word[W_FAULT_CODE]);
-    struct run *r = ((struct block *)(j->blocks + s->block))->run;
+    struct block *b = (struct block *)(j->blocks + s->block);
+    struct run *r = b->code_of;
     const struct insn *in = &r->insn[s->index];
     enum mmu_class class = c->mmu.class;
     u64 at = c->engine_word[W_FAULT_ADDRESS] & ~WROTE;
@@ -152,7 +158,7 @@ u64 jit_window_fault(struct cpu *c)
     s32 rest = s->counted ? r->count - s->index : -(s32)s->index;
 
     if ((c->mode & MODE_CODE_SIZE) == CODE16)
-        base = ((struct block *)(j->blocks + s->block))->base16;
+        base = b->base16;
     if (s->flags_in_host)
         c->aflags = (u16)c->engine_word[W_FAULT_FLAGS];
     if (s->noted >= 0)
@@ -165,7 +171,7 @@ u64 jit_window_fault(struct cpu *c)
     c->rip = c->next_rip;
     if (class == c->mmu.class && c->mmu.window[class].on &&
         (at > UINT32_MAX || !mmu_show(&c->mmu, (u32)at, write)))
-        leave_to_table(j, r, in);
+        leave_to_table(j, b, s->index);
     return jit_onward(c);
 }
 

@@ -37,13 +37,31 @@ static struct jit *jit_of(const struct cpu *c)
 
 /* ---- Code that changes ---- */
 
+/* Not to be found any more by those who look for its run's. */
+static void unlist(struct block *b)
+{
+    struct block **at = (struct block **)&b->run->block;
+
+    while (*at != b)
+        at = &(*at)->also;
+    *at = b->also;
+}
+
+static void drop_block(struct jit *j, struct block *b)
+{
+    unlist(b);
+    x64_retire(j, b);
+    b->run = NULL;
+}
+
 void jit_drop_blocks(struct jit *j, struct run *r)
 {
-    for (struct block *b = r->block; b; b = b->also) {
-        x64_retire(j, b);
-        b->run = NULL;
-    }
-    r->block = NULL;
+    while (r->block)
+        drop_block(j, r->block);
+    for (struct user *u = r->users; u; u = u->next)
+        if (u->block->run && trace_uses(u->block, r))
+            drop_block(j, u->block);
+    r->users = NULL;
 }
 
 static void killed(void *opaque, struct run *r)
@@ -51,7 +69,7 @@ static void killed(void *opaque, struct run *r)
     struct jit *j = opaque;
 
     j->changes++;
-    if (!r->block)
+    if (!r->block && !r->users)
         return;
     j->stat.killed++;
     jit_note_killed(j, r);
@@ -205,6 +223,12 @@ void jit_set_threshold(struct cpu *c, u32 n)
     jit_flush(c);
 }
 
+void jit_traces_at_once(struct cpu *c, bool on)
+{
+    jit_of(c)->traces_at_once = on;
+    jit_flush(c);
+}
+
 /* ---- Running ---- */
 
 /* Code on a page that keeps changing must be the hotter to be worth it. */
@@ -247,13 +271,15 @@ static struct block *translate(struct jit *j, struct run *r)
         j->indirect[mode] = x64_make_indirect(j, mode);
         make_empty(&j->jumps[mode * JUMP_SLOTS], mode);
     }
+    r->traced = r->traced || j->traces_at_once;
     b = x64_translate(j, r, window);
     if (!b) {
         run_cache_flush(interp_runs(j->c)); /* `r` goes too */
         return NULL;
     }
     j->stat.translated++;
-    j->stat.instructions += r->count;
+    j->stat.instructions += b->count;
+    j->stat.traces += b->trace != NULL;
     b->also = r->block;
     r->block = b;
     jit_note_translated(j, b);
@@ -449,12 +475,29 @@ static void connect(struct cpu *c, struct jit *j, struct block *to)
     u64 at = c->engine_word[W_LINK];
     struct link *l = (struct link *)(j->blocks + at);
 
-    if (!at) {
+    if (!at || (at & LINK_STOPPED)) {
         remember_jump(c, j, to);
     } else if (!j->flushed && !l->to && l->from->run && l->from->window == to->window) {
         x64_link(j, l, to, to->run->frame);
         j->stat.links++;
     }
+}
+
+/*
+ * The count ran out in a block: it is one of those that are executed most. When that is certain it
+ * is translated again together with what follows it.
+ */
+static void sample(struct cpu *c, struct jit *j)
+{
+    struct block *b = (struct block *)(j->blocks + (c->engine_word[W_LINK] & ~(u64)LINK_STOPPED));
+    struct run *r = b->run; /* of an emptied arena: not looked at */
+
+    if (j->flushed || j->stopped || !(c->engine_word[W_LINK] & LINK_STOPPED) || !r || r->traced)
+        return;
+    if (++b->samples < TRACE_SAMPLES)
+        return;
+    r->traced = true;
+    jit_drop_blocks(j, r);
 }
 
 /* From block to block, as long as the next one is translated. True: stop, with the reason. */
@@ -468,6 +511,7 @@ static bool run_blocks(struct cpu *c, struct jit *j, enum engine_stop *why)
             *why = j->stop == ENGINE_SHUTDOWN ? ENGINE_SHUTDOWN : ENGINE_HALT;
             return true;
         }
+        sample(c, j);
         j->flushed = false;
         if (unlikely(j->often.one_in))
             jit_disturb_perhaps(j);

@@ -18,6 +18,9 @@ extern const struct engine engine_jit;
 
 /* For tests: translate a run at its n-th execution (1: at once; 0: the default). */
 void jit_set_threshold(struct cpu *c, u32 n);
+/* For tests: translate runs together with those that follow them before they are known to be hot.
+ */
+void jit_traces_at_once(struct cpu *c, bool on);
 
 /*
  * For tests: what the translator may do, or have done to it, at any moment without the guest seeing

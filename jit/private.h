@@ -42,6 +42,7 @@ enum {
      */
     JIT_MARGIN = 2 * RUN_MAX,
     JIT_HEAT = 4,
+    TRACE_SAMPLES = 2,
     JIT_CODE_BYTES = 256 << 20,
     JIT_BLOCK_BYTES_MAX = 64 << 10,
     /* Jumps whose target is known only at run time: slots for each mode of blocks, by target. */
@@ -68,8 +69,36 @@ struct link {
     u8 entry;          /* enum link_entry */
 };
 
+/* In W_LINK beside the place of a block: the count ran out there. */
+enum { LINK_STOPPED = 1 };
+
 /* Where the flags are when a jump is taken. */
 enum link_entry { ENTER_REGISTER, ENTER_MEMORY, ENTER_ANY };
+
+/*
+ * Runs translated as one; see trace.c. Which ones, with the keys that they had and where each one's
+ * instructions begin in `run`, which is not in the cache of runs.
+ */
+enum { TRACE_PARTS = 8 };
+struct trace {
+    struct run *run;
+    struct run *part[TRACE_PARTS];
+    u64 key[TRACE_PARTS];
+    u8 first[TRACE_PARTS];
+    u8 parts;
+};
+
+struct trace_room {
+    struct trace trace;
+    struct run run;
+    struct insn insn[RUN_MAX + 1]; /* run.insn */
+};
+
+/* Blocks that a run is part of besides its own. */
+struct user {
+    struct user *next;
+    struct block *block;
+};
 
 /* A translation of a run, which may have more than one: see fits in jit.c. */
 struct block {
@@ -79,21 +108,20 @@ struct block {
     struct link *incoming;
     const u8 *code, *end; /* the hot part */
     const u8 *cold, *cold_end;
-    const u8 *dead;     /* what its entry becomes when it is killed */
-    struct door *doors; /* where the quick jumps come in, by address */
-    u32 base16;         /* 16-bit code: what W_BASE must be */
-    u64 patched;        /* bit per instruction: its constants are loaded when it is executed */
-    bool window;        /* it reaches memory through the window where it may */
-    struct link link[2];
-    u16 bytes; /* of this structure */
+    const u8 *dead;      /* what its entry becomes when it is killed */
+    struct door *doors;  /* where the quick jumps come in, by address */
+    u32 base16;          /* 16-bit code: what W_BASE must be */
+    u64 patched;         /* bit per instruction: its constants are loaded when it is executed */
+    bool window;         /* it reaches memory through the window where it may */
+    struct link *link;   /* `links` of them */
+    struct run *code_of; /* its instructions: `run`, or those of a trace */
+    struct trace *trace; /* NULL: of `run` alone */
+    u32 samples;         /* how often the count ran out in it */
+    u32 bytes;           /* of this structure and what is behind it */
+    u8 links;
     u8 count;  /* of instructions, and */
     u16 hot[]; /* where each one's hot code begins, counted from `code`, and where the last ends */
 };
-
-static inline size_t block_size(const struct run *r)
-{
-    return (sizeof(struct block) + (r->count + 1u) * sizeof(u16) + 7) & ~(size_t)7;
-}
 
 /*
  * Jumps whose target is known only at run time take one of two ways to it. The quick way is for
@@ -187,11 +215,12 @@ struct jit {
 
     enum engine_stop stop; /* why a helper left */
     bool stopped;
-    bool flushed; /* blocks went away while translating or linking */
+    bool traces_at_once; /* for tests: traces are made before they are known to be hot */
+    bool flushed;        /* blocks went away while translating or linking */
     u32 heat;
     struct {
         u64 translated, instructions, killed, patched, flushes, entered, helper_calls, slow_calls;
-        u64 links, jump_misses;
+        u64 links, jump_misses, traces;
         u64 window_faults, window_refused;
         u64 executed, in_blocks; /* instructions, of them in translated code */
     } stat;
@@ -285,6 +314,14 @@ static inline u64 jit_changes(struct cpu *c, struct jit *j)
 
 /* The run has no block any more. */
 void jit_drop_blocks(struct jit *j, struct run *r);
+/*
+ * trace.c: the trace that begins with `head`, in `room`; NULL if nothing follows. `base16`: see
+ * struct block.
+ */
+struct trace *trace_make(struct jit *j, struct run *head, u32 base16, struct trace_room *room);
+bool trace_uses(const struct block *b, const struct run *r);
+struct run *trace_origin(const struct block *b, unsigned *index);
+
 /* New runs are hot after so many executions. */
 void jit_set_heat(struct jit *j, u32 heat);
 
@@ -311,6 +348,8 @@ void x64_list(const struct jit *j, const struct block *b, const u8 *at, const u8
               struct jit_text *t);
 
 /* x64: stubs once, then blocks. NULL if there is no room left in the cache. */
+/* The number of a conditional jump's condition, or -1. */
+int x64_condition(const struct insn *in);
 bool x64_make_stubs(struct jit *j);
 struct block *x64_translate(struct jit *j, struct run *r, bool window);
 /* Point a link at a block or back at its exit. */

@@ -9,7 +9,7 @@ static op_handler *const conditions[16] = {op_JO,  op_JNO,  op_JB,  op_JNB, op_J
                                            op_JBE, op_JNBE, op_JS,  op_JNS, op_JP, op_JNP,
                                            op_JL,  op_JNL,  op_JLE, op_JNLE};
 
-int tr_condition(const struct insn *in)
+int x64_condition(const struct insn *in)
 {
     for (int cc = 0; cc < 16; cc++)
         if (optab_rows[in->row].handler == conditions[cc])
@@ -48,9 +48,15 @@ static u8 *jump_if(struct tr *t, unsigned cc)
     return emit_jcc(e, cc & 1 ? CC_Z : CC_NZ);
 }
 
-static void go_to(struct tr *t, unsigned n, u8 *jump, s64 to)
+static void go_to(struct tr *t, u8 *jump, s64 to)
 {
-    t->out[n] = (struct out){.jump = jump, .flags = t->flags, .to = to, .used = true};
+    t->out[t->outs++] = (struct out){.jump = jump, .flags = t->flags, .to = to};
+}
+
+/* The byte behind an instruction. */
+static s64 after(const struct tr *t, const struct insn *in)
+{
+    return (s64)page_offset(t, in) + in->len;
 }
 
 /* What code after this one's end must find done. */
@@ -62,7 +68,7 @@ static void settle(struct tr *t)
 void tr_fall_through(struct tr *t)
 {
     settle(t);
-    go_to(t, 0, emit_jmp(&t->e), t->r->offset + t->r->bytes);
+    go_to(t, emit_jmp(&t->e), after(t, &t->r->insn[t->r->count - 1]));
 }
 
 /* Where a relative branch goes, counted from the page's first byte. */
@@ -136,10 +142,10 @@ static bool bound_condition(struct tr *t, const struct insn *in, unsigned cc)
 
     tr_clobber(t);
     passes = jump_if(t, cc ^ 1);
-    go_to(t, 1, passes, t->r->offset + t->r->bytes);
+    go_to(t, passes, after(t, in));
     t->flags = FLAGS_MEMORY;
     check_relative(t, in);
-    go_to(t, 0, emit_jmp(&t->e), target_of(t, in));
+    go_to(t, emit_jmp(&t->e), target_of(t, in));
     return true;
 }
 
@@ -176,8 +182,8 @@ static bool loop(struct tr *t, const struct insn *in, bool counts)
     }
     emit_op(e, 0x85, in->asize, H_RCX, RM_R(H_RCX)); /* test cx, cx */
     jump = emit_jcc(e, counts ? CC_NZ : CC_Z);
-    go_to(t, 0, jump, target_of(t, in));
-    go_to(t, 1, emit_jmp(e), t->r->offset + t->r->bytes);
+    go_to(t, jump, target_of(t, in));
+    go_to(t, emit_jmp(e), after(t, in));
     return true;
 }
 
@@ -218,7 +224,7 @@ static bool call_relative(struct tr *t, const struct insn *in)
 {
     push_return(t, in);
     settle(t);
-    go_to(t, 0, emit_jmp(&t->e), target_of(t, in));
+    go_to(t, emit_jmp(&t->e), target_of(t, in));
     return true;
 }
 
@@ -287,7 +293,7 @@ static bool call_or_jump(struct tr *t, const struct insn *in, bool call)
     if (call)
         return call_relative(t, in);
     settle(t);
-    go_to(t, 0, emit_jmp(&t->e), target_of(t, in));
+    go_to(t, emit_jmp(&t->e), target_of(t, in));
     return true;
 }
 
@@ -322,10 +328,25 @@ static bool ret(struct tr *t, const struct insn *in)
     return true;
 }
 
+void tr_pass(struct tr *t, const struct insn *in)
+{
+    s64 to = target_of(t, in), next = page_offset(t, in + 1);
+    int cc = x64_condition(in);
+
+    settle(t);
+    if (cc < 0)
+        return; /* JMP */
+    if (next == to)
+        go_to(t, jump_if(t, (unsigned)cc ^ 1), after(t, in));
+    else
+        go_to(t, jump_if(t, (unsigned)cc), to);
+    t->out[t->outs - 1].rest = (s8)(t->r->count - in->index_in_run - 1);
+}
+
 bool tr_branch(struct tr *t, const struct insn *in)
 {
     op_handler *h = optab_rows[in->row].handler;
-    int cc = tr_condition(in);
+    int cc = x64_condition(in);
     u8 *jump;
 
     if (!is_plain(t, in)) {
@@ -337,8 +358,8 @@ bool tr_branch(struct tr *t, const struct insn *in)
         if (is_bound(t))
             return bound_condition(t, in, (unsigned)cc);
         jump = jump_if(t, (unsigned)cc);
-        go_to(t, 0, jump, target_of(t, in));
-        go_to(t, 1, emit_jmp(&t->e), t->r->offset + t->r->bytes);
+        go_to(t, jump, target_of(t, in));
+        go_to(t, emit_jmp(&t->e), after(t, in));
         return true;
     }
     if (h == op_LOOP || h == op_JCXZ)

@@ -38,7 +38,7 @@ static void name_link(const struct block *b, const u8 *target, char *name)
 {
     static const char *const flags[] = {", flags in the host's", ", flags in memory", ""};
 
-    for (unsigned i = 0; i < ARRAY_LEN(b->link); i++) {
+    for (unsigned i = 0; i < b->links; i++) {
         const struct block *to = b->link[i].to;
 
         if (to && to->run && to->entry[b->link[i].entry] == target)

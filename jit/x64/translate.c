@@ -471,7 +471,7 @@ static void emit_stop(struct tr *t)
         in++;
     }
     emit_lea(e, 8, H_LEFT, H_LEFT, NO_REG, 0, t->r->count - (in - t->r->insn));
-    emit_leave(t, page_offset(t, in), 0, memory);
+    emit_leave(t, page_offset(t, in), (u32)((u8 *)t->b - t->j->blocks) | LINK_STOPPED, memory);
 }
 
 /* The block's way out number i: to another block once that is known. */
@@ -484,13 +484,17 @@ static void emit_out(struct tr *t, unsigned i)
     bool memory = o->flags != FLAGS_REGISTER;
     u8 *miss = NULL;
 
-    if (!o->used)
-        return;
     *l = (struct link){.from = t->b, .jump = o->jump};
     l->entry = o->flags == FLAGS_REGISTER ? ENTER_REGISTER
                : o->flags == FLAGS_MEMORY ? ENTER_MEMORY
                                           : ENTER_ANY;
     patch_rel32(o->jump, e->p);
+    if (o->rest)
+        emit_lea(e, 8, H_LEFT, H_LEFT, NO_REG, 0, o->rest);
+    if (o->rest && !pages) {
+        l->jump = emit_jmp(e);
+        patch_rel32(l->jump, e->p);
+    }
     if (pages) {
         if (!memory)
             tr_save(t, H_DIFF);
@@ -560,7 +564,7 @@ static void emit_dead(struct tr *t)
     for (unsigned i = 0; i < t->guards; i++)
         patch_rel32(t->guard[i], t->e.p);
     t->b->dead = code_exec(&t->j->code, t->e.p);
-    emit_leave(t, t->r->offset, 0, true);
+    emit_leave(t, t->b->run->offset, 0, true);
 }
 
 /*
@@ -610,12 +614,17 @@ static void emit_body(struct tr *t)
         unsigned sites = t->sites, group;
 
         note_place(t, i);
-        count_before(t, in, last);
+        count_before(t, in, last || x64_condition(in) >= 0);
         group = tr_stack_group(t, in, r->count - i);
         if (group) {
             close_sites(t, sites);
             while (--group)
                 note_place(t, ++i);
+            continue;
+        }
+        if (!last && (in->flags & INSN_ENDS)) {
+            tr_pass(t, in);
+            close_sites(t, sites);
             continue;
         }
         if (last && (in->flags & INSN_ENDS) && tr_branch(t, in)) {
@@ -629,17 +638,62 @@ static void emit_body(struct tr *t)
     tr_fall_through(t);
 }
 
-static struct block *new_block(struct jit *j, struct run *r)
+static void *carve(struct jit *j, size_t bytes)
 {
-    struct block *b;
+    u8 *at = j->blocks + j->blocks_used;
 
-    if (j->blocks_used + block_size(r) > j->blocks_end)
+    bytes = (bytes + 7) & ~(size_t)7;
+    if (j->blocks_used + bytes > j->blocks_end)
         return NULL;
-    b = (struct block *)(j->blocks + j->blocks_used);
-    memset(b, 0, sizeof *b);
-    b->run = r;
+    memset(at, 0, bytes);
+    j->blocks_used += bytes;
+    return at;
+}
+
+/* The parts know whom they take with them. */
+static bool note_users(struct jit *j, struct block *b)
+{
+    for (unsigned i = 1; i < b->trace->parts; i++) {
+        struct user *u = carve(j, sizeof *u);
+
+        if (!u)
+            return false;
+        *u = (struct user){b->trace->part[i]->users, b};
+        b->trace->part[i]->users = u;
+    }
+    return true;
+}
+
+static bool keep_trace(struct jit *j, struct block *b, const struct trace *trace)
+{
+    size_t bytes = sizeof *trace->run + trace->run->count * sizeof trace->run->insn[0];
+
+    b->trace = carve(j, sizeof *trace);
+    b->code_of = carve(j, bytes);
+    if (!b->trace || !b->code_of)
+        return false;
+    *b->trace = *trace;
+    memcpy(b->code_of, trace->run, bytes);
+    b->trace->run = b->code_of;
+    return note_users(j, b);
+}
+
+/* With all that belongs to it behind, so that the arena can be gone through from block to block. */
+static struct block *new_block(struct jit *j, struct run *head, const struct trace *trace)
+{
+    const struct run *r = trace ? trace->run : head;
+    size_t start = j->blocks_used;
+    struct block *b = carve(j, sizeof *b + (r->count + 1u) * sizeof b->hot[0]);
+
+    if (!b)
+        return NULL;
+    b->run = b->code_of = head;
+    b->links = (u8)(trace ? trace->parts + 1 : 2);
+    b->link = carve(j, b->links * sizeof *b->link);
+    if (!b->link || (trace && !keep_trace(j, b, trace)))
+        return NULL;
     b->count = (u8)r->count;
-    b->bytes = (u16)block_size(r);
+    b->bytes = (u32)(j->blocks_used - start);
     return b;
 }
 
@@ -655,17 +709,19 @@ static bool has_room(const struct jit *j)
 struct block *x64_translate(struct jit *j, struct run *r, bool window)
 {
     struct code_cache *cc = &j->code;
+    struct trace_room room;
     struct tr tr, *t = &tr;
 
     memset(t, 0, offsetof(struct tr, site));
     t->j = j;
-    t->r = r;
     t->mode = run_mode(r);
     t->noted = -1;
-    if (!has_room(j) || !(t->b = new_block(j, r)))
-        return NULL;
-    t->window = t->b->window = window;
     t->base16 = (u32)j->c->rip - r->offset;
+    if (!has_room(j) ||
+        !(t->b = new_block(j, r, r->traced ? trace_make(j, r, t->base16, &room) : NULL)))
+        return NULL;
+    t->r = r = t->b->code_of;
+    t->window = t->b->window = window;
     t->e.p = cc->write + cc->hot;
     t->b->base16 = t->base16;
     t->b->patched = r->patched;
@@ -683,11 +739,10 @@ struct block *x64_translate(struct jit *j, struct run *r, bool window)
         emit_site(t, &t->site[i]);
     emit_stop(t);
     emit_dead(t);
-    emit_out(t, 0);
-    emit_out(t, 1);
+    for (unsigned i = 0; i < t->outs; i++)
+        emit_out(t, i);
     t->b->cold_end = code_exec(cc, t->e.p);
     cc->cold = (size_t)(t->e.p - cc->write + 15) & ~(size_t)15;
-    j->blocks_used += t->b->bytes;
     return t->b;
 }
 

@@ -53,12 +53,12 @@ struct site {
     u8 *back;
 };
 
-/* A way out of the block at its end. */
+/* A way out of the block, at its end or at a branch in the middle of a trace. */
 struct out {
     u8 *jump; /* from the hot code */
     enum flags_at flags;
-    s64 to; /* target, counted from the first byte of the page */
-    bool used;
+    s64 to;  /* target, counted from the first byte of the page */
+    s8 rest; /* instructions to give back to the count */
 };
 
 struct tr {
@@ -81,7 +81,8 @@ struct tr {
     bool stop_copies; /* flags are unknown there: do that instruction first */
     u8 *guard[2];     /* jumps to the dispatcher, at the head */
     unsigned guards;
-    struct out out[2];
+    struct out out[TRACE_PARTS + 1];
+    unsigned outs;
     struct site site[SITES_MAX]; /* last: tr_site clears those that are used */
 };
 
@@ -153,9 +154,10 @@ void tr_string_end(struct tr *t, const struct insn *in);
 /* branch.c: the last instruction; false if it is left to its handler. */
 bool tr_branch(struct tr *t, const struct insn *in);
 void tr_fall_through(struct tr *t);
+/* A branch in the middle: the next instruction is where it leads on this path. */
+void tr_pass(struct tr *t, const struct insn *in);
 /* To the offset in CS that H_ADDR holds. */
 void tr_indirect(struct tr *t);
-int tr_condition(const struct insn *in);
 /* system.c, flags.c, repeat.c, far.c */
 bool tr_system(struct tr *t, const struct insn *in);
 bool tr_flags(struct tr *t, const struct insn *in);

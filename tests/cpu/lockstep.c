@@ -92,6 +92,7 @@ static bool start(struct program *p)
         program_start(p, lab[i].cpu);
         test_engine_threshold(lab[i].cpu, thresholds[p->seed % ARRAY_LEN(thresholds)]);
         test_engine_windows(lab[i].cpu, p->seed / ARRAY_LEN(thresholds) % 4 != 0);
+        test_engine_traces(lab[i].cpu, p->seed / ARRAY_LEN(thresholds) % 3 != 0);
         /* And in handlers, on every other program. */
         test_engine_disturb_often(lab[i].cpu, often[p->seed % ARRAY_LEN(often)], p->seed);
     }

@@ -88,6 +88,7 @@ bool test_engine_take(struct cpu *c, const struct engine *engine)
         return false;
     test_engine_threshold(c, 1);
     test_engine_windows(c, true);
+    test_engine_traces(c, true);
     return true;
 }
 
@@ -101,6 +102,12 @@ void test_engine_threshold(struct cpu *c, unsigned n)
 {
     if (translates(c))
         jit_set_threshold(c, n);
+}
+
+void test_engine_traces(struct cpu *c, bool at_once)
+{
+    if (translates(c))
+        jit_traces_at_once(c, at_once);
 }
 
 void test_engine_windows(struct cpu *c, bool always)
@@ -133,6 +140,10 @@ void test_engine_show_code(struct cpu *c, const u32 *la, unsigned count, FILE *o
 }
 #else
 void test_engine_threshold(struct cpu *c, unsigned n)
+{
+}
+
+void test_engine_traces(struct cpu *c, bool at_once)
 {
 }
 

@@ -34,6 +34,8 @@ bool test_engine_take(struct cpu *c, const struct engine *engine);
 void test_engine_threshold(struct cpu *c, unsigned n);
 /* Memory windows of an engine that has them: always (what test_engine_take chooses), or never. */
 void test_engine_windows(struct cpu *c, bool always);
+/* Traces of several runs, of an engine that makes them: at once, or when they are hot. */
+void test_engine_traces(struct cpu *c, bool at_once);
 /* A disturbance that `seed` chooses, see jit_disturb; nothing on engines that do not translate. */
 void test_engine_disturb(struct cpu *c, u64 seed);
 /* See jit_disturb_often. */
