@@ -248,6 +248,7 @@ static void load_target(struct tr *t, const struct insn *in)
     }
     if (!is_wide(t, in) && !is_bound(t))
         return;
+    tr_clobber(t);
     s = tr_site(t, in);
     s->leave = true;
     check_target(t, s, H_ADDR);
