@@ -44,6 +44,7 @@ struct code_page {
                      */
     u64 patched_bytes;
     struct run *at[PAGE_SIZE >> GRANULE_SHIFT];
+    u64 bytes[PAGE_SIZE >> GRANULE_SHIFT]; /* that runs came from since the page held none */
 };
 
 struct run_cache {
@@ -171,8 +172,10 @@ static void unlist(struct run_cache *rc, struct run *r, frame_id id)
     while (*p != r)
         p = next_on(*p, id);
     *p = *next_on(r, id);
-    if (!--page->runs)
-        physmap_clear_code(rc->c->mmu.pm, id); /* the lists stay: code tends to come again */
+    if (--page->runs)
+        return;
+    physmap_clear_code(rc->c->mmu.pm, id); /* the lists stay: code tends to come again */
+    memset(page->bytes, 0, sizeof page->bytes);
 }
 
 /* To the dead ones of its kind. */
@@ -308,12 +311,29 @@ static bool patch(struct run_cache *rc, struct run *r, u32 offset, u32 len)
     return true;
 }
 
+/* Bytes [from, to) of a page as far as they are in granule g, a bit each. */
+static u64 bytes_in(u32 g, u32 from, u32 to)
+{
+    u32 start = g << GRANULE_SHIFT, end = start + (1u << GRANULE_SHIFT);
+
+    return (~0ull << (from > start ? from - start : 0)) & (~0ull >> (to < end ? end - to : 0));
+}
+
+/* Some run came from these bytes, if it was not killed. */
+static bool may_hold_code(const struct code_page *page, u32 offset, u32 len)
+{
+    for (u32 g = offset >> GRANULE_SHIFT; g <= (offset + len - 1) >> GRANULE_SHIFT; g++)
+        if (page->bytes[g] & bytes_in(g, offset, offset + len))
+            return true;
+    return false;
+}
+
 bool run_code_at(const struct run_cache *rc, frame_id id, u32 offset, u32 len)
 {
     const struct code_page *page = physmap_frame(rc->c->mmu.pm, id)->code;
     u32 last = (offset + len - 1) >> GRANULE_SHIFT, from, to;
 
-    if (!page)
+    if (!page || !may_hold_code(page, offset, len))
         return false;
     for (u32 g = (offset > page->reach ? offset - page->reach : 0) >> GRANULE_SHIFT; g <= last; g++)
         for (struct run *r = page->at[g]; r; r = *next_on(r, id)) {
@@ -404,7 +424,7 @@ void run_code_written(void *opaque, frame_id id, u32 offset, u32 len)
     if (!page)
         return;
     first = (offset > page->reach ? offset - page->reach : 0) >> GRANULE_SHIFT;
-    for (u32 g = first; g <= last; g++) {
+    for (u32 g = first; g <= last && may_hold_code(page, offset, len); g++) {
         int one = hit_overlapping(rc, page->at[g], id, offset, len);
 
         hit = one > hit ? one : hit;
@@ -527,6 +547,8 @@ static void list_on(struct run_cache *rc, struct run *r, frame_id id)
     page->runs++;
     if (page->reach < to - from)
         page->reach = to - from;
+    for (u32 g = from >> GRANULE_SHIFT; g <= (to - 1) >> GRANULE_SHIFT; g++)
+        page->bytes[g] |= bytes_in(g, from, to);
     physmap_mark_code(rc->c->mmu.pm, id, from, to - from);
 }
 
