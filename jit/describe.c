@@ -82,6 +82,7 @@ static void say_left(const struct jit *j, const char *what, const u64 count[stat
 static void say_windows(const struct jit *j, struct jit_text *t)
 {
     static const char *const name[MMU_CLASSES] = {"supervisor", "user"};
+    const struct mmu_check *check = &j->c->mmu.check;
 
     jit_say(t, "window faults %llu, %llu places in the code gave up theirs\n",
             (unsigned long long)j->stat.window_faults, (unsigned long long)j->stat.window_refused);
@@ -93,6 +94,12 @@ static void say_windows(const struct jit *j, struct jit_text *t)
             name[i], w->on ? "on" : "off", w->pieces, (unsigned long long)w->clears,
             (unsigned long long)w->shows, (unsigned long long)w->hides);
     }
+    if (check->wrong)
+        jit_say(t,
+                "  checked     %llu times, %llu pages; %llu were others by then in the guest's "
+                "tables, which it had not flushed\n",
+                (unsigned long long)check->times, (unsigned long long)check->pages,
+                (unsigned long long)check->stale);
 }
 
 size_t jit_describe(const struct cpu *c, char *out, size_t out_size)

@@ -21,6 +21,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -177,6 +178,19 @@ u64 jit_window_fault(struct cpu *c)
 
 /* ---- Using windows ---- */
 
+static bool is_always(const struct jit *j)
+{
+    return j->windows.mode == WINDOWS_ALWAYS || j->windows.mode == WINDOWS_PARANOID;
+}
+
+static void shown_wrongly(void *opaque, const char *text)
+{
+    struct jit *j = opaque;
+
+    log_error(j->c->log, "jit", "%s, at instruction %llu", text, (unsigned long long)j->c->count);
+    abort();
+}
+
 void jit_windows_mode(struct cpu *c, enum jit_windows mode)
 {
     struct jit *j = c->engine_data;
@@ -185,6 +199,8 @@ void jit_windows_mode(struct cpu *c, enum jit_windows mode)
     c->mmu.window_writes = true;
     for (int i = 0; i < MMU_CLASSES; i++)
         window_clear(&c->mmu.window[i]);
+    if (!mmu_check_windows(&c->mmu, mode == WINDOWS_PARANOID ? shown_wrongly : NULL, j))
+        log_warn(c->log, "jit", "the host refuses the memory for checks of windows");
 }
 
 /* True if the window can be used. */
@@ -214,7 +230,7 @@ static void consider(struct jit *j, enum mmu_class class)
         j->windows.clears[class] = w->clears;
         j->windows.calm_from[class] = c->count;
     }
-    if (j->windows.mode != WINDOWS_ALWAYS && c->count - j->windows.calm_from[class] < calm)
+    if (!is_always(j) && c->count - j->windows.calm_from[class] < calm)
         return;
     if (!open_window(j, w))
         return;

@@ -45,9 +45,10 @@ void jit_disturb_often(struct cpu *c, u32 one_in, u64 seed);
 
 /*
  * When translated code reaches memory through windows instead of tables: never; when it seems worth
- * their cost, which is the default; always, for tests.
+ * their cost, which is the default; always, for tests; always, and what they show is checked after
+ * whatever may take pages away: if it is wrong, the program ends with a message.
  */
-enum jit_windows { WINDOWS_AUTO, WINDOWS_OFF, WINDOWS_ALWAYS };
+enum jit_windows { WINDOWS_AUTO, WINDOWS_OFF, WINDOWS_ALWAYS, WINDOWS_PARANOID };
 void jit_windows_mode(struct cpu *c, enum jit_windows mode);
 
 /*

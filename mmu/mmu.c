@@ -5,27 +5,13 @@
 #include "mmu/mmu.h"
 
 #include "base/state.h"
+#include "mmu/record.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
-enum {
-    LINEAR_PAGES = 1 << 20, /* of a 32-bit linear address space */
-    LARGE_PAGES = 1024,     /* 4 KiB pages in a 4 MiB page */
-};
-
-/* Low bits of a record; the rest is the guest-physical page address. */
-enum record_bits {
-    REC_VALID = 1 << 0,
-    REC_USER = 1 << 1,
-    REC_WRITABLE = 1 << 2,
-    REC_DIRTY = 1 << 3,
-    REC_GLOBAL = 1 << 4,
-    REC_LARGE = 1 << 5, /* a 4 KiB piece of a large page */
-    REC_UNUSED = 0xFC0,
-    REC_BITS = 0xFFF,
-};
+enum { LARGE_PAGES = 1024 /* 4 KiB pages in a 4 MiB page */ };
 
 static void *sparse(size_t bytes)
 {
@@ -50,11 +36,6 @@ static void on_remapped(void *opaque)
     mmu_drop_entries(opaque);
 }
 
-static u64 host_diff(const struct frame *f, u32 page)
-{
-    return (u64)(uintptr_t)f->host - ((u64)page << PAGE_SHIFT);
-}
-
 /* Does this linear page have a write entry that leads to the frame? */
 static bool writes_to(const struct mmu *m, u32 page, const struct frame *f)
 {
@@ -71,11 +52,24 @@ static void drop_write(struct mmu *m, u32 page)
     }
 }
 
+/* What is taken away from now on goes for this reason. */
+static void because(struct mmu *m, enum window_cause why)
+{
+    for (int i = 0; i < MMU_CLASSES; i++)
+        m->window[i].cause = (u8)why;
+}
+
+static void check_all(struct mmu *m)
+{
+    mmu_check_range(m, 0, LINEAR_PAGES);
+}
+
 static void on_protect_frame(void *opaque, frame_id id)
 {
     struct mmu *m = opaque;
     struct frame *f = physmap_frame(m->pm, id);
 
+    because(m, TAKEN_BY_FRAME);
     if (f->writer == FRAME_MANY_WRITERS) {
         for (u32 i = 0; i < m->logged_count; i++)
             if (writes_to(m, m->log[i], f))
@@ -84,6 +78,7 @@ static void on_protect_frame(void *opaque, frame_id id)
         drop_write(m, f->writer);
     }
     f->writer = FRAME_NO_WRITER;
+    check_all(m);
 }
 
 static void on_code_written(void *opaque, frame_id id, u32 offset, u32 len)
@@ -157,6 +152,8 @@ void mmu_set_paging(struct mmu *m, const struct paging *p)
     if (old.enabled != p->enabled || old.wp != p->wp || old.pse != p->pse || old.pae != p->pae ||
         old.pge != p->pge || old.nxe != p->nxe || old.lma != p->lma)
         mmu_flush_all(m);
+    else if (old.cr3 == p->cr3)
+        check_all(m); /* otherwise mmu_flush_cr3 follows */
 }
 
 /* ---- Flushing ---- */
@@ -209,30 +206,38 @@ static void count_records(struct mmu *m)
 
 void mmu_flush_all(struct mmu *m)
 {
+    because(m, TAKEN_BY_FLUSH);
     sweep(m, 0);
     memset(m->large, 0, sizeof m->large);
     count_records(m);
+    check_all(m);
 }
 
 void mmu_flush_cr3(struct mmu *m)
 {
+    because(m, TAKEN_BY_CR3);
     sweep(m, m->paging.pge ? REC_GLOBAL : 0);
     count_records(m);
+    check_all(m);
 }
 
 /* Not a birth and not a flush: recorded_count, which the guest can see, stays. */
 void mmu_drop_entries(struct mmu *m)
 {
+    because(m, TAKEN_BY_DROP);
     sweep(m, REC_VALID);
+    check_all(m);
 }
 
 void mmu_drop_some_entries(struct mmu *m, u32 one_in, u64 seed)
 {
+    because(m, TAKEN_BY_DROP);
     for (u32 i = 0; i < m->logged_count; i++) {
         seed = seed * 6364136223846793005ull + 1442695040888963407ull; /* Knuth's */
         if ((u32)(seed >> 32) % one_in == 0)
             drop_tables(m, m->log[i]);
     }
+    check_all(m);
 }
 
 /* The page stays in the log, where it costs nothing but a slot. */
@@ -242,9 +247,9 @@ static void forget(struct mmu *m, u32 page)
     m->record[page] = 0;
 }
 
-void mmu_invlpg(struct mmu *m, u64 la)
+static void invalidate(struct mmu *m, u32 page)
 {
-    u32 page = (u32)la >> PAGE_SHIFT, region = page / LARGE_PAGES;
+    u32 region = page / LARGE_PAGES;
 
     forget(m, page);
     /* A large page is recorded in 4 KiB pieces; all of them go together. */
@@ -252,6 +257,13 @@ void mmu_invlpg(struct mmu *m, u64 la)
         for (u32 p = region * LARGE_PAGES; p < (region + 1) * LARGE_PAGES; p++)
             if (m->record[p] & REC_LARGE)
                 forget(m, p);
+    check_all(m);
+}
+
+void mmu_invlpg(struct mmu *m, u64 la)
+{
+    because(m, TAKEN_BY_INVLPG);
+    invalidate(m, (u32)la >> PAGE_SHIFT);
 }
 
 /* ---- Filling ---- */
@@ -320,8 +332,7 @@ static void fill(struct mmu *m, u64 la, enum mmu_access access, enum mmu_class c
         fill_write(m, page, class, access, p->write_frame);
 }
 
-static bool record_allows(const struct mmu *m, u64 rec, enum mmu_access access,
-                          enum mmu_class class)
+bool mmu_record_allows(const struct mmu *m, u64 rec, enum mmu_access access, enum mmu_class class)
 {
     if (!(rec & REC_VALID) || (class == MMU_USER && !(rec & REC_USER)))
         return false;
@@ -360,7 +371,7 @@ bool mmu_recorded(const struct mmu *m, u64 la, enum mmu_access access, enum mmu_
     if (!m->paging.enabled)
         return true;
     *gpa = (rec & ~(u64)REC_BITS) | (la & PAGE_MASK);
-    return record_allows(m, rec, access, class);
+    return mmu_record_allows(m, rec, access, class);
 }
 
 bool mmu_translate(struct mmu *m, u64 la, enum mmu_access access, enum mmu_class class,
@@ -375,17 +386,21 @@ bool mmu_translate(struct mmu *m, u64 la, enum mmu_access access, enum mmu_class
         return true;
     }
     rec = m->record[page];
-    if (!record_allows(m, rec, access, class)) {
+    if (!mmu_record_allows(m, rec, access, class)) {
         if (!mmu_walk(m, la, access, class, true, out)) {
-            mmu_invlpg(m, la); /* SDM, same place: a page fault drops the entry it was about */
+            /* SDM, same place: a page fault drops the entry it was about. */
+            because(m, TAKEN_BY_FAULT);
+            invalidate(m, page);
             return false;
         }
         rec = record_of(out);
+        because(m, TAKEN_BY_WALK);
         drop_tables(m, page);
         add_record(m, page, rec);
+        mmu_check_range(m, page, page + 1);
     }
     out->gpa = (rec & ~(u64)REC_BITS) | (la & PAGE_MASK);
-    fill(m, la, access, class, out->gpa, record_allows(m, rec, MMU_WRITE, class));
+    fill(m, la, access, class, out->gpa, mmu_record_allows(m, rec, MMU_WRITE, class));
     return true;
 }
 
@@ -394,8 +409,7 @@ bool mmu_translate(struct mmu *m, u64 la, enum mmu_access access, enum mmu_class
 /* How many pages are shown at once, if they are one stretch of memory: less faults to come. */
 enum { SHOW_MAX = 32 };
 
-/* The frame that T has an entry for, in `class`, at linear page `page`; 0 if it has none. */
-static frame_id frame_shown(struct mmu *m, enum mmu_class class, u32 page, bool writable)
+frame_id mmu_frame_to_show(struct mmu *m, enum mmu_class class, u32 page, bool writable)
 {
     u64 diff = m->table_read[class][page], gpa = (u64)page << PAGE_SHIFT, rec = m->record[page];
     const struct phys_page *p;
@@ -426,20 +440,36 @@ bool mmu_show(struct mmu *m, u32 la, bool write)
 {
     struct window *w = &m->window[m->class];
     u32 page = la >> PAGE_SHIFT, from = page, n = 1;
-    bool writable = m->window_writes && frame_shown(m, m->class, page, true);
-    frame_id first = frame_shown(m, m->class, page, writable);
+    bool writable = m->window_writes && mmu_frame_to_show(m, m->class, page, true);
+    frame_id first = mmu_frame_to_show(m, m->class, page, writable);
 
     if (!w->on || !first || (write && !writable))
         return false;
     if (!m->paging.enabled && !(w->page[page] & WINDOW_SHOWN))
         fill_ahead(m, page);
     while (n < SHOW_MAX && page + n < LINEAR_PAGES && !w->page[page + n] &&
-           frame_shown(m, m->class, page + n, writable) == first + n)
+           mmu_frame_to_show(m, m->class, page + n, writable) == first + n)
         n++;
     while (n < SHOW_MAX && from > 0 && !w->page[from - 1] &&
-           frame_shown(m, m->class, from - 1, writable) == first - 1)
+           mmu_frame_to_show(m, m->class, from - 1, writable) == first - 1)
         from--, first--, n++;
-    return window_show(w, m->pm, from, n, first, writable);
+    if (!window_show(w, m->pm, from, n, first, writable))
+        return false;
+    mmu_check_range(m, from, from + n);
+    return true;
+}
+
+bool mmu_check_windows(struct mmu *m, void (*wrong)(void *opaque, const char *text), void *opaque)
+{
+    m->check = (struct mmu_check){.wrong = NULL};
+    because(m, TAKEN_BY_DROP);
+    clear_windows(m, false);
+    for (int i = 0; i < MMU_CLASSES && wrong; i++)
+        if (!window_keep_book(&m->window[i]))
+            return false;
+    m->check.wrong = wrong;
+    m->check.opaque = opaque;
+    return true;
 }
 
 /* ---- State ---- */

@@ -52,6 +52,15 @@ struct paging {
     u8 phys_bits;
 };
 
+/* Windows that are checked after whatever may take pages away; for tests, costs much. */
+struct mmu_check {
+    /* One line: what is shown and should not be. NULL: nothing is checked. */
+    void (*wrong)(void *opaque, const char *text);
+    void *opaque;
+    u64 times, pages; /* how often, and pages that were looked at in all */
+    u64 stale;        /* times that a page which is shown was another one in the guest's tables */
+};
+
 /* Result of a walk. */
 struct walk {
     u64 gpa;       /* of the address itself */
@@ -81,6 +90,7 @@ struct mmu {
     struct physmap_listener listener;
     struct window window[MMU_CLASSES];
     bool window_writes; /* windows may show pages writable */
+    struct mmu_check check;
     /*
      * Pages with a watchpoint or breakpoint: asked when entries for the page at `la`, which is at
      * `gpa`, would be made; returns enum mmu_hide. When the answer changes: mmu_drop_entries.
@@ -134,6 +144,12 @@ bool mmu_walk(struct mmu *m, u64 la, enum mmu_access access, enum mmu_class clas
  * that. False if that is not to be: the access must be done another way.
  */
 bool mmu_show(struct mmu *m, u32 la, bool write);
+/*
+ * From now on compare what windows show with T, the record and the guest's page tables after
+ * whatever may take pages away, and call `wrong` for each that is shown wrongly. Drops all that is
+ * shown. NULL: no more. False if the host has no memory for it.
+ */
+bool mmu_check_windows(struct mmu *m, void (*wrong)(void *opaque, const char *text), void *opaque);
 
 /* Save, load or hash the record. */
 void mmu_state(struct mmu *m, struct state *s);

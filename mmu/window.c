@@ -17,46 +17,57 @@ static bool reserve(void *at, size_t bytes, int fixed)
            MAP_FAILED;
 }
 
+static void *sparse(size_t bytes)
+{
+    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                   -1, 0);
+
+    return p == MAP_FAILED ? NULL : p;
+}
+
+static void free_sparse(void *p, size_t bytes)
+{
+    if (p)
+        munmap(p, bytes);
+}
+
 bool window_open(struct window *w)
 {
     void *base = mmap(NULL, WINDOW_BYTES + WINDOW_GUARD, PROT_NONE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    void *page = mmap(NULL, WINDOW_PAGES, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *page = sparse(WINDOW_PAGES);
 
-    if (base == MAP_FAILED || page == MAP_FAILED) {
+    if (base == MAP_FAILED || !page) {
         if (base != MAP_FAILED)
             munmap(base, WINDOW_BYTES + WINDOW_GUARD);
-        if (page != MAP_FAILED)
-            munmap(page, WINDOW_PAGES);
+        free_sparse(page, WINDOW_PAGES);
         return false;
     }
     madvise(base, WINDOW_BYTES + WINDOW_GUARD, MADV_DONTDUMP);
     w->base = base;
     w->page = page;
+    w->low = WINDOW_PAGES;
+    w->high = 0;
     return true;
+}
+
+bool window_keep_book(struct window *w)
+{
+    if (!w->frame)
+        w->frame = sparse(WINDOW_PAGES * sizeof *w->frame);
+    if (!w->taken_by)
+        w->taken_by = sparse(WINDOW_PAGES);
+    return w->frame && w->taken_by;
 }
 
 void window_close(struct window *w)
 {
-    if (!w->base)
-        return;
-    munmap(w->base, WINDOW_BYTES + WINDOW_GUARD);
-    munmap(w->page, WINDOW_PAGES);
+    if (w->base)
+        munmap(w->base, WINDOW_BYTES + WINDOW_GUARD);
+    free_sparse(w->page, WINDOW_PAGES);
+    free_sparse(w->frame, WINDOW_PAGES * sizeof *w->frame);
+    free_sparse(w->taken_by, WINDOW_PAGES);
     memset(w, 0, sizeof *w);
-}
-
-bool window_show(struct window *w, const struct physmap *pm, u32 page, u32 count, frame_id first,
-                 bool writable)
-{
-    u8 *at = w->base + ((u64)page << PAGE_SHIFT);
-
-    if (w->pieces >= WINDOW_PIECES_MAX || !physmap_map_at(pm, first, count, at, writable))
-        return false;
-    memset(w->page + page, WINDOW_SHOWN | (writable ? WINDOW_WRITABLE : 0), count);
-    w->pieces++;
-    w->shows++;
-    return true;
 }
 
 /* Unmapping cannot fail for want of VMAs when it takes them all. */
@@ -70,6 +81,7 @@ void window_clear(struct window *w)
 {
     w->on = false;
     w->clears++;
+    w->cleared_by = w->cause;
     if (!w->pieces)
         return;
     if (!reserve(w->base, WINDOW_BYTES, MAP_FIXED))
@@ -77,11 +89,41 @@ void window_clear(struct window *w)
     madvise(w->base, WINDOW_BYTES, MADV_DONTDUMP);
     madvise(w->page, WINDOW_PAGES, MADV_DONTNEED);
     w->pieces = 0;
+    w->low = WINDOW_PAGES;
+    w->high = 0;
+}
+
+bool window_show(struct window *w, const struct physmap *pm, u32 page, u32 count, frame_id first,
+                 bool writable)
+{
+    u8 *at = w->base + ((u64)page << PAGE_SHIFT);
+
+    if (w->pieces >= WINDOW_PIECES_MAX) {
+        window_clear(w);
+        return false;
+    }
+    if (!physmap_map_at(pm, first, count, at, writable))
+        return false;
+    memset(w->page + page, WINDOW_SHOWN | (writable ? WINDOW_WRITABLE : 0), count);
+    for (u32 i = 0; w->frame && i < count; i++)
+        w->frame[page + i] = first + i;
+    w->low = page < w->low ? page : w->low;
+    w->high = page + count > w->high ? page + count : w->high;
+    w->pieces++;
+    w->shows++;
+    return true;
+}
+
+static void note_taken(struct window *w, u32 page)
+{
+    if (w->taken_by)
+        w->taken_by[page] = w->cause;
 }
 
 void window_hide_shown(struct window *w, u32 page)
 {
     w->page[page] = 0;
+    note_taken(w, page);
     w->pieces++; /* it may have been in the middle of one */
     w->hides++;
     if (w->pieces >= WINDOW_PIECES_MAX ||
@@ -92,6 +134,7 @@ void window_hide_shown(struct window *w, u32 page)
 void window_protect_shown(struct window *w, u32 page)
 {
     w->page[page] = WINDOW_SHOWN;
+    note_taken(w, page);
     w->pieces++;
     w->hides++;
     if (w->pieces >= WINDOW_PIECES_MAX ||

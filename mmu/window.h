@@ -18,16 +18,39 @@
 #include "base/types.h"
 #include "mmu/physmap.h"
 
-enum window_page { WINDOW_SHOWN = 1, WINDOW_WRITABLE = 2 };
+enum window_page {
+    WINDOW_SHOWN = 1,
+    WINDOW_WRITABLE = 2,
+    WINDOW_STALE = 4, /* found to be another in the guest's tables by now, see mmu_check */
+};
+
+/* Why pages are taken away; kept for who checks windows. */
+enum window_cause {
+    TAKEN_NEVER,
+    TAKEN_BY_CR3,
+    TAKEN_BY_FLUSH, /* CR0, CR4, the capacity rule, a state that is loaded */
+    TAKEN_BY_INVLPG,
+    TAKEN_BY_FAULT,
+    TAKEN_BY_WALK, /* a translation with other rights */
+    TAKEN_BY_DROP, /* mmu_drop_entries and mmu_drop_some_entries */
+    TAKEN_BY_FRAME,
+    WINDOW_CAUSES,
+};
 
 struct window {
-    u8 *base;   /* host address of linear address 0; NULL: there is no window */
-    u8 *page;   /* enum window_page by linear page; NULL with it */
-    u32 pieces; /* mappings made since it was empty: each is a VMA or two of the host's */
-    bool on;    /* to be used; off after it was cleared, until it seems worth it again */
-    u64 clears; /* how often all was dropped */
-    u64 shows;  /* mappings made, ever */
-    u64 hides;  /* pages taken away one by one, ever */
+    u8 *base;      /* host address of linear address 0; NULL: there is no window */
+    u8 *page;      /* enum window_page by linear page; NULL with it */
+    u32 pieces;    /* mappings made since it was empty: each is a VMA or two of the host's */
+    bool on;       /* to be used; off after it was cleared, until it seems worth it again */
+    u64 clears;    /* how often all was dropped */
+    u64 shows;     /* mappings made, ever */
+    u64 hides;     /* pages taken away one by one, ever */
+    u32 low, high; /* what is shown lies in these pages, high excluded */
+
+    /* For who checks: which frame each page shows, and what took it away last. NULL: nobody. */
+    frame_id *frame;
+    u8 *taken_by;
+    u8 cause, cleared_by; /* of what goes on now; of the last time that all was dropped */
 };
 
 /* Behind the last page; an access across the end of the linear space faults there. In bytes. */
@@ -39,10 +62,12 @@ enum { WINDOW_PIECES_MAX = 12000 };
 /* Reserve the address space. False, and no window, if the host has none. */
 bool window_open(struct window *w);
 void window_close(struct window *w);
+/* Keep book for checks, from a moment on at which nothing is shown. False if the host refuses. */
+bool window_keep_book(struct window *w);
 
 /*
  * Show `count` frames from `first` on, which are one stretch of backing store, from linear page
- * `page` on. False if the host refuses or there are too many pieces.
+ * `page` on. False if the host refuses; or if there are too many pieces, then all was dropped.
  */
 bool window_show(struct window *w, const struct physmap *pm, u32 page, u32 count, frame_id first,
                  bool writable);

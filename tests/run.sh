@@ -151,6 +151,13 @@ jobs_of() {
 		echo "boot/twin-$e $B/tests/boot/twin --engine $e --until 10 -- --fda roms/tour.img --mem 8M"
 		echo "boot/twin-soak-$e $B/tests/boot/twin --engine $e --soak 2 --often 200 --until 6 -- --fda roms/tour.img --mem 8M"
 		echo "boot/freedos-soak-$e tests/boot/run.sh --twin $e --soak 3 --often 400 freedos-sizes"
+		# Windows are used from the start, and never believed.
+		echo "boot/twin-paranoid-$e $B/tests/boot/twin --engine $e --until 10 -- --fda roms/tour.img --mem 8M --windows paranoid"
+		echo "boot/freedos-paranoid-$e tests/boot/run.sh --twin $e --windows paranoid freedos-sizes"
+		for t in $($all && tests/boot/run.sh --list --all); do
+			[ -e "tests/boot/$t.script" ] &&
+				echo "boot/$t-paranoid-$e tests/boot/run.sh --twin $e --windows paranoid $t"
+		done
 		for t in $($all && tests/boot/run.sh --list --all); do
 			[ -e "tests/boot/$t.script" ] && for seed in 4 5 6; do
 				echo "boot/$t-soak-$e-$seed tests/boot/run.sh --twin $e --soak $seed --often 400 $t"

@@ -27,7 +27,7 @@ static const struct engine *const engines[] = {
     &engine_interp,
 };
 
-const char *const engine_windows_names[] = {"auto", "off", "always", NULL};
+const char *const engine_windows_names[] = {"auto", "off", "always", "paranoid", NULL};
 
 const struct engine *engine_by_name(const char *name)
 {
@@ -55,7 +55,8 @@ bool engine_windows(struct cpu *c, const char *name)
     if (!engine_windows_names[i])
         return false;
 #ifdef HAVE_JIT
-    static const enum jit_windows modes[] = {WINDOWS_AUTO, WINDOWS_OFF, WINDOWS_ALWAYS};
+    static const enum jit_windows modes[] = {WINDOWS_AUTO, WINDOWS_OFF, WINDOWS_ALWAYS,
+                                             WINDOWS_PARANOID};
 
     if (c->engine == &engine_jit)
         jit_windows_mode(c, modes[i]);

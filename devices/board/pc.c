@@ -286,7 +286,7 @@ static bool build_core(struct board *b, char *err, size_t err_size)
     if (b->config->perf_map)
         engine_perf_map(b->cpu);
     if (!engine_windows(b->cpu, b->config->windows)) {
-        snprintf(err, err_size, "cpu: windows are auto, off or always, not '%s'",
+        snprintf(err, err_size, "cpu: windows are auto, off, always or paranoid, not '%s'",
                  b->config->windows);
         return false;
     }

@@ -1,8 +1,10 @@
 #!/bin/sh
-# run.sh [--qemu] [--all] [--engine NAME] [NAME...]: boot real systems and judge what they show.
-# run.sh --twin NAME [--against NAME] [--soak SEED] [--often N] [--moves N] [--all] [NAME...]: the same with engine
-# NAME and the interpreter (or another) side by side, which must go through the same states
-# (tests/boot/twin.c); with snapshots of the other loaded into the one at N moments.
+# run.sh [--qemu] [--all] [--engine NAME] [--windows WHEN] [NAME...]: boot real systems and judge
+# what they show.
+# run.sh --twin NAME [--against NAME] [--windows WHEN] [--soak SEED] [--often N] [--moves N] [--all]
+# [NAME...]: the same with engine NAME and the interpreter (or another) side by side, which must go
+# through the same states (tests/boot/twin.c); with snapshots of the other loaded into the one at N
+# moments.
 # run.sh --list [--all]: the names; --all with the long ones.
 #
 # Each NAME.script here says in its first lines what it needs; a NAME.sh sees to itself:
@@ -22,7 +24,7 @@ root=$(cd "$here/../.." && pwd) || exit 70
 bygone=${BYGONE:-$here/../../bygone}
 guests=${BYGONE_GUESTS:-$here/../../../shared/guests}
 twin=$(readlink -m "${B:-$root/build}/tests/boot/twin")
-passed=0 failed=0 skipped=0 with_qemu= all= list= engine= against= soak=
+passed=0 failed=0 skipped=0 with_qemu= all= list= engine= windows= against= soak=
 
 while :; do
 	case ${1-} in
@@ -30,6 +32,7 @@ while :; do
 	--all) all=1 ;;
 	--list) list=1 ;;
 	--engine) engine="--engine $2"; shift ;;
+	--windows) windows="--windows $2"; shift ;;
 	--twin) against=$2; shift ;;
 	--soak) soak="--soak $2"; shift ;;
 	--against) soak="$soak --against $2"; shift ;;
@@ -125,13 +128,13 @@ run_once() {
 	elif [ $against ]; then
 		eval "set -- $(directive run | sed "s|@|$image|g")"
 		# shellcheck disable=SC2086 # options
-		(cd "$dir" && timeout "${LIMIT:-3600}" "$twin" --engine "$against" $soak -- "$@" \
+		(cd "$dir" && timeout "${LIMIT:-3600}" "$twin" --engine "$against" $soak -- "$@" $windows \
 			--script "$name.script") >"$dir/out" 2>"$dir/log"
 		return
 	else
 		eval "set -- $(directive run | sed "s|@|$image|g")"
 		# shellcheck disable=SC2086 # options
-		(cd "$dir" && timeout "${LIMIT:-900}" "$bygone" "$@" $engine --deterministic --display none \
+		(cd "$dir" && timeout "${LIMIT:-900}" "$bygone" "$@" $engine $windows --deterministic --display none \
 			--script "$name.script") >"$dir/out" 2>"$dir/log"
 	fi || return 1
 	directive after >"$dir/after.sh"
