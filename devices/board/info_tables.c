@@ -13,8 +13,16 @@
 #include "devices/board/report.h"
 
 #include <ctype.h>
+#include <string.h>
 
-enum { MCB_BYTES = 16, MCBS_MAX = 512, MCB_FIRST_PARAGRAPH = 0x50, MCB_LAST_PARAGRAPH = 0xA000 };
+enum { TSS16_BYTES = 0x2C, TSS32_BYTES = 0x68, PORT_RANGES = 24 };
+enum {
+    MCB_BYTES = 16,
+    MCBS_MAX = 512,
+    MCB_FIRST_PARAGRAPH = 0x50,
+    MCB_LAST_PARAGRAPH = 0xA000,
+    UMB_LAST_PARAGRAPH = 0xFFF0
+};
 
 static bool read_entry(struct cpu *c, u64 base, u32 index, struct descriptor *d)
 {
@@ -65,20 +73,26 @@ static void say_gate(struct report *r, const struct descriptor *d)
         report_say(r, "to %04x:%04x\n", sel, d->lo & 0xFFFF);
 }
 
+static void say_range(struct report *r, u32 base, u32 limit)
+{
+    report_say(r, "%08x-%08x%s  ", base, base + limit,
+               base + limit < base ? " (around 4 GiB)" : "");
+}
+
 static void say_segment(struct report *r, const struct descriptor *d)
 {
     u16 attr = desc_attr(d);
+    bool down = !(attr & DESC_CODE) && (attr & DESC_EC);
 
-    report_say(r, "%08x-%08x  %s-bit ", desc_base(d),
-               attr & DESC_CODE || !(attr & DESC_EC) ? desc_base(d) + desc_limit(d) : desc_base(d),
-               attr & DESC_DB ? "32" : "16");
+    say_range(r, desc_base(d), down ? 0 : desc_limit(d));
+    report_say(r, "%s-bit ", attr & DESC_DB ? "32" : "16");
     if (attr & DESC_CODE)
         report_say(r, "code%s%s", attr & DESC_RW ? ", readable" : "",
                    attr & DESC_EC ? ", conforming" : "");
     else
         report_say(r, "data%s%s", attr & DESC_RW ? ", writable" : ", read-only",
                    attr & DESC_EC ? ", expands down" : "");
-    if (!(attr & DESC_CODE) && (attr & DESC_EC))
+    if (down)
         report_say(r, " from offset %08x", desc_limit(d) + 1);
     report_say(r, ", DPL %u%s%s\n", attr_dpl(attr), attr & DESC_ACCESSED ? ", accessed" : "",
                attr & DESC_P ? "" : ", not present");
@@ -136,14 +150,28 @@ void info_ldt(struct board *b, struct report *r)
 
 /* ---- Vectors ---- */
 
+/* The vectors of real mode, and of what plays it in virtual-8086 mode; equal ones as a range. */
 void info_ivt(struct board *b, struct report *r)
 {
-    u8 raw[4];
+    struct cpu *c = b->cpu;
+    u32 base = c->cr0 & CR0_PE ? 0 : (u32)c->idtr.base, i, n;
+    u8 raw[256 * 4];
 
-    for (u32 i = 0; i < 256; i++) {
-        if (physmap_debug_read(b->pm, i * 4, raw, sizeof raw) != sizeof raw || !get_le32(raw))
+    if (debug_read_linear(c, base, raw, sizeof raw) != sizeof raw) {
+        report_say(r, "no memory at %08x\n", base);
+        return;
+    }
+    for (i = 0; i < 256; i += n) {
+        const u8 *at = raw + i * 4;
+
+        for (n = 1; i + n < 256 && !memcmp(at, at + n * 4, 4); n++)
+            ;
+        if (!get_le32(at))
             continue;
-        report_say(r, "%02x  %04x:%04x\n", i, get_le16(raw + 2), get_le16(raw));
+        if (n == 1)
+            report_say(r, "%02x     %04x:%04x\n", i, get_le16(at + 2), get_le16(at));
+        else
+            report_say(r, "%02x-%02x  %04x:%04x\n", i, i + n - 1, get_le16(at + 2), get_le16(at));
     }
 }
 
@@ -191,24 +219,66 @@ static void say_tss32(struct report *r, const u8 *t)
                t[0x64] & 1 ? ", traps when entered" : "");
 }
 
+static void say_tss16(struct report *r, const u8 *t)
+{
+    static const char *const names[] = {"ip", "flags", "ax", "cx", "dx", "bx", "sp", "bp",
+                                        "si", "di",    "es", "cs", "ss", "ds", "ldt"};
+
+    for (unsigned i = 0; i < 3; i++)
+        report_say(r, "  level %u stack %04x:%04x\n", i, get_le16(t + 4 + i * 4),
+                   get_le16(t + 2 + i * 4));
+    for (unsigned i = 0; i < ARRAY_LEN(names); i++)
+        report_say(r, "%s%s %04x",
+                   i % 10 ? " "
+                   : i    ? "\n  "
+                          : "  ",
+                   names[i], get_le16(t + 0xE + i * 2));
+    report_say(r, "\n");
+}
+
+/* What programs may access without the system: zeros in the map (SDM, "I/O Permission Bit Map"). */
+static void say_ports(struct report *r, struct cpu *c, u32 map)
+{
+    unsigned port, first = 0, ranges = 0;
+    bool open = false, now;
+    u8 byte = 0xFF;
+
+    for (port = 0; port <= 0x10000 && ranges < PORT_RANGES; port++) {
+        if (!(port & 7) &&
+            (map + port / 8 > c->tr.limit ||
+             debug_read_linear(c, (u32)(c->tr.base + map + port / 8), &byte, 1) != 1))
+            byte = 0xFF;
+        now = port < 0x10000 && !(byte >> (port & 7) & 1);
+        if (now && !open)
+            first = port;
+        if (!now && open)
+            report_say(r, "%s %04x-%04x", ranges++ ? "," : "  ports allowed:", first, port - 1);
+        open = now;
+    }
+    report_say(r, "%s\n", !ranges ? "  no port is allowed" : ranges == PORT_RANGES ? " ..." : "");
+}
+
 void info_tss(struct board *b, struct report *r)
 {
     struct cpu *c = b->cpu;
-    u8 t[0x68];
+    bool is32 = c->tr.attr & SYS_32;
+    u8 t[TSS32_BYTES];
 
     if (!(c->cr0 & CR0_PE) || !(c->tr.sel & SEL_INDEX_TI)) {
         report_say(r, "no task register was loaded\n");
         return;
     }
     report_say(r, "TR %04x, %s at %08llx, limit %04x\n", c->tr.sel,
-               c->tr.attr & SYS_32 ? "32-bit TSS" : "16-bit TSS", (unsigned long long)c->tr.base,
-               c->tr.limit);
-    if (!(c->tr.attr & SYS_32))
-        return;
-    if (debug_read_linear(c, c->tr.base, t, sizeof t) == sizeof t)
-        say_tss32(r, t);
-    else
+               is32 ? "32-bit TSS" : "16-bit TSS", (unsigned long long)c->tr.base, c->tr.limit);
+    if (debug_read_linear(c, c->tr.base, t, is32 ? TSS32_BYTES : TSS16_BYTES) !=
+        (is32 ? TSS32_BYTES : TSS16_BYTES)) {
         report_say(r, "  no memory there\n");
+    } else if (is32) {
+        say_tss32(r, t);
+        say_ports(r, c, get_le16(t + 0x66));
+    } else {
+        say_tss16(r, t);
+    }
 }
 
 /* ---- DOS ---- */
@@ -223,7 +293,7 @@ static bool read_mcb(struct board *b, u32 segment, struct mcb *m)
 {
     u8 raw[MCB_BYTES];
 
-    if (physmap_debug_read(b->pm, segment << 4, raw, sizeof raw) != sizeof raw ||
+    if (debug_read_linear(b->cpu, segment << 4, raw, sizeof raw) != sizeof raw ||
         (raw[0] != 'M' && raw[0] != 'Z'))
         return false;
     *m = (struct mcb){.kind = raw[0], .owner = get_le16(raw + 1), .paragraphs = get_le16(raw + 3)};
@@ -247,10 +317,11 @@ static unsigned chain_length(struct board *b, u32 segment)
     return 0;
 }
 
-static u32 find_chain(struct board *b)
+/* The first chain of at least `blocks`; 0 if there is none. */
+static u32 find_chain(struct board *b, u32 first, u32 end, unsigned blocks)
 {
-    for (u32 segment = MCB_FIRST_PARAGRAPH; segment < MCB_LAST_PARAGRAPH; segment++)
-        if (chain_length(b, segment) > 2)
+    for (u32 segment = first; segment < end; segment++)
+        if (chain_length(b, segment) >= blocks)
             return segment;
     return 0;
 }
@@ -273,21 +344,36 @@ static void say_owner(struct board *b, struct report *r, u32 segment, const stru
     }
 }
 
+/* Returns the segment behind the last block. */
+static u32 say_chain(struct board *b, struct report *r, u32 segment)
+{
+    struct mcb m;
+
+    for (unsigned n = 0; n < MCBS_MAX && read_mcb(b, segment, &m); n++) {
+        report_say(r, "%04x   %6u  %04x  ", segment, m.paragraphs * 16u, m.owner);
+        say_owner(b, r, segment, &m);
+        segment += m.paragraphs + 1u;
+        if (m.kind == 'Z')
+            break;
+    }
+    return segment;
+}
+
+/* Upper memory blocks are a chain of their own while DOS has not linked them to the lower ones. */
 void info_dos(struct board *b, struct report *r)
 {
-    u32 segment = find_chain(b);
-    struct mcb m;
+    u32 segment = find_chain(b, MCB_FIRST_PARAGRAPH, MCB_LAST_PARAGRAPH, 3);
 
     if (!segment) {
         report_say(r, "no chain of DOS memory blocks was found\n");
         return;
     }
     report_say(r, "block  bytes   owner\n");
-    for (unsigned n = 0; n < MCBS_MAX && read_mcb(b, segment, &m); n++) {
-        report_say(r, "%04x   %6u  %04x  ", segment, m.paragraphs * 16u, m.owner);
-        say_owner(b, r, segment, &m);
-        if (m.kind == 'Z')
-            break;
-        segment += m.paragraphs + 1u;
+    if (say_chain(b, r, segment) > MCB_LAST_PARAGRAPH)
+        return;
+    segment = find_chain(b, MCB_LAST_PARAGRAPH - 1, UMB_LAST_PARAGRAPH, 2);
+    if (segment) {
+        report_say(r, "upper memory:\n");
+        say_chain(b, r, segment);
     }
 }

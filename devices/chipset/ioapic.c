@@ -236,17 +236,25 @@ struct irq_line ioapic_line(struct device *dev, unsigned pin)
 
 void ioapic_describe(struct device *dev, char *out, size_t out_size)
 {
+    static const char *const modes[8] = {"fixed", "lowest priority", "SMI",   "reserved", "NMI",
+                                         "INIT",  "reserved",        "ExtINT"};
     struct ioapic *d = (struct ioapic *)dev;
+    unsigned pin, masked = 0;
     size_t at = 0;
-    unsigned pin;
 
     for (pin = 0; pin < IOAPIC_PINS && at < out_size; pin++) {
         u32 red = d->low[pin];
 
+        if (red & RED_MASKED) {
+            masked++;
+            continue;
+        }
         at += (size_t)snprintf(
-            out + at, out_size - at, "pin %2u: vector %02X mode %u to %s%02X %s%s%s%s\n", pin,
-            red & 0xFF, red >> 8 & 7, red & RED_LOGICAL ? "set " : "", d->destination[pin],
-            red & RED_LEVEL ? "level" : "edge", red & RED_MASKED ? " masked" : "",
-            red & RED_REMOTE_IRR ? " serving" : "", d->levels >> pin & 1 ? " asserted" : "");
+            out + at, out_size - at, "pin %2u: vector %02X, %s, to %s%02X, %s%s%s\n", pin,
+            red & 0xFF, modes[red >> 8 & 7], red & RED_LOGICAL ? "set " : "APIC ",
+            d->destination[pin], red & RED_LEVEL ? "level" : "edge",
+            red & RED_REMOTE_IRR ? ", in service" : "", d->levels >> pin & 1 ? ", asserted" : "");
     }
+    if (masked && at < out_size)
+        snprintf(out + at, out_size - at, "%u pins are masked\n", masked);
 }

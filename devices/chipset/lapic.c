@@ -832,20 +832,40 @@ static const char *vector_text(int vector, char text[8])
     return text;
 }
 
+/* An entry of the local vector table: what happens and when. */
+static const char *lvt_text(u32 lvt, char text[64])
+{
+    static const char *const modes[8] = {"",    "reserved", "SMI",      "reserved",
+                                         "NMI", "INIT",     "reserved", "ExtINT"};
+    unsigned mode = lvt >> 8 & 7;
+    char vector[20];
+
+    snprintf(vector, sizeof vector, "vector %02X", lvt & 0xFF);
+    snprintf(text, 64, "%s%s%s", mode ? modes[mode] : vector, lvt & LVT_LEVEL ? ", level" : "",
+             lvt & LVT_MASKED ? ", masked" : "");
+    return text;
+}
+
 void lapic_describe(struct device *dev, char *out, size_t out_size)
 {
     struct lapic *l = (struct lapic *)dev;
-    char waiting[8], serving[8];
+    u32 timer = lapic_lvt_value(l, REG_LVT_TIMER);
+    char waiting[8], serving[8], t[64], lint[2][64], error[64];
 
-    snprintf(
-        out, out_size,
-        "%s: base %llX id %02X tpr %02X ppr %02X svr %03X ldr %02X dfr %X esr %02X\n"
-        "  lvt timer %05X lint0 %05X lint1 %05X error %05X\n"
-        "  timer %08X of %08X, divided by %llu\n"
-        "  highest waiting %s, in service %s\n",
-        l->dev.instance, (unsigned long long)l->base, l->id, l->tpr, lapic_ppr(l), l->svr, l->ldr,
-        l->dfr, l->esr, lapic_lvt_value(l, REG_LVT_TIMER), lapic_lvt_value(l, REG_LVT_LINT0),
-        lapic_lvt_value(l, REG_LVT_LINT1), lapic_lvt_value(l, REG_LVT_ERROR), timer_current(l),
-        l->timer_initial, (unsigned long long)timer_tick_ns(l) / LAPIC_TICK_NS,
-        vector_text(bits_highest(l->irr), waiting), vector_text(bits_highest(l->isr), serving));
+    snprintf(out, out_size,
+             "%s: local APIC %02X at %08llX, %s, spurious vector %02X\n"
+             "  task priority %02X, processor priority %02X; logical %02X, %s; errors %02X\n"
+             "  timer: %s, %s, %08X of %08X left, divided by %llu\n"
+             "  LINT0: %s; LINT1: %s; error: %s\n"
+             "  highest waiting %s, in service %s\n",
+             l->dev.instance, l->id, (unsigned long long)l->base & ~0xFFFull,
+             l->svr & SVR_ENABLE ? "on" : "off", l->svr & 0xFF, l->tpr, lapic_ppr(l), l->ldr,
+             l->dfr == DFR_FLAT ? "flat" : "in clusters", l->esr, lvt_text(timer, t),
+             timer & LVT_PERIODIC ? "periodic" : "once", timer_current(l), l->timer_initial,
+             (unsigned long long)timer_tick_ns(l) / LAPIC_TICK_NS,
+             lvt_text(lapic_lvt_value(l, REG_LVT_LINT0), lint[0]),
+             lvt_text(lapic_lvt_value(l, REG_LVT_LINT1), lint[1]),
+             lvt_text(lapic_lvt_value(l, REG_LVT_ERROR), error),
+             vector_text(bits_highest(l->irr), waiting),
+             vector_text(bits_highest(l->isr), serving));
 }

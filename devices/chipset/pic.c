@@ -17,6 +17,7 @@
 #include "devices/device.h"
 #include "mmu/bus.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 
 enum {
@@ -374,24 +375,66 @@ u16 pic_masked(const struct device *dev)
     return (u16)(p->chip[0].imr | p->chip[1].imr << 8);
 }
 
-static void chip_describe(const struct pic_chip *c, const char *name, char *out, size_t size)
+/* Where a report has got to; what does not fit is cut. */
+struct words {
+    char *at;
+    size_t room;
+};
+
+static void say(struct words *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static void say(struct words *w, const char *fmt, ...)
 {
-    snprintf(out, size,
-             "%s: irr=%02x imr=%02x isr=%02x lines=%02x elcr=%02x base=%02x lowest=%u%s%s%s%s%s\n",
-             name, chip_irr(c), c->imr, c->isr, c->lines, c->elcr, c->icw2 & 0xF8, c->lowest,
-             c->icw4 & ICW4_AEOI ? " aeoi" : "", c->icw4 & ICW4_SFNM ? " sfnm" : "",
-             c->special_mask ? " smm" : "", c->rotate_aeoi ? " rotate" : "",
-             c->phase != PIC_READY ? " not initialised" : "");
+    va_list args;
+    size_t n;
+
+    va_start(args, fmt);
+    n = (size_t)vsnprintf(w->at, w->room, fmt, args);
+    va_end(args);
+    n = n < w->room ? n : w->room ? w->room - 1 : 0;
+    w->at += n;
+    w->room -= n;
+}
+
+/* The interrupts of a chip that a mask names, by their numbers in the machine. */
+static void say_irqs(struct words *w, const char *what, u8 mask, unsigned first)
+{
+    say(w, "; %s", what);
+    for (unsigned i = 0; i < 8; i++)
+        if (mask >> i & 1)
+            say(w, " %u", first + i);
+    if (!mask)
+        say(w, " none");
+}
+
+static void chip_describe(const struct pic_chip *c, const char *name, unsigned first,
+                          struct words *w)
+{
+    if (c->phase != PIC_READY) {
+        say(w, "%s: not initialised\n", name);
+        return;
+    }
+    say(w, "%s, vectors %02x-%02x", name, c->icw2 & 0xF8, c->icw2 | 7);
+    say_irqs(w, "requested", chip_irr(c), first);
+    say_irqs(w, "masked", c->imr, first);
+    say_irqs(w, "in service", c->isr, first);
+    if (c->elcr)
+        say_irqs(w, "level-triggered", c->elcr, first);
+    if (c->lowest != 7)
+        say(w, "; %u has the lowest priority", first + c->lowest);
+    say(w, "%s%s%s%s\n", c->icw4 & ICW4_AEOI ? "; automatic EOI" : "",
+        c->icw4 & ICW4_SFNM ? "; special fully nested" : "",
+        c->special_mask ? "; special mask mode" : "", c->rotate_aeoi ? "; rotating" : "");
 }
 
 void pic_describe(struct device *dev, char *out, size_t out_size)
 {
     struct pic *p = (struct pic *)dev;
-    char master[160], slave[160];
+    struct words w = {out, out_size};
 
-    chip_describe(&p->chip[0], "master", master, sizeof master);
-    chip_describe(&p->chip[1], "slave", slave, sizeof slave);
-    snprintf(out, out_size, "%s%sintr=%d\n", master, slave, pic_intr(dev));
+    chip_describe(&p->chip[0], "master", 0, &w);
+    chip_describe(&p->chip[1], "slave", 8, &w);
+    say(&w, "INTR is %s\n", pic_intr(dev) ? "high" : "low");
 }
 
 /*

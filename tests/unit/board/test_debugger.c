@@ -305,6 +305,21 @@ EACH_ENGINE(exceptions_are_caught_and_software_interrupts_are_none)
     cr_assert_eq(debug_last_stop(d)->from_la, CODE + 2);
 }
 
+/*
+ * mov al, 11h; out 20h, al; mov al, 8; out 21h, al; mov al, 4; out 21h, al; mov al, 1; out 21h, al
+ * mov al, 0FEh; out 21h, al; mov al, 34h; out 43h, al; mov al, 0FFh; out 40h, al; mov al, 1
+ * out 40h, al; sti; jmp $
+ */
+EACH_ENGINE(interrupts_are_caught_and_told_from_exceptions)
+{
+    start("B0 11 E6 20 B0 08 E6 21 B0 04 E6 21 B0 01 E6 21 B0 FE E6 21 B0 34 E6 43 B0 FF E6 40 "
+          "B0 01 E6 40 FB EB FE");
+    debug_point_add(d, &(struct debug_point){.kind = DEBUG_EXCEPTION, .address = 8});
+    debug_point_add(d, &(struct debug_point){.kind = DEBUG_INTERRUPT, .address = 8});
+    cr_assert_eq(stop(), PC_RIG_IRET, "delivered");
+    cr_assert_str_eq(debug_last_stop(d)->text, "hardware interrupt 08 at 0000:00007c21");
+}
+
 EACH_ENGINE(a_mode_switch_is_caught_and_named)
 {
     /* mov eax, cr0; or al, 1; mov cr0, eax; jmp $ */

@@ -1,4 +1,5 @@
 /* The debugger's commands: what they say, and what they refuse. */
+#include "devices/board/board.h"
 #include "devices/board/debug.h"
 #include "frontend/commands.h"
 #include "frontend/commands_debug.h"
@@ -172,6 +173,80 @@ Test(commands_debug, descriptor_tables_are_told_in_words)
     cr_assert_str_eq(says("info ldt"), "there is no LDT\n");
 }
 
+Test(commands_debug, a_segment_may_go_around_the_end_of_memory)
+{
+    rig.cpu->gdtr = (struct table_reg){.base = 0x3000, .limit = 0xF};
+    pc_rig_put(&rig, 0x3008, "FF FF 00 A0 0E 93 8F 02"); /* 4 GiB from 020EA000h */
+    cr_assert(strstr(says("info gdt"), "  0008  020ea000-020e9fff (around 4 GiB)  16-bit data"),
+              "%s", out.data);
+}
+
+Test(commands_debug, an_ldt_shows_its_selectors)
+{
+    rig.cpu->ldtr = (struct segment){.sel = 0x28, .base = 0x4000, .limit = 15};
+    pc_rig_put(&rig, 0x4000, "FF 0F 00 00 01 9A 00 00");
+    pc_rig_put(&rig, 0x4008, "FF 0F 00 00 01 F6 00 00"); /* expands down, for users */
+    cr_assert_str_eq(says("info ldt"),
+                     "LDT at 00004000, limit 000f\n"
+                     "  0004  00010000-00010fff  16-bit code, readable, DPL 0\n"
+                     "  000c  00010000-00010000  16-bit data, writable, expands down from offset "
+                     "00001000, DPL 3\n");
+}
+
+Test(commands_debug, vectors_are_told_in_words)
+{
+    char line[16 * 4 * 3 + 1] = "";
+
+    for (unsigned i = 0; i < 16; i++)
+        strcat(line, "53 FF 00 F0 ");
+    pc_rig_put(&rig, 0x200, line); /* vectors 80h to 8Fh */
+    pc_rig_put(&rig, 0x204, "34 12 78 56");
+    says("info ivt");
+    cr_assert(strstr(out.data, "\n80     f000:ff53\n81     5678:1234\n82-8f  f000:ff53\n"), "%s",
+              out.data);
+    cr_assert(strstr(says("info idt"), "real mode"));
+    rig.cpu->cr0 |= CR0_PE;
+    rig.cpu->idtr = (struct table_reg){.base = 0x3000, .limit = 0x1F};
+    pc_rig_put(&rig, 0x3000, "34 12 08 00 00 EE 01 00"); /* for users */
+    pc_rig_put(&rig, 0x3008, "00 00 30 00 00 85 00 00"); /* a task gate */
+    pc_rig_put(&rig, 0x3018, "34 12 08 00 00 07 00 00"); /* not present */
+    cr_assert_str_eq(says("info idt"),
+                     "IDT at 00003000, limit 001f\n"
+                     "  00  32-bit interrupt gate, DPL 3, to 0008:00011234\n"
+                     "  01  task gate, DPL 0, task 0030\n"
+                     "  03  16-bit trap gate, DPL 0, not present, to 0008:1234\n");
+}
+
+/* SDM Vol. 3A, "Task-State Segment (TSS)", "16-Bit Task-State Segment (TSS)". */
+Test(commands_debug, tasks_are_told_in_words)
+{
+    cr_assert_str_eq(says("info tss"), "no task register was loaded\n");
+    rig.cpu->cr0 |= CR0_PE;
+    rig.cpu->tr = (struct segment){.sel = 0x10, .base = 0x4000, .limit = 0x6B, .attr = 0x8B};
+    pc_rig_put(&rig, 0x4004, "00 02 00 00 38 00 00 00");
+    pc_rig_put(&rig, 0x401C, "00 50 12 00 C5 06 00 00 02 32 00 00 44 33 22 11");
+    pc_rig_put(&rig, 0x4064, "00 00 68 00 FF FE F0 0F");
+    says("info tss");
+    cr_assert(strstr(out.data, "TR 0010, 32-bit TSS at 00004000, limit 006b\n"
+                               "  level 0 stack 0038:00000200\n"));
+    cr_assert(strstr(out.data, "  cr3 00125000  eip 000006c5  eflags 00003202\n"
+                               "  eax 11223344 "));
+    cr_assert(strstr(out.data, "I/O map at 0068\n"
+                               "  ports allowed: 0008-0008, 0010-0013, 001c-001f\n"),
+              "%s", out.data);
+    rig.cpu->tr.limit = 0x67;
+    cr_assert(strstr(says("info tss"), "no port is allowed"));
+    rig.cpu->tr = (struct segment){.sel = 0x18, .base = 0x5000, .limit = 0x2B, .attr = 0x83};
+    pc_rig_put(&rig, 0x5002, "00 01 20 00");
+    pc_rig_put(&rig, 0x500E, "34 12");
+    pc_rig_put(&rig, 0x502A, "28 00");
+    says("info tss");
+    cr_assert(strstr(out.data, "16-bit TSS"));
+    cr_assert(strstr(out.data, "level 0 stack 0020:0100\n"));
+    cr_assert(strstr(out.data, "  ip 1234 flags 0000 "));
+    cr_assert(strstr(out.data, " ldt 0028\n"));
+}
+
 Test(commands_debug, a_page_walk_shows_each_level)
 {
     cr_assert_str_eq(says("page 12345h"), "paging is off: physical 00012345\n");
@@ -188,6 +263,13 @@ Test(commands_debug, a_page_walk_shows_each_level)
                      "physical 000a0678\n");
     cr_assert_str_eq(says("page 401000h"), "linear 00401000, cr3 00010000\n"
                                            "directory entry at 00010004: 00000000  not present\n");
+    rig.cpu->cr4 |= CR4_PSE;
+    pc_rig_put(&rig, 0x10008, "E3 01 C0 00");
+    cr_assert_str_eq(says("page 812345h"),
+                     "linear 00812345, cr3 00010000\n"
+                     "directory entry at 00010008: 00c001e3  to 00c00000, writable, supervisor, "
+                     "accessed, dirty, global, a page of 4 MiB\n"
+                     "physical 00c12345\n");
 }
 
 Test(commands_debug, the_stack_is_shown_with_names)
@@ -209,11 +291,31 @@ Test(commands_debug, dos_memory_blocks_are_found)
                                        "0311    65536  0000  free\n");
 }
 
+Test(commands_debug, upper_memory_blocks_are_a_chain_of_their_own)
+{
+    struct board *b = machine_board(rig.machine);
+
+    bus_out(b->bus, 0xCF8, 4, 0x80000058); /* RAM at C0000h (82441FX, "PAM") */
+    bus_out(b->bus, 0xCFE, 1, 0x33);
+    pc_rig_put(&rig, 0x2000, "4D 08 00 10 00");
+    pc_rig_put(&rig, 0x2110, "4D 00 00 FF 00");
+    pc_rig_put(&rig, 0x3110, "5A 00 00 00 10");
+    pc_rig_put(&rig, 0x9FFF0, "4D 00 A0 00 20 00 00 00 4D 4F 55 53 45 00 00 00");
+    pc_rig_put(&rig, 0xC0000, "5A 00 00 00 10");
+    cr_assert(strstr(says("info dos"), "upper memory:\n9fff   131072  a000  program of MOUSE\n"
+                                       "c000    65536  0000  free\n"),
+              "%s", out.data);
+}
+
 Test(commands_debug, chips_say_how_they_are_programmed)
 {
     cr_assert(strstr(says("info pit"), "channel 2: mode 0"));
     cr_assert(strstr(says("info dma"), "channel 4: "));
     cr_assert(strstr(says("info ide"), "channel 1: drive 0 is selected"));
+    cr_assert(strstr(says("info pic"), "master: not initialised\n"), "%s", out.data);
+    cr_assert(strstr(says("info apic"), "local APIC 00 at FEE00000, off, spurious vector FF\n"),
+              "%s", out.data);
+    cr_assert(strstr(out.data, "\n24 pins are masked\n"));
 }
 
 /* ---- why ---- */
