@@ -36,7 +36,7 @@
 
 struct interp {
     struct run_cache *runs;
-    struct run **front;
+    struct run_slot *front;
     const void *const *bodies;
     bool has_386;
     u8 ask[ROW_COUNT]; /* see select_body */
@@ -162,15 +162,16 @@ static struct run *find_run(struct cpu *c, struct interp *e, u32 flat)
     u32 la = (u32)(c->seg[SEG_CS].base + c->rip);
     frame_id frame = c->mmu.exec[la >> PAGE_SHIFT];
     u64 key = run_key(frame, c->mode | flat, la & PAGE_MASK);
-    struct run **front = &e->front[(key ^ key >> 17) & (RUN_FRONT - 1)], *r = *front;
+    struct run_slot *front = &e->front[(key ^ key >> 17) & (RUN_FRONT - 1)];
+    struct run *r = front->run;
 
     if (unlikely(!frame))
         return NULL;
-    if (unlikely(!r || r->key != key)) {
+    if (unlikely(front->key != key || r->key != key)) {
         r = run_find(e->runs, key, la);
         if (!r)
             return NULL;
-        *front = r;
+        *front = (struct run_slot){key, r};
     }
     if (unlikely(r->frame2) && c->mmu.exec[((la >> PAGE_SHIFT) + 1) & 0xFFFFF] != r->frame2)
         return NULL;

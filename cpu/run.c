@@ -62,7 +62,7 @@ struct run_cache {
      * place of one may hold only another, and one that lies in one page only such a one.
      */
     struct run *dead[RUN_MAX + 1];
-    struct run *front[RUN_FRONT];
+    struct run_slot front[RUN_FRONT];
 };
 
 struct run_cache *run_cache_new(struct cpu *c, void (*finish)(void *opaque, struct run *r),
@@ -130,7 +130,7 @@ void run_cache_free(struct run_cache *rc)
     free(rc);
 }
 
-struct run **run_front(struct run_cache *rc)
+struct run_slot *run_front(struct run_cache *rc)
 {
     return rc->front;
 }
@@ -468,9 +468,9 @@ static bool writes_cs(const struct insn *in)
            (optab_rows[in->row].attr & ATTR_WRITES_OP0);
 }
 
-static bool ends_run(const struct insn *in)
+static bool ends_run(const struct insn *in, const struct decode_mode *mode)
 {
-    if (writes_cs(in))
+    if (model_has(mode->model, FEAT_ONLY_8086) && writes_cs(in))
         return true;
     return (in->flags & INSN_ENDS) ||
            ((in->flags & (INSN_REP | INSN_REPNE)) && (optab_rows[in->row].attr & ATTR_STRING));
@@ -492,7 +492,7 @@ static void decode_in_page(const struct cpu *c, const u8 *code, unsigned avail, 
         place(in, r->count, r->bytes);
         r->count++;
         r->bytes = (u16)(r->bytes + n);
-        if (ends_run(in))
+        if (ends_run(in, &mode))
             return;
     }
 }

@@ -101,12 +101,18 @@ struct run *run_known(const struct run_cache *rc, u64 key);
 
 /*
  * RUN_FRONT slots in front of run_find for the engine to use as it likes; a slot's run is valid as
- * long as its key matches. Cleared whenever the arena is.
+ * long as its key is that of the slot. Cleared whenever the arena is.
  */
-struct run **run_front(struct run_cache *rc);
+struct run_slot {
+    u64 key;
+    struct run *run;
+};
+
+struct run_slot *run_front(struct run_cache *rc);
 
 /* Did a decoded run come from one of these bytes of a frame? */
 bool run_code_at(const struct run_cache *rc, frame_id id, u32 offset, u32 len);
+
 /*
  * Kill the runs that came from written bytes, or change the constants of their instructions if
  * nothing else changed; the mmu calls it.
