@@ -34,7 +34,7 @@
 #include <unistd.h>
 
 enum {
-    SLICE = 1 << 18,/* instructions, at most */
+    SLICE = 1 << 18, /* instructions, at most */
     SLICE_LEAST = 64,
     SLICE_HOST_MS = 20,    /* what a slice may cost the host before the next one is shorter */
     SLICE_MS = 10,         /* virtual: of slow processors a slice is shorter */

@@ -9,8 +9,9 @@
 #define STACK 4096
 #endif
 #define TEXT_OF(x) #x
-#define TEXT(x) TEXT_OF(x)
+#define TEXT(x)    TEXT_OF(x)
 
+__asm__(".set .Lkeeper_bytes, " TEXT(STACK));
 __asm__(".text\n"
         ".balign 4\n"
         ".long 0x1BADB002, 0, -0x1BADB002\n" /* the Multiboot header, found by its magic */
@@ -45,7 +46,7 @@ __asm__(".text\n"
         "directory: .skip 4096\n"
         "low_table: .skip 4096\n"  /* 0 to 4 MiB, where the kernel is */
         "heap_table: .skip 4096\n" /* 4 to 8 MiB */
-        "keeper_stack: .skip " TEXT(STACK) "\n"
+        "keeper_stack: .skip .Lkeeper_bytes\n"
         "keeper_top:\n"
         "logger_stack: .skip 4096\n"
         "logger_top:\n"
@@ -122,7 +123,7 @@ void panic(u32 address, u32 eip)
 
 /* ---- Tasks ---- */
 
-/* The depth at which the key was filed. Aligned, so that what the CALL pushes is an even address. */
+/* The depth at which the key was filed. Aligned, so that what CALL pushes is an even address. */
 __attribute__((aligned(16))) int insert(struct node **at, int key)
 {
     struct node *n = *at;
