@@ -85,7 +85,7 @@ static void patched(void *opaque, struct run *r, unsigned index)
     j->stat.patched++;
     while (b && (b->patched >> index & 1))
         b = b->also;
-    if (!b)
+    if (!b && !r->users)
         return;
     j->changes++;
     jit_drop_blocks(j, r);

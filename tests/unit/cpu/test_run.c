@@ -1,4 +1,7 @@
-/* The cache of decoded code when it is full: what is in use stays, the rest makes room. */
+/*
+ * The cache of decoded code: what a write changes, and when it is full: what is in use stays, the
+ * rest makes room.
+ */
 #include "cpu/run.h"
 
 #include "cpu/interp.h"
@@ -39,6 +42,80 @@ static struct run *find(u32 mode, u32 page, u32 offset)
     frame_id frame = physmap_page(rig.pm, gpa)->frame;
 
     return run_find(interp_runs(rig.cpu), run_key(frame, mode, offset), gpa | offset);
+}
+
+enum { PAGE_0 = FIRST_PAGE << PAGE_SHIFT };
+
+Test(run, a_new_constant_is_taken_over_and_all_else_ends_the_run)
+{
+    u32 mode = rig.cpu->mode & 0xFF;
+    struct run *r;
+
+    cpu_rig_code(&rig, PAGE_0, "B8 01 02 03 C3"); /* mov ax, 201h; add ax, bx; ret */
+    r = find(mode, 0, 0);
+    cpu_rig_put(&rig, PAGE_0 + 1, 2, 0x1234);
+    cr_assert_eq(find(mode, 0, 0), r);
+    cr_assert_eq(r->insn[0].imm & 0xFFFF, 0x1234);
+    cr_assert_eq(r->patched, 1);
+    cpu_rig_put(&rig, PAGE_0 + 3, 1, 0x03); /* what it was */
+    cr_assert_eq(r->patched, 1);
+    cr_assert_neq(r->key, RUN_DEAD);
+    cpu_rig_put(&rig, PAGE_0 + 3, 1, 0x2B); /* sub ax, bx */
+    cr_assert_eq(r->key, RUN_DEAD);
+}
+
+Test(run, constants_of_branches_end_the_run)
+{
+    u32 mode = rig.cpu->mode & 0xFF;
+    struct run *r;
+
+    cpu_rig_code(&rig, PAGE_0, "40 74 05 C3"); /* inc ax; je +5 */
+    r = find(mode, 0, 0);
+    cpu_rig_put(&rig, PAGE_0 + 2, 1, 0x05);
+    cr_assert_neq(r->key, RUN_DEAD);
+    cpu_rig_put(&rig, PAGE_0 + 2, 1, 0x06);
+    cr_assert_eq(r->key, RUN_DEAD);
+}
+
+Test(run, a_page_that_is_filled_with_like_code_is_forgotten)
+{
+    u32 mode = rig.cpu->mode & 0xFF;
+    struct run *last;
+
+    for (u32 at = 0; at < 60; at += 3) /* mov ax, n, and so on; ret */
+        cpu_rig_code(&rig, PAGE_0 + at, "B8 01 00");
+    find(mode, 0, 0);
+    last = find(mode, 0, 0x800);
+    for (u32 at = 0; at < 60; at += 3) {
+        cpu_rig_put(&rig, PAGE_0 + at, 1, 0xB8);
+        cpu_rig_put(&rig, PAGE_0 + at + 1, 2, at);
+    }
+    cr_assert_eq(last->key, RUN_DEAD);
+}
+
+Test(run, constants_that_are_patched_again_and_again_are_not_taken_for_a_fill)
+{
+    u32 mode = rig.cpu->mode & 0xFF;
+    struct run *r;
+
+    for (u32 at = 0; at < 60; at += 3)
+        cpu_rig_code(&rig, PAGE_0 + at, "B8 01 00");
+    r = find(mode, 0, 0);
+    for (u32 round = 0; round < 5; round++)
+        for (u32 at = 0; at < 60; at += 3)
+            cpu_rig_put(&rig, PAGE_0 + at + 1, 2, at + round);
+    cr_assert_neq(r->key, RUN_DEAD);
+    cr_assert_eq(r->insn[2].imm, 6 + 4);
+}
+
+Test(run, a_dead_run_makes_room_for_one_of_its_length)
+{
+    u32 mode = rig.cpu->mode & 0xFF;
+    struct run *r = find(mode, 1, 0);
+
+    cpu_rig_put(&rig, PAGE_0 + PAGE_SIZE, 1, 0xF4);
+    cr_assert_eq(r->key, RUN_DEAD);
+    cr_assert_eq(find(mode, 2, 0), r);
 }
 
 /* As an engine does. */

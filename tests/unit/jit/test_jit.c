@@ -347,6 +347,73 @@ Test(jit, a_store_behind_itself_does_not_repeat_anything)
     }
 }
 
+/* ---- Constants that are written over ---- */
+
+/*
+ * A loop of ROUNDS that writes ECX into its next instruction's constant at AT_CODE + 8, so that
+ * `add` adds it to EAX: mov [the constant], ecx; ...; dec ecx; jne; hlt
+ */
+static void sum_by_patching(const char *add)
+{
+    struct cpu *c = rig.cpu;
+    u64 translated = 0;
+
+    cpu_rig_code(&rig, AT_CODE, "89 0D 08 00 01 00");
+    cpu_rig_code(&rig, AT_CODE + 6, add); /* of six bytes */
+    cpu_rig_code(&rig, AT_CODE + 12, "49 75 F1 F4");
+    for (unsigned i = 0; i < 2 * ROUNDS; i++) {
+        c->gpr[RCX] = ROUNDS;
+        c->gpr[RAX] = 0;
+        run_from(AT_CODE);
+        cr_assert_eq(c->gpr[RAX], ROUNDS * (ROUNDS + 1) / 2, "round %u", i);
+        if (i == ROUNDS)
+            translated = jit()->stat.translated;
+    }
+    cr_assert_eq(jit()->stat.translated, translated, "nothing is translated again");
+    cr_assert_gt(jit()->stat.patched, ROUNDS * ROUNDS);
+    cr_assert(block_at(AT_CODE));
+}
+
+Test(jit, an_immediate_that_is_patched_stays_translated)
+{
+    sum_by_patching("81 C0 00 00 00 00"); /* add eax, imm32 */
+}
+
+Test(jit, a_displacement_that_is_patched_stays_translated)
+{
+    sum_by_patching("8D 80 00 00 00 00"); /* lea eax, [eax + disp32] */
+}
+
+Test(jit, a_patched_constant_keeps_the_carry)
+{
+    struct cpu *c = rig.cpu;
+
+    /* mov [the constant], ecx; stc; adc eax, constant; mov dl, constant; adc eax, 0; hlt */
+    cpu_rig_code(&rig, AT_CODE, "89 0D 09 00 01 00 F9 81 D0 00 00 00 00 B2 05 83 D0 00 F4");
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        cpu_rig_put(&rig, AT_CODE + 14, 1, i);
+        c->gpr[RCX] = i & 1 ? 0xFFFFFFFF : i;
+        c->gpr[RAX] = 0;
+        run_from(AT_CODE);
+        cr_assert_eq(c->gpr[RAX], i & 1 ? 1 : i + 1, "round %u", i);
+        cr_assert_eq(c->gpr[RDX] & 0xFF, i);
+    }
+}
+
+Test(jit, another_opcode_beside_a_constant_is_another_instruction)
+{
+    struct cpu *c = rig.cpu;
+
+    /* mov word [the instruction], cx; add al, 5 or sub al, n; hlt */
+    cpu_rig_code(&rig, AT_CODE, "66 89 0D 07 00 01 00 04 05 F4");
+    for (unsigned i = 0; i < 2 * ROUNDS; i++) {
+        c->gpr[RCX] = (i & 1 ? 0x2C : 0x04) | i << 8;
+        c->gpr[RAX] = 100;
+        run_from(AT_CODE);
+        cr_assert_eq(c->gpr[RAX], i & 1 ? 100 - i : 100 + i, "round %u", i);
+    }
+}
+
 /* ---- Counting ---- */
 
 Test(jit, stops_at_each_count)
@@ -389,6 +456,26 @@ Test(jit, code_at_two_segment_aliases_sees_its_own_ip)
         cr_assert_eq(c->gpr[RSP], AT_STACK0);
     }
     cr_assert_gt(jit()->stat.in_blocks, 0);
+}
+
+Test(jit, code_at_two_segment_aliases_is_translated_once_for_each)
+{
+    struct cpu *c = rig.cpu;
+    u64 translated = 0;
+
+    cpu_rig_real(&rig);
+    cpu_rig_code(&rig, AT_CODE, "40 EB 00 40 F4"); /* inc ax; jmp next; next: inc ax; hlt */
+    for (unsigned i = 0; i < 4 * ROUNDS; i++) {
+        u32 shift = i & 1 ? 0x10 : 0;
+
+        seg_load_real(c, SEG_CS, (u16)((AT_CODE - shift) >> 4));
+        cpu_update_mode(c);
+        run_from(shift);
+        if (i == ROUNDS)
+            translated = jit()->stat.translated;
+    }
+    cr_assert_gt(translated, 1);
+    cr_assert_eq(jit()->stat.translated, translated);
 }
 
 static u64 left_to_handlers(const char *name)
