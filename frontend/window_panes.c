@@ -75,6 +75,42 @@ void window_panes_toggle(struct window *w)
     window_follow_size(w);
 }
 
+/* ---- Commands ---- */
+
+static void run(struct window *w, const char *line)
+{
+    if (asker_pending(w->asker) < STEPS_WAITING)
+        asker_command(w->asker, ASK_STEP, line);
+}
+
+/* A breakpoint at a line of code, or none any more. */
+static void toggle_point(struct window *w, const struct pane_code *line)
+{
+    char command[60];
+
+    if (line->label)
+        return;
+    if (line->point != PANE_NO_POINT)
+        snprintf(command, sizeof command, "delete %d", line->point_id);
+    else if (strchr(line->place, ':'))
+        snprintf(command, sizeof command, "break 0x%.4s:0x%.8s", line->place, line->place + 5);
+    else
+        snprintf(command, sizeof command, "break 0x%llx", (unsigned long long)line->la);
+    run(w, command);
+}
+
+static void toggle_here(struct window *w)
+{
+    const struct pane_view *v = &w->panes.view;
+
+    w->panes.toggle = false;
+    for (unsigned i = 0; i < v->code_count; i++)
+        if (v->code[i].current && !v->code[i].label) {
+            toggle_point(w, &v->code[i]);
+            return;
+        }
+}
+
 /* ---- Asking ---- */
 
 static void ask(struct window *w)
@@ -166,6 +202,8 @@ static void show_view(struct window *w)
     p->view = *v;
     p->has_view = true;
     p->code_start = v->code_start;
+    if (p->toggle && !p->old) /* this view was asked for behind the key */
+        toggle_here(w);
     redraw(w);
 }
 
@@ -185,40 +223,7 @@ void window_panes_answer(struct window *w, const struct asker_answer *a)
     redraw(w);
 }
 
-/* ---- Commands ---- */
-
-static void run(struct window *w, const char *line)
-{
-    if (asker_pending(w->asker) < STEPS_WAITING)
-        asker_command(w->asker, ASK_STEP, line);
-}
-
-/* A breakpoint at a line of code, or none any more. */
-static void toggle_point(struct window *w, const struct pane_code *line)
-{
-    char command[60];
-
-    if (line->label)
-        return;
-    if (line->point != PANE_NO_POINT)
-        snprintf(command, sizeof command, "delete %d", line->point_id);
-    else if (strchr(line->place, ':'))
-        snprintf(command, sizeof command, "break 0x%.4s:0x%.8s", line->place, line->place + 5);
-    else
-        snprintf(command, sizeof command, "break 0x%llx", (unsigned long long)line->la);
-    run(w, command);
-}
-
-static void toggle_here(struct window *w)
-{
-    const struct pane_view *v = &w->panes.view;
-
-    for (unsigned i = 0; i < v->code_count; i++)
-        if (v->code[i].current && !v->code[i].label) {
-            toggle_point(w, &v->code[i]);
-            return;
-        }
-}
+/* ---- Buttons ---- */
 
 static void press(struct window *w, enum pane_button b)
 {
@@ -229,7 +234,9 @@ static void press(struct window *w, enum pane_button b)
     case PANE_OUT: run(w, "finish"); break;
     case PANE_STEP_BACK: run(w, "step-back"); break;
     case PANE_GO_BACK: run(w, "continue-back"); break;
-    case PANE_BREAK: toggle_here(w); break;
+    case PANE_BREAK: /* where it stands now, not where it was seen last */
+        w->panes.toggle = w->panes.old = true;
+        break;
     default: break;
     }
 }

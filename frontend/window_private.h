@@ -81,7 +81,7 @@ struct window_slider {
     bool open;
     struct slider look;
     struct slider_pictures pictures;
-    bool was_paused;  /* before it was opened */
+    bool was_paused;  /* before it was opened; else we have stopped the machine */
     bool asked;       /* the machine is on its way to asked_ns */
     u64 asked_ns;     /* where it was sent last */
     unsigned closing; /* requests before it is gone; 0: it is not closing */
@@ -93,6 +93,7 @@ struct window_panes {
     bool open;
     struct pane_view view;
     bool has_view, old; /* old: ask again, whatever the machine does */
+    bool toggle;        /* a breakpoint where it stands, once that is known */
     bool changed[PANE_REGISTERS];
     u64 before[PANE_REGISTERS]; /* registers at the last standstill */
     bool has_before;

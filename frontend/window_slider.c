@@ -52,6 +52,17 @@ static void follow_ends(struct window *w)
     slider_go_to(look, newest ? look->newest_ns : look->wanted_ns);
 }
 
+/* Once: the last status may be from before somebody let the machine go on. */
+static void stop_machine(struct window *w)
+{
+    struct window_slider *s = &w->slider;
+
+    if (!s->was_paused || w->status.paused)
+        return;
+    s->was_paused = false;
+    ask(w, ASK_STOP, "stop");
+}
+
 void window_slider_open(struct window *w)
 {
     const struct frontend_moment *m = &w->moment;
@@ -70,13 +81,12 @@ void window_slider_open(struct window *w)
     window_set_grab(w, false);
     s->open = true;
     s->closing = 0;
-    s->was_paused = w->status.paused;
+    s->was_paused = true; /* until it is seen running */
     s->trouble[0] = 0;
     slider_open(&s->look, m->oldest_ns, m->past ? m->newest_ns : m->now_ns, m->now_ns);
     s->asked_ns = s->look.wanted_ns;
     s->asked = false;
-    if (!s->was_paused)
-        ask(w, ASK_STOP, "stop");
+    stop_machine(w);
     w->chrome.old = w->dirty = true;
     window_follow_size(w);
 }
@@ -139,6 +149,7 @@ bool window_slider_tick(struct window *w)
     if (!s->open)
         return false;
     if (!s->closing) {
+        stop_machine(w);
         follow_ends(w);
         if (!s->asked && s->asked_ns != s->look.wanted_ns)
             ask_place(w, ASK_PLACE);

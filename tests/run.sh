@@ -176,6 +176,7 @@ jobs_of() {
 	done
 	echo "debug/tutorial tests/debug/tutorial.py"
 	echo "qmp/dialogues tests/qmp/run.sh"
+	echo "window/keys-and-mouse tests/window/window.py"
 	for t in tests/support/test_*.sh; do
 		[ -x "$t" ] && echo "script/$(basename "$t" .sh) $t"
 	done
