@@ -180,6 +180,22 @@ static struct run *find_run(struct cpu *c, struct interp *e, u32 flat)
     return r;
 }
 
+/*
+ * The page of the instruction that comes next into the exec table, as fetching it would; true if it
+ * came. Who is interested in each instruction, and what else may happen at its fetch, is left to
+ * cpu_step.
+ */
+static bool bring_in(struct cpu *c)
+{
+    u32 la = (u32)(c->seg[SEG_CS].base + c->rip);
+    const frame_id *exec = &c->mmu.exec[la >> PAGE_SHIFT];
+    struct walk w;
+
+    if (*exec || c->special || c->hooks || c->rip > c->seg[SEG_CS].limit)
+        return false;
+    return mmu_translate(&c->mmu, la, MMU_FETCH, c->mmu.class, &w) && *exec;
+}
+
 /* A run that ended with the 64 KiB of code ends at 10000h, which the 8086 takes for 0. */
 static inline void wrap_rip(struct cpu *c)
 {
@@ -189,7 +205,9 @@ static inline void wrap_rip(struct cpu *c)
 
 struct run *interp_find_run(struct cpu *c, u32 segment_mode)
 {
-    return find_run(c, c->interp, segment_mode);
+    struct run *r = find_run(c, c->interp, segment_mode);
+
+    return r || !bring_in(c) ? r : find_run(c, c->interp, segment_mode);
 }
 
 enum engine_stop interp_until(struct cpu *c, u64 until, struct run **hot)
@@ -345,6 +363,8 @@ step:
         return NULL;
     }
     wrap_rip(c);
+    if (bring_in(c))
+        goto enter;
     if (unlikely(!cpu_step(c))) {
         *why = ENGINE_SHUTDOWN;
         return NULL;

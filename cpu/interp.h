@@ -26,7 +26,10 @@ enum engine_stop interp_until(struct cpu *c, u64 until, struct run **hot);
 
 /* MODE_FLAT and MODE_CS_FREE as the segments are now. */
 u32 interp_segment_mode(const struct cpu *c);
-/* The run at CS:rip, or NULL if the instruction there must be stepped. Never faults. */
+/*
+ * The run at CS:rip, which is about to be executed, or NULL if the instruction there must be
+ * stepped. Never faults, but its page may come into the TLB, as by the fetch that follows.
+ */
 struct run *interp_find_run(struct cpu *c, u32 segment_mode);
 struct run_cache *interp_runs(const struct cpu *c);
 
