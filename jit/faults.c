@@ -32,7 +32,10 @@
 enum { CALM_PAGED = 20000000, CALM_UNPAGED = 1000000 };
 
 /* Faults that a window may cost: at once, and one more for so many instructions. */
-enum { FAULTS_AT_ONCE = 4096, INSTRUCTIONS_PER_FAULT = 200000 };
+enum { FAULTS_AT_ONCE = 4096, INSTRUCTIONS_PER_FAULT = 1000000 };
+
+/* Pages that are taken back are counted in periods of 2^this instructions. */
+enum { PERIOD_SHIFT = 28 };
 
 #define WROTE (1ull << 63) /* in W_FAULT_ADDRESS */
 
@@ -241,15 +244,17 @@ static void consider(struct jit *j, enum mmu_class class)
 
 void jit_windows_begin(struct jit *j)
 {
-    const struct mmu *m = &j->c->mmu;
+    struct mmu *m = &j->c->mmu;
 
     running = j;
     j->windows.base = NULL;
     if (j->windows.mode == WINDOWS_OFF)
         return;
-    for (int i = 0; i < MMU_CLASSES; i++)
+    for (int i = 0; i < MMU_CLASSES; i++) {
+        m->window[i].period = j->c->count >> PERIOD_SHIFT & 7;
         if (!m->window[i].on)
             consider(j, (enum mmu_class)i);
+    }
 }
 
 void jit_windows_end(void)

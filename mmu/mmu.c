@@ -443,14 +443,14 @@ bool mmu_show(struct mmu *m, u32 la, bool write)
     bool writable = m->window_writes && mmu_frame_to_show(m, m->class, page, true);
     frame_id first = mmu_frame_to_show(m, m->class, page, writable);
 
-    if (!w->on || !first || (write && !writable))
+    if (!w->on || !first || (write && !writable) || window_churns(w, page))
         return false;
     if (!m->paging.enabled && !(w->page[page] & WINDOW_SHOWN))
         fill_ahead(m, page);
-    while (n < SHOW_MAX && page + n < LINEAR_PAGES && !w->page[page + n] &&
+    while (n < SHOW_MAX && page + n < LINEAR_PAGES && !window_shows(w, page + n) &&
            mmu_frame_to_show(m, m->class, page + n, writable) == first + n)
         n++;
-    while (n < SHOW_MAX && from > 0 && !w->page[from - 1] &&
+    while (n < SHOW_MAX && from > 0 && !window_shows(w, from - 1) &&
            mmu_frame_to_show(m, m->class, from - 1, writable) == first - 1)
         from--, first--, n++;
     if (!window_show(w, m->pm, from, n, first, writable))

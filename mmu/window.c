@@ -104,7 +104,9 @@ bool window_show(struct window *w, const struct physmap *pm, u32 page, u32 count
     }
     if (!physmap_map_at(pm, first, count, at, writable))
         return false;
-    memset(w->page + page, WINDOW_SHOWN | (writable ? WINDOW_WRITABLE : 0), count);
+    for (u32 i = page; i < page + count; i++)
+        w->page[i] =
+            (u8)((w->page[i] & ~WINDOW_STATE) | WINDOW_SHOWN | (writable ? WINDOW_WRITABLE : 0));
     for (u32 i = 0; w->frame && i < count; i++)
         w->frame[page + i] = first + i;
     w->low = page < w->low ? page : w->low;
@@ -120,12 +122,24 @@ static void note_taken(struct window *w, u32 page)
         w->taken_by[page] = w->cause;
 }
 
+/* Something of the page is taken back; `left` of it stays. */
+static void take(struct window *w, u32 page, unsigned left)
+{
+    unsigned was = w->page[page], taken = was & WINDOW_TAKEN_MAX;
+
+    if (was / WINDOW_PERIOD != w->period)
+        taken = 0;
+    if (taken < WINDOW_TAKEN_MAX)
+        taken += WINDOW_TAKEN;
+    w->page[page] = (u8)(w->period * WINDOW_PERIOD | taken | left);
+    w->hides++;
+}
+
 void window_hide_shown(struct window *w, u32 page)
 {
-    w->page[page] = 0;
+    take(w, page, 0);
     note_taken(w, page);
     w->pieces++; /* it may have been in the middle of one */
-    w->hides++;
     if (w->pieces >= WINDOW_PIECES_MAX ||
         !reserve(w->base + ((u64)page << PAGE_SHIFT), PAGE_SIZE, MAP_FIXED))
         window_clear(w);
@@ -133,10 +147,9 @@ void window_hide_shown(struct window *w, u32 page)
 
 void window_protect_shown(struct window *w, u32 page)
 {
-    w->page[page] = WINDOW_SHOWN;
+    take(w, page, WINDOW_SHOWN);
     note_taken(w, page);
     w->pieces++;
-    w->hides++;
     if (w->pieces >= WINDOW_PIECES_MAX ||
         mprotect(w->base + ((u64)page << PAGE_SHIFT), PAGE_SIZE, PROT_READ))
         window_clear(w);

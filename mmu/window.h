@@ -18,10 +18,18 @@
 #include "base/types.h"
 #include "mmu/physmap.h"
 
+/*
+ * By page: what is mapped, and how often that was taken back in the present period. A page of code
+ * that keeps being written would cost two system calls each time.
+ */
 enum window_page {
     WINDOW_SHOWN = 1,
     WINDOW_WRITABLE = 2,
     WINDOW_STALE = 4, /* found to be another in the guest's tables by now, see mmu_check */
+    WINDOW_STATE = 7,
+    WINDOW_TAKEN = 1 << 3, /* once */
+    WINDOW_TAKEN_MAX = 3 << 3,
+    WINDOW_PERIOD = 1 << 5, /* the period's number from here on */
 };
 
 /* Why pages are taken away; kept for who checks windows. */
@@ -40,6 +48,7 @@ enum window_cause {
 struct window {
     u8 *base;      /* host address of linear address 0; NULL: there is no window */
     u8 *page;      /* enum window_page by linear page; NULL with it */
+    u8 period;     /* 0 to 7, see window_page */
     u32 pieces;    /* mappings made since it was empty: each is a VMA or two of the host's */
     bool on;       /* to be used; off after it was cleared, until it seems worth it again */
     u64 clears;    /* how often all was dropped */
@@ -79,7 +88,13 @@ void window_protect_shown(struct window *w, u32 page);
 
 static inline bool window_shows(const struct window *w, u32 page)
 {
-    return unlikely(w->page != NULL) && w->page[page];
+    return unlikely(w->page != NULL) && (w->page[page] & WINDOW_SHOWN);
+}
+
+/* Was it taken back so often that showing it again is not worth it in this period? */
+static inline bool window_churns(const struct window *w, u32 page)
+{
+    return (w->page[page] & ~WINDOW_STATE) == (WINDOW_TAKEN_MAX | w->period * WINDOW_PERIOD);
 }
 
 static inline void window_hide(struct window *w, u32 page)

@@ -155,7 +155,7 @@ static void check_window(struct mmu *m, enum mmu_class class, u32 from, u32 to)
                 continue;
             }
         }
-        if (w->page[page])
+        if (window_shows(w, page))
             check_page(m, class, page);
     }
 }
