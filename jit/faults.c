@@ -6,8 +6,9 @@
  *     T has an entry for the page:  show it, and the instruction goes on as if nothing had been
  *     else:                         the "fault" stub, which stores all state, then
  *                                   jit_window_fault: the instruction's handler does the access;
- *                                   where the page can never be shown (chip registers, pages with
- *                                   watchpoints), that place in the code uses T from now on
+ *                                   where the page cannot be shown (chip registers, pages with
+ *                                   watchpoints) or faults have cost enough, that place in the code
+ *                                   uses T from now on
  *
  * The instruction that faulted has changed nothing yet; its place, and where the flags are, is told
  * by the table of sites, in the order of host addresses.
@@ -53,11 +54,18 @@ static bool in_cache(const struct jit *j, u64 rip)
     return rip >= from && rip < from + j->code.hot_end;
 }
 
-/* Has the window been worth it so far? */
+static bool is_always(const struct jit *j)
+{
+    return j->windows.mode == WINDOWS_ALWAYS || j->windows.mode == WINDOWS_PARANOID;
+}
+
+/* Has the window been worth it so far? Where it is always used, until a test says no. */
 static bool may_cost_more(struct jit *j, enum mmu_class class, u64 count)
 {
     u64 since = count - j->windows.on_at[class];
 
+    if (is_always(j))
+        return j->windows.faults[class] < FAULTS_SPENT;
     return j->windows.faults[class]++ < FAULTS_AT_ONCE + since / INSTRUCTIONS_PER_FAULT;
 }
 
@@ -72,8 +80,8 @@ static bool handle(struct jit *j, const void *info, void *context)
     if (!w->base || !in_cache(j, f.rip) || at > UINT32_MAX + (u64)WINDOW_GUARD)
         return false;
     j->stat.window_faults++;
-    if (at <= UINT32_MAX && may_cost_more(j, c->mmu.class, c->engine_word[W_LIMIT] - f.left) &&
-        mmu_show(&c->mmu, (u32)at, f.write))
+    j->windows.dear = !may_cost_more(j, c->mmu.class, c->engine_word[W_LIMIT] - f.left);
+    if (at <= UINT32_MAX && !j->windows.dear && mmu_show(&c->mmu, (u32)at, f.write))
         return true;
     c->engine_word[W_FAULT_CODE] = f.rip - (u64)(uintptr_t)j->code.exec;
     c->engine_word[W_FAULT_ADDRESS] = at | (f.write ? WROTE : 0);
@@ -174,17 +182,14 @@ u64 jit_window_fault(struct cpu *c)
     c->run_index = 0;
     c->rip = c->next_rip;
     if (class == c->mmu.class && c->mmu.window[class].on &&
-        (at > UINT32_MAX || !mmu_show(&c->mmu, (u32)at, write)))
+        (j->windows.dear || at > UINT32_MAX || !mmu_show(&c->mmu, (u32)at, write)))
         leave_to_table(j, b, s->index);
+    if (unlikely(j->often.one_in))
+        jit_disturb_perhaps(j);
     return jit_onward(c);
 }
 
 /* ---- Using windows ---- */
-
-static bool is_always(const struct jit *j)
-{
-    return j->windows.mode == WINDOWS_ALWAYS || j->windows.mode == WINDOWS_PARANOID;
-}
 
 static void shown_wrongly(void *opaque, const char *text)
 {

@@ -27,11 +27,17 @@ void jit_traces_at_once(struct cpu *c, bool on);
  * it. A seed chooses what a disturbance is about.
  */
 enum jit_disturbance {
-    DISTURB_FLUSH,  /* forget all blocks and decoded runs */
-    DISTURB_BLOCKS, /* some blocks; their runs are interpreted and become hot again */
-    DISTURB_RUNS,   /* some runs with their blocks, as if their bytes had been written */
-    DISTURB_TABLES, /* drop some pages from T and keep what the guest's TLB has of them */
-    DISTURB_HEAT,   /* runs decoded from now on are translated sooner or later */
+    DISTURB_FLUSH,         /* forget all blocks and decoded runs */
+    DISTURB_BLOCKS,        /* some blocks; their runs are interpreted and become hot again */
+    DISTURB_RUNS,          /* some runs with their blocks, as if their bytes had been written */
+    DISTURB_TABLES,        /* drop some pages from T and keep what the guest's TLB has of them */
+    DISTURB_HEAT,          /* runs decoded from now on are translated sooner or later */
+    DISTURB_WINDOWS,       /* clear those of some classes, until windows are chosen again */
+    DISTURB_WINDOW_PAGES,  /* take some pages away from them */
+    DISTURB_WINDOW_USE,    /* from now on there are none, or some again */
+    DISTURB_WINDOW_SITES,  /* some instructions give up theirs; the blocks go */
+    DISTURB_WINDOW_FAULTS, /* faults have cost as much as they may */
+    DISTURB_WINDOW_PIECES, /* the host's limit of mappings is near */
     DISTURBANCES,
 };
 

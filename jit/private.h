@@ -54,6 +54,9 @@ enum {
     WINDOW_SITES_MAX = 2 << 20,
 };
 
+/* As a number of faults: a window may cost no more, whatever its mode. */
+#define FAULTS_SPENT (1ull << 62)
+
 #define JUMP_TABLE_BYTES ((size_t)JUMP_MODES * JUMP_FORMS * JUMP_SLOTS * sizeof(u32))
 
 struct block;
@@ -238,6 +241,7 @@ struct jit {
         /* By class: since when all was calm; when it was switched on, and faults since. */
         u64 clears[MMU_CLASSES], calm_from[MMU_CLASSES];
         u64 on_at[MMU_CLASSES], faults[MMU_CLASSES];
+        bool dear; /* the fault at hand is one too many */
     } windows;
     struct {
         u32 one_in; /* 0: off */

@@ -229,14 +229,19 @@ void mmu_drop_entries(struct mmu *m)
     check_all(m);
 }
 
+/* For tests: true once in `one_in` times. */
+static bool one_of(u64 *seed, u32 one_in)
+{
+    *seed = *seed * 6364136223846793005ull + 1442695040888963407ull; /* Knuth's */
+    return (u32)(*seed >> 32) % one_in == 0;
+}
+
 void mmu_drop_some_entries(struct mmu *m, u32 one_in, u64 seed)
 {
     because(m, TAKEN_BY_DROP);
-    for (u32 i = 0; i < m->logged_count; i++) {
-        seed = seed * 6364136223846793005ull + 1442695040888963407ull; /* Knuth's */
-        if ((u32)(seed >> 32) % one_in == 0)
+    for (u32 i = 0; i < m->logged_count; i++)
+        if (one_of(&seed, one_in))
             drop_tables(m, m->log[i]);
-    }
     check_all(m);
 }
 
@@ -457,6 +462,19 @@ bool mmu_show(struct mmu *m, u32 la, bool write)
         return false;
     mmu_check_range(m, from, from + n);
     return true;
+}
+
+void mmu_hide_some_pages(struct mmu *m, u32 one_in, u64 seed)
+{
+    because(m, TAKEN_BY_DROP);
+    for (int i = 0; i < MMU_CLASSES; i++) {
+        struct window *w = &m->window[i];
+
+        for (u32 page = w->low; page < w->high; page++)
+            if (window_shows(w, page) && one_of(&seed, one_in))
+                window_hide(w, page);
+    }
+    check_all(m);
 }
 
 bool mmu_check_windows(struct mmu *m, void (*wrong)(void *opaque, const char *text), void *opaque)

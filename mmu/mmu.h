@@ -144,6 +144,8 @@ bool mmu_walk(struct mmu *m, u64 la, enum mmu_access access, enum mmu_class clas
  * that. False if that is not to be: the access must be done another way.
  */
 bool mmu_show(struct mmu *m, u32 la, bool write);
+/* For tests: take pages away from windows, about one in `one_in`, that `seed` chooses. */
+void mmu_hide_some_pages(struct mmu *m, u32 one_in, u64 seed);
 /*
  * From now on compare what windows show with T, the record and the guest's page tables after
  * whatever may take pages away, and call `wrong` for each that is shown wrongly. Drops all that is

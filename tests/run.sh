@@ -159,8 +159,9 @@ jobs_of() {
 				echo "boot/$t-paranoid-$e tests/boot/run.sh --twin $e --windows paranoid $t"
 		done
 		for t in $($all && tests/boot/run.sh --list --all); do
-			[ -e "tests/boot/$t.script" ] && for seed in 4 5 6; do
-				echo "boot/$t-soak-$e-$seed tests/boot/run.sh --twin $e --soak $seed --often 400 $t"
+			[ -e "tests/boot/$t.script" ] && for when in auto always paranoid; do
+				seed=${#when} # any will do
+				echo "boot/$t-soak-$e-$when tests/boot/run.sh --twin $e --soak $seed --often 400 --windows $when $t"
 			done
 		done
 		echo "cpu/silicon-$e $B/tests/cpu/silicon --engine $e --count $count"

@@ -57,7 +57,7 @@ static void build_one(struct twin *t, unsigned i, struct machine_config config)
         twin_make_wrong(t->m[i], t->wrong_at);
     if (t->threshold) {
         if (!strcmp(config.windows, "auto"))
-            test_engine_windows(machine_cpu(t->m[i], 0), true);
+            test_engine_windows(machine_cpu(t->m[i], 0), TEST_WINDOWS_ALWAYS);
         test_engine_traces(machine_cpu(t->m[i], 0), true);
         test_engine_threshold(machine_cpu(t->m[i], 0), t->threshold);
     }

@@ -83,6 +83,8 @@ static bool take_dirty(unsigned i)
 static bool start(struct program *p)
 {
     static const u8 thresholds[] = {1, 1, 2, 5, 0}, often[] = {0, 40, 0, 8};
+    static const enum test_windows windows[] = {TEST_WINDOWS_OFF, TEST_WINDOWS_ALWAYS,
+                                                TEST_WINDOWS_PARANOID, TEST_WINDOWS_ALWAYS};
 
     if (!program_image(p, image))
         return false;
@@ -91,7 +93,8 @@ static bool start(struct program *p)
         take_dirty(i);
         program_start(p, lab[i].cpu);
         test_engine_threshold(lab[i].cpu, thresholds[p->seed % ARRAY_LEN(thresholds)]);
-        test_engine_windows(lab[i].cpu, p->seed / ARRAY_LEN(thresholds) % 4 != 0);
+        test_engine_windows(lab[i].cpu,
+                            windows[p->seed / ARRAY_LEN(thresholds) % ARRAY_LEN(windows)]);
         test_engine_traces(lab[i].cpu, p->seed / ARRAY_LEN(thresholds) % 3 != 0);
         /* And in handlers, on every other program. */
         test_engine_disturb_often(lab[i].cpu, often[p->seed % ARRAY_LEN(often)], p->seed);

@@ -87,7 +87,7 @@ bool test_engine_take(struct cpu *c, const struct engine *engine)
     if (!engine->attach(c))
         return false;
     test_engine_threshold(c, 1);
-    test_engine_windows(c, true);
+    test_engine_windows(c, TEST_WINDOWS_ALWAYS);
     test_engine_traces(c, true);
     return true;
 }
@@ -110,10 +110,16 @@ void test_engine_traces(struct cpu *c, bool at_once)
         jit_traces_at_once(c, at_once);
 }
 
-void test_engine_windows(struct cpu *c, bool always)
+void test_engine_windows(struct cpu *c, enum test_windows when)
 {
+    static const enum jit_windows modes[] = {
+        [TEST_WINDOWS_OFF] = WINDOWS_OFF,
+        [TEST_WINDOWS_ALWAYS] = WINDOWS_ALWAYS,
+        [TEST_WINDOWS_PARANOID] = WINDOWS_PARANOID,
+    };
+
     if (translates(c))
-        jit_windows_mode(c, always ? WINDOWS_ALWAYS : WINDOWS_OFF);
+        jit_windows_mode(c, modes[when]);
 }
 
 void test_engine_disturb(struct cpu *c, u64 seed)
@@ -147,7 +153,7 @@ void test_engine_traces(struct cpu *c, bool at_once)
 {
 }
 
-void test_engine_windows(struct cpu *c, bool always)
+void test_engine_windows(struct cpu *c, enum test_windows when)
 {
 }
 

@@ -32,8 +32,9 @@ bool test_engine_take(struct cpu *c, const struct engine *engine);
  * Translate code at its n-th execution, 0: the default; nothing on engines that do not translate.
  */
 void test_engine_threshold(struct cpu *c, unsigned n);
-/* Memory windows of an engine that has them: always (what test_engine_take chooses), or never. */
-void test_engine_windows(struct cpu *c, bool always);
+/* Memory windows of an engine that has them; test_engine_take chooses them always. */
+enum test_windows { TEST_WINDOWS_OFF, TEST_WINDOWS_ALWAYS, TEST_WINDOWS_PARANOID };
+void test_engine_windows(struct cpu *c, enum test_windows when);
 /* Traces of several runs, of an engine that makes them: at once, or when they are hot. */
 void test_engine_traces(struct cpu *c, bool at_once);
 /* A disturbance that `seed` chooses, see jit_disturb; nothing on engines that do not translate. */
