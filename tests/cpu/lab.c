@@ -40,7 +40,10 @@ static void port_write(void *opaque, u16 port, u32 value)
         break;
     case LAB_NMI: cpu_raise_nmi(l->cpu); break;
     case LAB_STOP: l->cpu->attention |= ATT_TIMER; break;
-    case LAB_REMAP: show_rom(l, value & 1); break;
+    case LAB_REMAP:
+        show_rom(l, value & 1);
+        physmap_set_a20(l->pm, !(value & 2));
+        break;
     case LAB_PULSE:
         cpu_set_intr(l->cpu, true);
         cpu_set_intr(l->cpu, false);
@@ -150,6 +153,7 @@ void lab_close(struct lab *l)
 void lab_reset(struct lab *l, const u8 *image)
 {
     show_rom(l, false);
+    physmap_set_a20(l->pm, true);
     physmap_write(l->pm, 0, image, LAB_RAM);
     l->alarm = l->notes = l->events = 0;
     memset(l->cells, 0, sizeof l->cells);
@@ -197,9 +201,11 @@ void lab_take_dirty(struct lab *l, u64 bits[LAB_RAM / PAGE_SIZE / 64])
 u64 lab_hash(struct lab *l)
 {
     struct state *s = state_new_hash();
+    bool a20 = physmap_a20(l->pm);
     u64 hash;
 
     cpu_state(l->cpu, s);
+    state_bool(s, "a20", &a20);
     state_u64(s, "notes", &l->notes);
     state_bytes(s, "cells", l->cells, sizeof l->cells);
     state_u8(s, "latch", &l->latch);

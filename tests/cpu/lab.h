@@ -5,7 +5,8 @@
  *
  *      E0h  write  INTR rises           E4h  write  an NMI
  *      E1h  write  INTR falls           E5h  write  the engine must come back, as for a deadline
- *      E2h  read   the count, noted     E6h  write  bit 0: ROM over the page at LAB_SWAP
+ *      E2h  read   the count, noted     E6h  write  bit 0: ROM over the page at LAB_SWAP;
+ *                                           bit 1: the A20 gate is closed
  *      E3h  write  INTR rises so many instructions later
  *      E7h  write  INTR rises and falls again
  *      LAB_CHIP   memory: reads note and give the count, writes note it; at offset 4 INTR rises
@@ -23,6 +24,7 @@ enum {
     LAB_CHIP = 0x90000, /* a page of registers */
     LAB_MEMORY = 0x91000,
     LAB_CELLS = 64,
+    LAB_A20 = 1 << 20,
     LAB_VECTOR = 0x40,
 };
 

@@ -95,6 +95,8 @@ u32 gen_target(struct program_gen *g)
         at = LAB_SWAP + some(g, PAGE_SIZE);
     else if (kind < 98)
         at = (percent(g, 50) ? LAB_CHIP : LAB_MEMORY) + some(g, 64);
+    else if (kind < 99)
+        at = LAB_A20 + P_DATA + some(g, P_DATA_BYTES); /* the same place while the gate is closed */
     else
         at = (u32)rng_next(&g->r);
     if (g->p->paged && !segmented(g) && !real_style(g) && percent(g, 35))
@@ -123,6 +125,8 @@ static void flat_operand(struct program_gen *g, unsigned reg, u32 la)
         gen_byte(g, (u8)(reg << 3 | 6));
         gen_le(g, la - P_DATA, 2);
     } else {
+        if (g->p->mode == PROGRAM_FLAT && percent(g, 5))
+            la |= LAB_A20; /* nothing, or the same while the gate is closed */
         gen_byte(g, (u8)(reg << 3 | 5));
         gen_le(g, la, 4);
     }
@@ -730,7 +734,8 @@ static void segment_load(struct program_gen *g)
 {
     static const u16 protected_sel[] = {0x23, 0x4B, 0x53, 0x5B, 0x63, 0x6B, 0x8B, 0x0F,
                                         0x17, 0x1F, 0x10, 0x73, 0x00, 0x3B, 0x43, 0xFFFF};
-    static const u16 real_sel[] = {0x2000, 0x2001, 0x2040, 0x21FF, 0x3000, 0x1000, 0x9000, 0xFFF0};
+    static const u16 real_sel[] = {0x2000, 0x2001, 0x2040, 0x21FF, 0x3000,
+                                   0x1000, 0x9000, 0xFFF0, 0xFFFF};
     static const u8 modrm[] = {0xC0, 0xD8, 0xE8, 0xE0}; /* ES, DS, GS, FS */
     u16 sel = real_style(g) ? real_sel[some(g, ARRAY_LEN(real_sel))]
                             : protected_sel[some(g, ARRAY_LEN(protected_sel))];
@@ -744,6 +749,42 @@ static void segment_load(struct program_gen *g)
     gen_byte(g, modrm[some(g, segmented(g) || real_style(g) ? 3 : 4)]);
     next(g);
     rows(g, 1 + some(g, 3));
+}
+
+/* mov dword [at], value; of real style a word */
+static void put_known(struct program_gen *g, u32 at, u32 value)
+{
+    flat_prefix(g, false);
+    gen_byte(g, 0xC7);
+    flat_operand(g, 0, at);
+    gen_le(g, value, g->p->code16 ? 2 : 4);
+    next(g);
+}
+
+/* LSS ESP to where the stack is or another; LDS to LGS of a register that is not needed. */
+static void pointer_load(struct program_gen *g)
+{
+    static const u16 protected_sel[] = {0x23, 0x4B, 0x53, 0x5B, 0x63, 0x0F, 0x73, 0x00};
+    static const u16 real_sel[] = {0x2000, 0x2001, 0x2040, 0x21FF};
+    static const u8 opcodes[] = {0xB2, 0xC5, 0xC4, 0xB4, 0xB5}; /* SS, DS, ES, FS, GS */
+    unsigned n = some(g, segmented(g) || real_style(g) ? 3 : 5), size = g->p->code16 ? 2 : 4;
+    u32 at = P_COUNTERS + 0xD0 + (percent(g, 20) ? some(g, 4) : 0), offset = g->p->gpr[RSP];
+    u16 sel = n == 0           ? g->p->sel[SEG_SS]
+              : percent(g, 30) ? g->p->sel[SEG_DS]
+              : real_style(g)  ? real_sel[some(g, ARRAY_LEN(real_sel))]
+                               : protected_sel[some(g, ARRAY_LEN(protected_sel))];
+
+    if (n == 0 && percent(g, 10))
+        sel = real_style(g) ? sel + some(g, 2) : protected_sel[some(g, ARRAY_LEN(protected_sel))];
+    put_known(g, at, offset - some(g, 16) * 4);
+    put_known(g, at + size, sel);
+    flat_prefix(g, false);
+    if (opcodes[n] < 0xC0)
+        gen_byte(g, 0x0F);
+    gen_byte(g, opcodes[n]);
+    flat_operand(g, n ? RSI + some(g, 2) : RSP, at);
+    next(g);
+    rows(g, some(g, 3));
 }
 
 static void fpu(struct program_gen *g)
@@ -822,8 +863,10 @@ static void piece(struct program_gen *g)
         flags_and_traps(g);
     else if (kind < 89)
         pages(g);
-    else if (kind < 92)
+    else if (kind < 90)
         segment_load(g);
+    else if (kind < 92)
+        pointer_load(g);
     else if (kind < 95)
         fpu(g);
     else if (kind < 97)

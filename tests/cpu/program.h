@@ -35,6 +35,9 @@ enum program_memory {
     P_LDT = 0x1800,
     P_IDT = 0x2000,
     P_TSS = 0x3000,
+    P_TASK = 0x3100, /* TSSs of tasks that INT leads to */
+    P_TASK16 = 0x3180,
+    P_TASK_STACK = 0x3800,
     P_DIRECTORY = 0x4000,
     P_TABLE = 0x5000,
     P_TABLE2 = 0x6000, /* of P_VIEW */
@@ -67,7 +70,9 @@ enum program_call {
     CALL_BREAK,      /* an instruction breakpoint where it is called from */
     CALL_NO_BREAK,   /* none of either */
     CALL_PG,         /* change CR0.PG */
-    CALL_LAST = CALL_PG,
+    CALL_TASK,       /* to another task and back */
+    CALL_TASK16,     /* the same by a TSS of the 286 */
+    CALL_LAST = CALL_TASK16,
 };
 
 enum fixup_kind {

@@ -36,6 +36,8 @@ static const struct descriptor_row gdt[] = {
     {0x78, P_STACK_SEG, 0xFFFF, 0x00F3},      /* 16-bit stack */
     {0x80, P_STACK_SEG, 0xBFFF, 0x40F3},      /* 32-bit stack with a limit */
     {0x88, P_DATA, 3, 0xC0F3},                /* limit in pages */
+    {0x90, P_TASK, 0x67, 0x0089},
+    {0x98, P_TASK16, 0x2B, 0x0081},
 };
 static const struct descriptor_row ldt[] = {
     {0x08, P_DATA + 0x1000, 0xFFF, 0x40F3},
@@ -213,8 +215,41 @@ static u8 *put_call(const struct program *p, u8 *to, enum program_call what)
     case CALL_NO_BREAK: PUT(to, "\x31\xC0\x0F\x23\xF8"); break; /* xor eax, eax; mov dr7, eax */
     case CALL_PG: PUT(to, "\x0F\x20\xC0\x35\x00\x00\x00\x80\x0F\x22\xC0"); break;
     case CALL_TS: PUT(to, "\x0F\x20\xC0\x34\x08\x0F\x22\xC0"); break;
+    case CALL_TASK:
+    case CALL_TASK16: break; /* task gates: see put_task */
     }
     PUT(to, "\x58\xCF");
+    return to;
+}
+
+/*
+ * A task and its gate. It counts, returns by IRET to the one that was interrupted, and is behind
+ * that IRET the next time.
+ */
+static u8 *put_task(u8 *image, u8 *to, enum program_call what)
+{
+    bool big = what == CALL_TASK;
+    u8 *gate = image + P_IDT + what * 8, *tss = image + (big ? P_TASK : P_TASK16);
+    u32 entry = (u32)(to - image);
+
+    put_le32(gate, (big ? 0x90u : 0x98u) << 16);
+    put_le32(gate + 4, 0xE500);
+    if (big) {
+        put_le32(tss + 0x1C, P_DIRECTORY);
+        put_le32(tss + 0x20, entry);
+        put_le32(tss + 0x24, EF_FIXED);
+        put_le32(tss + 0x38, P_TASK_STACK);
+        for (unsigned n = 0; n < SEG_COUNT; n++)
+            put_le32(tss + 0x48 + n * 4, n == SEG_CS ? 0x08 : 0x10);
+        put_le32(tss + 0x64, 0x680000);
+    } else {
+        put_le16(tss + 0x0E, (u16)entry);
+        put_le16(tss + 0x10, EF_FIXED);
+        put_le16(tss + 0x1A, P_TASK_STACK);
+        for (unsigned n = 0; n <= SEG_DS; n++)
+            put_le16(tss + 0x22 + n * 2, n == SEG_CS ? 0x08 : 0x10);
+    }
+    PUT(to, "\xFF\x05\x1C\x04\x00\x00\xCF\xEB\xF7"); /* inc dword [41Ch]; iret; jmp */
     return to;
 }
 
@@ -238,6 +273,7 @@ static bool is_trap(unsigned v)
 static void put_handlers(const struct program *p, u8 *image)
 {
     u8 *to = image + P_HANDLERS;
+    u32 last_call = 0;
 
     for (unsigned v = 0; v < 256; v++) {
         u32 at = (u32)(to - image);
@@ -245,11 +281,13 @@ static void put_handlers(const struct program *p, u8 *image)
         u8 *gate = image + P_IDT + v * 8;
 
         if (v > CALL_LAST)
-            at = get_le16(gate - 8) | (get_le32(gate - 4) & 0xFFFF0000); /* the one before */
+            at = last_call;
         else if (v == LAB_VECTOR)
             to = put_interrupt(to);
+        else if (v >= CALL_TASK)
+            to = put_task(image, to, (enum program_call)v);
         else if (v >= CALL_CR3)
-            to = put_call(p, to, (enum program_call)v);
+            to = put_call(p, to, (enum program_call)v), last_call = at;
         else if (v == VEC_DB)
             to = put_debug(to);
         else if (v == VEC_NM)
@@ -258,6 +296,8 @@ static void put_handlers(const struct program *p, u8 *image)
             *to++ = 0xCF;
         else
             to = put_fault(to, has_error(v), v == VEC_PF);
+        if (v == CALL_TASK || v == CALL_TASK16)
+            continue; /* it has its own gate */
         put_le32(gate, 0x00080000 | (at & 0xFFFF));
         put_le32(gate + 4, (at & 0xFFFF0000) | (u32)(p->gate_type[v] | dpl << 5) << 8);
     }
@@ -408,6 +448,8 @@ bool program_image(struct program *p, u8 *image)
         put_le32(image + P_TSS + 8, 0x10);
         put_le16(image + P_TSS + 0x66, 0x68); /* then the I/O map: all ports to FFh */
         image[P_TSS + 0x87] = 0xFF;
+        put_le32(image + P_TSS + 0x1C, P_DIRECTORY); /* what a task switch does not save */
+        put_le16(image + P_TSS + 0x60, 0x30);
     }
     put_le32(image + VAR_RESUME, p->start + P_CODE - p->base[SEG_CS]);
     put_le32(image + VAR_RESUME_CS, p->sel[SEG_CS]);
