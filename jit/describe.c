@@ -79,6 +79,21 @@ static void say_left(const struct jit *j, const char *what, const u64 count[stat
     free(left);
 }
 
+/* Where the count ran out tells where the time goes. */
+static void say_tiers(const struct jit *j, struct jit_text *t)
+{
+    const u64(*n)[2] = j->stat.sampled;
+    u64 all = n[0][0] + n[0][1] + n[1][0] + n[1][1];
+
+    jit_say(t, "traces        %llu made of more than one run\n",
+            (unsigned long long)j->stat.traces);
+    jit_say(t,
+            "time          of %llu samples %.1f %% in blocks, %.1f %% in blocks by windows,\n"
+            "              %.1f %% in traces, %.1f %% in traces by windows\n",
+            (unsigned long long)all, percent(n[0][0], all), percent(n[0][1], all),
+            percent(n[1][0], all), percent(n[1][1], all));
+}
+
 static void say_windows(const struct jit *j, struct jit_text *t)
 {
     static const char *const name[MMU_CLASSES] = {"supervisor", "user"};
@@ -112,8 +127,7 @@ size_t jit_describe(const struct cpu *c, char *out, size_t out_size)
             (unsigned long long)j->stat.killed, (unsigned long long)j->stat.flushes);
     jit_say(&t, "code          %zu KiB, and %zu KiB behind for what is rare; of %u KiB each\n",
             j->code.hot >> 10, (j->code.cold - j->code.hot_end) >> 10, JIT_CODE_BYTES / 2 >> 10);
-    jit_say(&t, "traces        %llu made of more than one run\n",
-            (unsigned long long)j->stat.traces);
+    say_tiers(j, &t);
     jit_say(&t, "entered       %llu times, %llu links made, %llu misses in the table of jumps\n",
             (unsigned long long)j->stat.entered, (unsigned long long)j->stat.links,
             (unsigned long long)j->stat.jump_misses);

@@ -492,7 +492,10 @@ static void sample(struct cpu *c, struct jit *j)
     struct block *b = (struct block *)(j->blocks + (c->engine_word[W_LINK] & ~(u64)LINK_STOPPED));
     struct run *r = b->run; /* of an emptied arena: not looked at */
 
-    if (j->flushed || j->stopped || !(c->engine_word[W_LINK] & LINK_STOPPED) || !r || r->traced)
+    if (j->flushed || j->stopped || !(c->engine_word[W_LINK] & LINK_STOPPED) || !r)
+        return;
+    j->stat.sampled[b->trace != NULL][b->window]++;
+    if (r->traced)
         return;
     if (++b->samples < TRACE_SAMPLES)
         return;

@@ -225,6 +225,7 @@ struct jit {
         u64 translated, instructions, killed, patched, flushes, entered, helper_calls, slow_calls;
         u64 links, jump_misses, traces;
         u64 window_faults, window_refused;
+        u64 sampled[2][2];       /* where the count ran out: in a trace, by windows */
         u64 executed, in_blocks; /* instructions, of them in translated code */
     } stat;
     u64 changes; /* runs that were killed: is the current one among them? */
