@@ -20,6 +20,7 @@ struct debug *debug_new(struct cpu *c, const struct display_source *display)
     d->cpu = c;
     d->display = display;
     d->next_id = 1;
+    d->search_id = INT32_MAX;
     debug_hooks_init(d);
     return d;
 }
@@ -140,7 +141,8 @@ int debug_point_add(struct debug *d, const struct debug_point *point)
     if (d->count == DEBUG_POINTS)
         return 0;
     *p = (struct point){.pub = *point};
-    p->pub.id = d->next_id++;
+    /* What a search sets for itself leaves no gap in the numbers that users see. */
+    p->pub.id = point->owner == DEBUG_REPLAY ? d->search_id-- : d->next_id++;
     p->pub.hits = 0;
     p->linear = point->address;
     if (point->space == DEBUG_SEGMENTED)

@@ -56,7 +56,7 @@ struct debug {
     struct cpu_hooks hooks;
     struct point points[DEBUG_POINTS];
     unsigned count;
-    int next_id;
+    int next_id, search_id;
 
     struct debug_observer *observers;
     struct trace *trace; /* or NULL */

@@ -1,5 +1,6 @@
-# A COM program under FreeDOS: found by what it writes, then followed with its symbols.
-# guest: program --fda dos.img
+# A COM program under FreeDOS: found by what it writes, then followed with its symbols, and back to who
+# set its variable.
+# guest: program --fda dos.img --rewind 128M
 # file:
 set architecture i8086
 watch *(short *)0x4f0
@@ -15,4 +16,20 @@ x/i $pc
 print/x *(short *)&version
 #> = 0x
 delete
+watch *(short *)&version
+reverse-continue
+#> New value = 0
+#> mov     %ax, version
+x/i $pc
+#> <start+4>:	mov    %ax,
+step
+#> Old value = 0
+#> call    keep
+delete
+reverse-stepi
+print *(short *)&version
+#> = 0
+tbreak keep
+continue
+#> keep () at
 detach
