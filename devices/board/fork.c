@@ -14,7 +14,6 @@
 #include "devices/board/interval.h"
 #include "devices/board/machine_private.h"
 #include "devices/board/snapdisk.h"
-#include "devices/board/snapshot_private.h"
 #include "devices/host/blk_overlay.h"
 #include "devices/host/memfile.h"
 #include "devices/host/sector_file.h"
@@ -218,6 +217,15 @@ static void release(struct machine *m, void *arg)
     free(f);
 }
 
+/* In the past, too: what disks held there lies over their images, as other writes in memory do. */
+static bool check_moment(struct machine *m, char *err, size_t err_size)
+{
+    if (m->board.in_write_error)
+        snprintf(err, err_size,
+                 "the machine waits for the host to write a disk; free some room there first");
+    return !m->board.in_write_error;
+}
+
 struct fork *fork_start(struct machine *m, char *err, size_t err_size)
 {
     u64 start = host_monotonic_ns();
@@ -228,7 +236,7 @@ struct fork *fork_start(struct machine *m, char *err, size_t err_size)
         f->m = m;
         fork_head_init(&f->head);
         pthread_mutex_init(&f->lock, NULL);
-        if (snapshot_check_moment(m, why, sizeof why) && share_drives(f, why, sizeof why) &&
+        if (check_moment(m, why, sizeof why) && share_drives(f, why, sizeof why) &&
             save_machine(f, why, sizeof why) && begin_memory(f, why, sizeof why)) {
             f->stop_ns = host_monotonic_ns() - start;
             return f;

@@ -150,8 +150,9 @@ struct blk_share {
 };
 
 /*
- * Share the image, without what is kept in memory over it. If we go on writing to it, what it holds
- * is kept first, from now on. Waits for what was started. 0, or -errno and nothing is shared.
+ * Share the image, without what is kept in memory over it. If we may write to it some time, what it
+ * holds is kept first, from now on; of sectors over which something lies in memory, perhaps that.
+ * Waits for what was started. 0, or -errno and nothing is shared.
  */
 int blk_share(struct blk *b, struct log *log, struct blk_share *out);
 void blk_share_close(struct blk_share *s);

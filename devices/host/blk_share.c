@@ -121,7 +121,7 @@ int blk_share(struct blk *b, struct log *log, struct blk_share *out)
     out->sectors = image->sectors;
     out->read_only = image->read_only;
     err = image->driver->share(image->opaque, out);
-    if (!err && !image->read_only && !blk_private_writes(b))
+    if (!err && !image->read_only && !image->writes_in_memory)
         err = begin_keeping(b, log, out);
     if (err)
         blk_share_close(out);

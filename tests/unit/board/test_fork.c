@@ -6,6 +6,7 @@
 #include "devices/board/rewind.h"
 #include "devices/board/snapshot.h"
 #include "devices/host/blk.h"
+#include "devices/host/input.h"
 #include "tests/fuzz/bare_machine.h"
 
 #include <criterion/criterion.h>
@@ -239,19 +240,64 @@ Test(fork, a_machine_that_stands_still_does_so_twice)
     machine_free(b);
 }
 
-Test(fork, rewind_goes_on_and_refuses_only_in_the_past)
+Test(fork, the_past_is_forked_into_a_branch_and_the_present_stays)
 {
-    struct machine *a = running(), *b;
+    struct machine *a, *b, *c;
+    u64 present;
 
+    make_image();
+    config.drive[DRIVE_HDA] = image;
+    a = running();
     cr_assert(machine_rewind_start(a, 64 << 20, err, sizeof err), "%s", err);
+    machine_run(a, 700 * MS);
+    fill_sector(a, 3, 0xA3);
     machine_run(a, 1000 * MS);
+    present = machine_state_hash(a);
     b = fork_machine(a);
     expect_same(a, b);
     machine_free(b);
+
     cr_assert(rewind_to_time(machine_rewind(a), 500 * MS, err, sizeof err), "%s", err);
-    cr_assert_null(fork_start(a, err, sizeof err));
-    cr_assert(strstr(err, "past"), "%s", err);
+    c = fork_machine(a);
+    expect_same(a, c);
+    cr_assert_eq(disk_byte(c, 3), 3 * 7);
+    cr_assert(rewind_to_present(machine_rewind(a), err, sizeof err), "%s", err);
+    cr_assert_eq(machine_state_hash(a), present);
+    cr_assert_eq(disk_byte(a, 3), 0xA3);
+    fill_sector(a, 3, 0xAA);
+    fill_sector(a, 4, 0xA4);
+    fill_sector(c, 5, 0xC5);
+    cr_assert_eq(disk_byte(c, 3), 3 * 7);
+    cr_assert_eq(disk_byte(c, 4), 4 * 7);
+    cr_assert_eq(file_byte(5), 5 * 7);
+    machine_run(c, 600 * MS);
     machine_free(a);
+    machine_free(c);
+}
+
+Test(fork, a_branch_of_the_first_does_not_reach_the_other)
+{
+    struct machine *a, *b;
+
+    make_image();
+    config.drive[DRIVE_HDA] = image;
+    a = running();
+    cr_assert(machine_rewind_start(a, 64 << 20, err, sizeof err), "%s", err);
+    machine_run(a, 700 * MS);
+    fill_sector(a, 3, 0xA3);
+    machine_run(a, 1000 * MS);
+    cr_assert(rewind_to_time(machine_rewind(a), 500 * MS, err, sizeof err), "%s", err);
+    b = fork_machine(a);
+    fill_sector(a, 6, 0xA6);
+    machine_key(a, key_by_name("x"), true);
+    machine_run(a, 600 * MS);
+    cr_assert_not(rewind_is_past(machine_rewind(a)));
+    cr_assert_eq(file_byte(3), 3 * 7, "the branch has brought the image back");
+    cr_assert_eq(file_byte(6), 0xA6);
+    cr_assert_eq(disk_byte(b, 3), 3 * 7);
+    cr_assert_eq(disk_byte(b, 6), 6 * 7);
+    machine_free(a);
+    machine_free(b);
 }
 
 Test(fork, a_recording_goes_on_in_the_first)
