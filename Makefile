@@ -155,8 +155,8 @@ $(B)/tests/boot/%: $(B)/tests/boot/%.o $(SUPPORT_OBJ) $(B)/libbygone.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS) -lcriterion
 
-# What code costs that runs for the first time; see the top of its source.
-$(B)/tests/bench/cold: $(B)/tests/bench/cold.o $(SUPPORT_OBJ) $(B)/libbygone.a
+# What code costs that runs for the first time, and what going back does; see the top of each source.
+$(B)/tests/bench/%: $(B)/tests/bench/%.o $(SUPPORT_OBJ) $(B)/libbygone.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcriterion
 

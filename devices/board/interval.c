@@ -12,9 +12,10 @@ u64 host_monotonic_ns(void)
     return (u64)t.tv_sec * NS_PER_SEC + (u64)t.tv_nsec;
 }
 
-void interval_adapt(const struct interval_rule *rule, u64 *interval_ns, u64 *host_ns, u64 began)
+void interval_adapt(const struct interval_rule *rule, u64 *interval_ns, u64 *host_ns, u64 began,
+                    u64 later_ns)
 {
-    u64 ended = host_monotonic_ns(), cost = ended - began,
+    u64 ended = host_monotonic_ns(), cost = ended - began + later_ns,
         allowed = (ended - *host_ns) / rule->share;
 
     if (cost > allowed)

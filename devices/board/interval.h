@@ -17,9 +17,16 @@ struct interval_rule {
 };
 
 /*
- * It was done from `began` until now on the host, and the last time ended at *host_ns: double or
- * halve *interval_ns, and note the time.
+ * What the guest's next write to a page may cost the host when its dirty bit was taken: a fault in
+ * a window (docs/translator.md), which is the dearest way.
  */
-void interval_adapt(const struct interval_rule *rule, u64 *interval_ns, u64 *host_ns, u64 began);
+enum { FIRST_WRITE_NS = 8000 };
+
+/*
+ * It was done from `began` until now on the host, will cost `later_ns` more, and the last time
+ * ended at *host_ns: double or halve *interval_ns, and note the time.
+ */
+void interval_adapt(const struct interval_rule *rule, u64 *interval_ns, u64 *host_ns, u64 began,
+                    u64 later_ns);
 
 #endif

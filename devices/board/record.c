@@ -131,9 +131,10 @@ static void on_point(void *opaque)
     u64 began = host_monotonic_ns(), log_at = log_end(r);
 
     take_check(r);
+    interval_adapt(&interval_rule, &r->interval_ns, &r->host_ns, began,
+                   (u64)state_check_written(r->check) * FIRST_WRITE_NS);
     if (record_points_due(r->points))
         take_point(r, log_at);
-    interval_adapt(&interval_rule, &r->interval_ns, &r->host_ns, began);
     r->listener.point_ns = clock_now(r->m->board.clock) + r->interval_ns;
 }
 

@@ -16,10 +16,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum {
-    COST_SHARE = 100,             /* one may cost this part of the host's time since the last */
-    MOST_S = 600,                 /* virtual, between two, however much they cost */
+    COST_SHARE = 200,  /* copying one may cost this part of the host's time since the last */
+    WORKER_SHARE = 50, /* and writing it this part */
+    MOST_S = 600,      /* virtual, between two, however much they cost */
     BYTES_A_SECOND = 1024 * 1024, /* of virtual time, in the file */
     FRAMES_A_CHUNK = 64,
 };
@@ -47,8 +49,9 @@ struct record_points {
     struct job job;
     pthread_t worker;
     bool has_worker;
-    atomic_bool busy;     /* the worker has not done yet; until then the job is its own */
-    atomic_ullong filled; /* bytes that the last one took */
+    atomic_bool busy;       /* the worker has not done yet; until then the job is its own */
+    atomic_ullong filled;   /* bytes that the last one took */
+    atomic_ullong spent_ns; /* processor time of the worker for it */
 };
 
 struct state *record_chips(struct board *b, char *err, size_t err_size)
@@ -87,11 +90,19 @@ static void put_frames(const struct job *j)
     }
 }
 
+static u64 thread_ns(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (u64)t.tv_sec * NS_PER_SEC + (u64)t.tv_nsec;
+}
+
 /* Only the last chunk makes it a point. */
 static void write_job(struct record_points *p)
 {
     struct job *j = &p->job;
-    u64 before = replay_writer_size(j->file);
+    u64 before = replay_writer_size(j->file), began_ns = thread_ns();
     size_t len;
     const void *chips = state_data(j->chips, &len);
 
@@ -102,6 +113,7 @@ static void write_job(struct record_points *p)
     replay_writer_put(j->file, REPLAY_POINT, j->point, sizeof j->point);
     atomic_store(&p->filled, replay_writer_size(j->file) - before);
     clear(j);
+    atomic_store(&p->spent_ns, thread_ns() - began_ns);
     atomic_store(&p->busy, false);
 }
 
@@ -181,7 +193,7 @@ void record_points_take(struct record_points *p, u64 log_at)
         clear(j); /* the next one holds what this one would have */
     }
     p->last_ns = clock_now(p->m->board.clock);
-    interval_adapt(&p->rule, &p->interval_ns, &p->host_ns, began);
+    interval_adapt(&p->rule, &p->interval_ns, &p->host_ns, began, 0);
 }
 
 bool record_points_due(struct record_points *p)
@@ -190,6 +202,7 @@ bool record_points_due(struct record_points *p)
                       atomic_load(&p->filled) * (NS_PER_SEC / 1000) / (BYTES_A_SECOND / 1000));
 
     return p->rule.least_ns && !atomic_load(&p->busy) &&
+           host_monotonic_ns() >= p->host_ns + atomic_load(&p->spent_ns) * WORKER_SHARE &&
            clock_now(p->m->board.clock) >= p->last_ns + gap;
 }
 

@@ -18,8 +18,8 @@ struct state_check;
 
 /*
  * Points at least `least_ns` of virtual time apart; 0: none. They are fewer where they would take
- * more than a hundredth of the host's time, or more than 1 MiB of the file for each second of
- * virtual time. NULL when out of memory.
+ * more than a fortieth of the host's time, most of it the worker's, or more than 1 MiB of the file
+ * for each second of virtual time. NULL when out of memory.
  */
 struct record_points *record_points_new(struct machine *m, struct replay_writer *file,
                                         struct record_disks *disks, struct state_check *check,

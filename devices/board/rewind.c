@@ -163,11 +163,13 @@ static const struct interval_rule interval_rule = {
 static void on_point(void *opaque)
 {
     struct rewind *r = opaque;
-    u64 began = host_monotonic_ns();
+    u64 began = host_monotonic_ns(), later_ns = 0;
 
-    if (!r->past && take(r))
+    if (!r->past && take(r)) {
+        later_ns = (u64)point(r, points(r) - 1)->frame_count * FIRST_WRITE_NS;
         keep_limit(r);
-    interval_adapt(&interval_rule, &r->interval_ns, &r->host_ns, began);
+    }
+    interval_adapt(&interval_rule, &r->interval_ns, &r->host_ns, began, later_ns);
     r->listener.point_ns = clock_now(r->m->board.clock) + r->interval_ns;
 }
 

@@ -27,6 +27,7 @@ struct state_check {
     u64 *dirty;   /* a bit for each frame of the longest block */
     u64 *changed; /* and for every frame */
     u32 changed_count;
+    u32 written;  /* at the last check */
     bool started; /* all frames are known */
     u8 *out;
     size_t len, capacity;
@@ -177,6 +178,7 @@ static bool take_memory(struct state_check *c)
         if (!(block.flags & FRAME_ROM) && !block_changed(c, i, &block, &listed))
             return false;
     c->started = true;
+    c->written = listed;
     if (listed > LISTED_MAX)
         c->len = at + 4;
     put_le32(c->out + at, listed > LISTED_MAX ? TOO_MANY : listed);
@@ -198,6 +200,11 @@ u32 state_check_changed(const struct state_check *c, frame_id *id)
             return 0;
     *id = w * 64 + (u32)__builtin_ctzll(bits);
     return 1;
+}
+
+u32 state_check_written(const struct state_check *c)
+{
+    return c->written;
 }
 
 void state_check_forget_changed(struct state_check *c)

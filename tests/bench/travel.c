@@ -1,0 +1,429 @@
+/*
+ * What snapshots, recordings and going back cost, with Linux and busybox as the guest.
+ *
+ *     travel [--seconds N] [--rounds N] [--parts cost,save,back,fork] KERNEL INITRD
+ *
+ * cost: the same work (--rounds times each, by turns) alone, recorded, and with the rewind ring.
+ * save: how long the guest waits for a snapshot at 64 MiB, and the file's size and times.
+ * back: in a machine that has worked for --seconds (60) in real time, steps back and searches.
+ * fork: how long the guest waits for it, at 64 and 512 MiB of written memory.
+ * Prints the rows of a table of docs/performance.md.
+ */
+#include "base/clock.h"
+#include "base/log.h"
+#include "devices/board/debug.h"
+#include "devices/board/fork.h"
+#include "devices/board/machine.h"
+#include "devices/board/rewind.h"
+#include "devices/board/snapshot.h"
+#include "frontend/serial_tap.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    MEM_MIB = 64,
+    LARGE_MIB = 512,
+    RING_MIB = 256,
+    STEPS = 20,
+    SAVES = 7,
+    FORKS = 3,
+    ROUNDS_MAX = 99,
+    WAIT_S = 600, /* of the guest's, for what it says */
+};
+
+static const char *kernel, *initrd, *parts = "cost,save,back,fork";
+static unsigned seconds = 60, rounds = 5;
+static struct log *quiet;
+static struct serial_tap *tap;
+static char err[600];
+
+/* It computes, writes files and memory, starts programs; a line a round. */
+static const char work[] =
+    "i=0; while [ $i -lt 40 ]; do md5sum /bin/busybox; gzip -c /bin/busybox > /tmp/y; "
+    "ls -lR /proc/1 > /tmp/x; i=$((i+1)); done; echo do''ne\n";
+static const char endless[] = "while :; do md5sum /bin/busybox; gzip -c /bin/busybox > /tmp/y; "
+                              "date > /tmp/x; sleep 0.05; done\n";
+
+static void check(bool good)
+{
+    if (good)
+        return;
+    fprintf(stderr, "travel: %s\n", err);
+    exit(1);
+}
+
+static double now_s(clockid_t clock)
+{
+    struct timespec t;
+
+    clock_gettime(clock, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static int rising(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return x < y ? -1 : x > y;
+}
+
+static double median(double *v, unsigned n)
+{
+    qsort(v, n, sizeof *v, rising);
+    return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
+}
+
+static bool wanted(const char *part)
+{
+    return strstr(parts, part);
+}
+
+/* ---- The guest ---- */
+
+static void wait_for(struct machine *m, const char *text)
+{
+    u64 until = machine_now_ns(m) + WAIT_S * NS_PER_SEC;
+
+    snprintf(err, sizeof err, "the guest did not say '%s'", text);
+    while (!serial_tap_seen(tap, text)) {
+        check(machine_now_ns(m) < until);
+        machine_run(m, machine_now_ns(m) + NS_PER_SEC / 20);
+    }
+}
+
+/* At its shell. */
+static struct machine *boot(unsigned mem_mib, bool real_time)
+{
+    struct machine_config config = {
+        .mem_bytes = (u64)mem_mib << 20,
+        .cpu = "pentium2",
+        .engine = "jit",
+        .boot = "a",
+        .kernel = kernel,
+        .initrd = initrd,
+        .append = "console=ttyS0 quiet cryptomgr.notests",
+        .deterministic = !real_time,
+        .speed_max = !real_time,
+        .discard = true,
+        .rtc_epoch = 820454400, /* 1996-01-01 */
+        .log = quiet,
+    };
+    struct machine *m;
+
+    tap = serial_tap_new(NULL);
+    config.serial[0] = serial_tap_chr(tap);
+    m = machine_new(&config, err, sizeof err);
+    check(m);
+    wait_for(m, "/root #");
+    return m;
+}
+
+static void type(const char *text)
+{
+    snprintf(err, sizeof err, "no memory left");
+    check(serial_tap_type(tap, text));
+}
+
+/* ---- Cost ---- */
+
+enum variant { ALONE, RECORDED, RING, VARIANTS };
+
+struct cost {
+    double wall[ROUNDS_MAX], cpu[ROUNDS_MAX];
+};
+
+static void measure_work(enum variant v, double *wall, double *cpu)
+{
+    struct machine *m = boot(MEM_MIB, false);
+    char file[] = "/tmp/travel.XXXXXX";
+
+    if (v == RECORDED) {
+        close(mkstemp(file));
+        check(machine_record_start(m, file, err, sizeof err));
+    }
+    if (v == RING)
+        check(machine_rewind_start(m, (size_t)RING_MIB << 20, err, sizeof err));
+    *wall = now_s(CLOCK_MONOTONIC);
+    *cpu = now_s(CLOCK_PROCESS_CPUTIME_ID);
+    type(work);
+    wait_for(m, "\ndone");
+    *wall = now_s(CLOCK_MONOTONIC) - *wall;
+    *cpu = now_s(CLOCK_PROCESS_CPUTIME_ID) - *cpu;
+    if (v == RECORDED) {
+        machine_record_stop(m, err, sizeof err);
+        unlink(file);
+    }
+    machine_free(m);
+}
+
+static double median_ratio(const double *a, const double *b)
+{
+    double ratio[ROUNDS_MAX];
+
+    for (unsigned i = 0; i < rounds; i++)
+        ratio[i] = (a[i] / b[i] - 1) * 100;
+    return median(ratio, rounds);
+}
+
+static void measure_cost(void)
+{
+    static const char *const names[VARIANTS] = {"", "recording", "keeping the past (rewind ring)"};
+    static struct cost cost[VARIANTS];
+
+    for (unsigned i = 0; i < rounds; i++)
+        for (unsigned v = 0; v < VARIANTS; v++) /* not always in the same order */
+            measure_work((v + i) % VARIANTS, &cost[(v + i) % VARIANTS].wall[i],
+                         &cost[(v + i) % VARIANTS].cpu[i]);
+    for (unsigned v = RECORDED; v < VARIANTS; v++) {
+        printf("| %s, longer by | %.1f %% |\n", names[v],
+               median_ratio(cost[v].wall, cost[ALONE].wall));
+        printf("| %s, more processor time of all threads | %.1f %% |\n", names[v],
+               median_ratio(cost[v].cpu, cost[ALONE].cpu));
+    }
+}
+
+/* ---- Snapshots ---- */
+
+static void measure_save(void)
+{
+    struct machine *m = boot(MEM_MIB, false), *other;
+    double stop[SAVES], whole[SAVES], load;
+    char file[] = "/tmp/travel.XXXXXX";
+    struct machine_config config;
+    struct snapshot *s;
+    struct stat st;
+
+    close(mkstemp(file));
+    type(endless);
+    for (unsigned i = 0; i < SAVES; i++) {
+        double began;
+        struct snapshot_job *job;
+
+        machine_run(m, machine_now_ns(m) + NS_PER_SEC);
+        began = now_s(CLOCK_MONOTONIC);
+        job = snapshot_start(m, file, err, sizeof err);
+        check(job);
+        stop[i] = now_s(CLOCK_MONOTONIC) - began;
+        check(snapshot_wait(job, err, sizeof err));
+        whole[i] = now_s(CLOCK_MONOTONIC) - began;
+    }
+    stat(file, &st);
+    s = snapshot_open(file, err, sizeof err);
+    check(s);
+    config = *snapshot_config(s);
+    config.engine = "jit";
+    config.log = quiet;
+    load = now_s(CLOCK_MONOTONIC);
+    other = machine_new(&config, err, sizeof err);
+    check(other && snapshot_load(s, other, err, sizeof err));
+    load = now_s(CLOCK_MONOTONIC) - load;
+    snapshot_close(s);
+    unlink(file);
+    printf("| live snapshot at %u MiB: the guest waits | %.1f ms |\n", MEM_MIB,
+           median(stop, SAVES) * 1e3);
+    printf("| the longest of %u | %.1f ms |\n", SAVES, stop[SAVES - 1] * 1e3);
+    printf("| the file is on the medium after | %.0f ms |\n", median(whole, SAVES) * 1e3);
+    printf("| its size | %.1f MiB |\n", (double)st.st_size / (1 << 20));
+    printf("| a new machine from it | %.0f ms |\n", load * 1e3);
+    machine_free(other);
+    machine_free(m);
+}
+
+/* ---- Going back ---- */
+
+/* Where there is none (video memory) it reads as zeros. */
+static u8 *memory_now(struct machine *m)
+{
+    size_t len = (size_t)MEM_MIB << 20;
+    u8 *p = calloc(1, len);
+
+    snprintf(err, sizeof err, "no memory left");
+    check(p);
+    for (size_t at = 0; at < len; at += 4096)
+        machine_read_physical(m, at, p + at, 4096);
+    return p;
+}
+
+/* A byte of a page that was written between two moments, and not since, as far as one can see. */
+static u64 find_old_write(const u8 *a, const u8 *b, const u8 *now)
+{
+    for (u64 page = 1 << 20; page < (u64)MEM_MIB << 20; page += 4096)
+        for (u64 i = page; i < page + 4096 && !memcmp(b + page, now + page, 4096); i++)
+            if (a[i] != b[i])
+                return i;
+    snprintf(err, sizeof err, "nothing was written long ago");
+    check(false);
+    return 0;
+}
+
+static void measure_steps(struct rewind *r)
+{
+    double took[STEPS];
+
+    for (unsigned i = 0; i < STEPS; i++) {
+        double began = now_s(CLOCK_MONOTONIC);
+
+        check(rewind_step_back(r, 1, err, sizeof err));
+        took[i] = now_s(CLOCK_MONOTONIC) - began;
+    }
+    printf("| a step back in a run of %u s | %.0f ms |\n", seconds, median(took, STEPS) * 1e3);
+    printf("| the longest of %u | %.0f ms |\n", STEPS, took[STEPS - 1] * 1e3);
+}
+
+/* Back to the last time that a point was hit, and to the present again. */
+static void measure_continue_back(struct machine *m, struct rewind *r, const char *what,
+                                  const struct debug_point *p)
+{
+    struct debug *d = machine_debug(m);
+    u64 before = machine_now_ns(m);
+    double began;
+    int id;
+
+    snprintf(err, sizeof err, "no memory left");
+    check(d);
+    id = debug_point_add(d, p);
+    check(id > 0);
+    began = now_s(CLOCK_MONOTONIC);
+    check(rewind_continue_back(r, err, sizeof err) == REWIND_FOUND);
+    printf("| continue back to %s, %.1f s before | %.0f ms |\n", what,
+           (double)(before - machine_now_ns(m)) / 1e9, (now_s(CLOCK_MONOTONIC) - began) * 1e3);
+    debug_point_remove(d, id);
+    check(rewind_to_present(r, err, sizeof err));
+}
+
+static void measure_who(struct machine *m, struct rewind *r, const struct debug_point *p)
+{
+    struct debug_stop stop;
+    double began = now_s(CLOCK_MONOTONIC);
+    enum rewind_found found;
+
+    found = rewind_last(r, p, &stop, err, sizeof err);
+    check(found != REWIND_FAILED);
+    printf("| who wrote a byte last, %s | %.0f ms |\n",
+           found == REWIND_FOUND ? "as far back" : "before the past that is kept",
+           (now_s(CLOCK_MONOTONIC) - began) * 1e3);
+}
+
+static void measure_back(void)
+{
+    struct machine *m = boot(MEM_MIB, true);
+    struct debug_point line = {.kind = DEBUG_PORT,
+                               .owner = DEBUG_USER,
+                               .address = 0x3F8,
+                               .length = 1,
+                               .access = DEBUG_WRITE},
+                       byte = {.kind = DEBUG_WATCH,
+                               .owner = DEBUG_USER,
+                               .space = DEBUG_PHYSICAL,
+                               .length = 1,
+                               .access = DEBUG_WRITE};
+    u64 start, second = NS_PER_SEC;
+    struct rewind_status status;
+    u8 *early, *later, *now;
+    struct rewind *r;
+
+    check(machine_rewind_start(m, (size_t)RING_MIB << 20, err, sizeof err));
+    r = machine_rewind(m);
+    type(endless);
+    start = machine_now_ns(m);
+    machine_run(m, start + seconds * second / 12);
+    early = memory_now(m);
+    machine_run(m, start + seconds * second / 6);
+    later = memory_now(m);
+    machine_run(m, start + seconds * second);
+    now = memory_now(m);
+    byte.address = find_old_write(early, later, now);
+    free(early);
+    free(later);
+    free(now);
+    measure_steps(r);
+    check(rewind_to_present(r, err, sizeof err));
+    measure_continue_back(m, r, "the last character sent", &line);
+    measure_continue_back(m, r, "an old write", &byte);
+    byte.owner = DEBUG_REPLAY;
+    measure_who(m, r, &byte);
+    rewind_get_status(r, &status);
+    printf("| the ring then: %u snapshots | %.1f MiB |\n", status.points,
+           (double)status.bytes / (1 << 20));
+    machine_free(m);
+}
+
+/* ---- Fork ---- */
+
+/* All of memory has something in it; the guest will not run any more. */
+static void fill_memory(struct machine *m, unsigned mem_mib)
+{
+    u8 byte;
+
+    for (u64 at = 1 << 20; at < (u64)mem_mib << 20; at += 4096) {
+        machine_read_physical(m, at, &byte, 1);
+        byte++;
+        machine_write_physical(m, at, &byte, 1);
+    }
+}
+
+static void measure_fork(unsigned mem_mib)
+{
+    double stop[FORKS];
+
+    for (unsigned i = 0; i < FORKS; i++) {
+        struct machine *m = boot(mem_mib, false);
+        struct fork *f;
+
+        fill_memory(m, mem_mib);
+        f = fork_start(m, err, sizeof err);
+        check(f);
+        stop[i] = (double)fork_stop_ns(f) / 1e9;
+        fork_end(f);
+        machine_free(m);
+    }
+    printf("| fork at %u MiB, all of it written: the guest waits | %.1f ms |\n", mem_mib,
+           median(stop, FORKS) * 1e3);
+    printf("| the longest of %u | %.1f ms |\n", FORKS, stop[FORKS - 1] * 1e3);
+}
+
+/* ---- Options ---- */
+
+static int usage(void)
+{
+    fprintf(stderr, "travel: see the top of tests/bench/travel.c\n");
+    return 64;
+}
+
+int main(int argc, char **argv)
+{
+    int i = 1;
+
+    for (; i + 1 < argc && argv[i][0] == '-'; i += 2) {
+        if (!strcmp(argv[i], "--seconds"))
+            seconds = (unsigned)atoi(argv[i + 1]);
+        else if (!strcmp(argv[i], "--rounds"))
+            rounds = (unsigned)atoi(argv[i + 1]);
+        else if (!strcmp(argv[i], "--parts"))
+            parts = argv[i + 1];
+        else
+            return usage();
+    }
+    if (argc != i + 2 || !seconds || !rounds || rounds > ROUNDS_MAX)
+        return usage();
+    kernel = argv[i];
+    initrd = argv[i + 1];
+    quiet = log_new(NULL, NULL);
+    if (wanted("cost"))
+        measure_cost();
+    if (wanted("save"))
+        measure_save();
+    if (wanted("back"))
+        measure_back();
+    if (wanted("fork")) {
+        measure_fork(MEM_MIB);
+        measure_fork(LARGE_MIB);
+    }
+    log_free(quiet);
+    return 0;
+}
