@@ -1,7 +1,7 @@
 #!/bin/sh
 # perf.sh [--short] [PART...]: measure Bygone beside QEMU (TCG) and Bochs, and write docs/performance.md.
 #
-# Parts: start clocks idle memory kit real programs flat cold rewind (default: all that can run).
+# Parts: start clocks idle memory kit real programs flat cold rewind travel (default: all that can run).
 # --short: without Bochs, clocks and idle guests, one run of everything. A part that is not measured
 # keeps its figures of last time (build/perf), and the page tells of each under what conditions it
 # was. They use the benchmark kit in ../shared/bench, which is called there; its kernels and programs
@@ -13,11 +13,12 @@
 # Environment: SHARED (../shared), KIT, SCALE (30: percent of the kit's turns), BOCHS_SCALE (5),
 # RUNS (2: of ours and QEMU; the others run once), WORKLOADS (default: all that need no SSE),
 # PROGRAMS (default: all), PEERS ("interp emu tcg bochs": ours with its interpreter, ours, QEMU,
-# Bochs), REWIND (256M: memory for the ring that ours keeps while it is measured, or off).
+# Bochs), REWIND (256M: memory for the ring that ours keeps while it is measured, or off), TRAVEL
+# (options of tests/bench/travel).
 set -u
 cd "$(dirname "$0")/../.." || exit 70
 . tests/bench/lib.sh
-all="idle clocks start kit real programs flat cold memory rewind"
+all="idle clocks start kit real programs flat cold memory rewind travel"
 PEERS=${PEERS:-interp emu tcg bochs}
 if [ "${1-}" = --short ]; then
 	shift
@@ -196,11 +197,23 @@ measure_flat() {
 		"$results/flat.txt" > "$results/flat.md"
 }
 
+# With the compiler of the last build, or all would be built anew.
+build_bench() {
+	make -s CC="$(sed 's/ -std=.*//' build/flags)" "build/tests/bench/$1" >> "$log" 2>&1
+}
+
 measure_cold() {
-	# With the compiler of the last build, or all would be built anew.
-	make -s CC="$(sed 's/ -std=.*//' build/flags)" build/tests/bench/cold >> "$log" 2>&1 && build/tests/bench/cold > "$results/cold.txt"
+	build_bench cold && build/tests/bench/cold > "$results/cold.txt"
 	awk '/ ns / { n = match($0, / +[0-9.]+ ns/); split(substr($0, n), v, " ")
 		printf "| %s | %s | %s |\n", substr($0, 1, n - 1), v[1], v[3] }' "$results/cold.txt" > "$results/cold.md"
+}
+
+# ---- Snapshots, recordings, going back ----
+
+measure_travel() {
+	roms/fetch-guest.sh 2>> "$log" && build_bench travel || { say "skipped: travel (see $log)"; return; }
+	build/tests/bench/travel ${TRAVEL:-} roms/cache/linux/vmlinuz roms/cache/linux/initrd.gz \
+		> "$results/travel.md" 2>> "$log" || say "travel ended early (see $log)"
 }
 
 # ---- Start ----
@@ -372,5 +385,7 @@ part() { # title, header, file, note
 |---|---:|---:|' cold.md 'What an instruction costs when its code runs for the first time (tests/bench/cold.c).'
 	part 'Rewind' '| | times without | most |
 |---|---:|---|' rewind.md 'The same with the rewind ring on (`--rewind 256M`: a snapshot of what was written every 100 ms, or more rarely where that costs more than the ring is allowed) and off. The figures above are with it, where their conditions say so.'
+	part 'Time travel' '| | measured | wanted |
+|---|---:|---:|' travel.md 'Linux with 64 MiB computes, compresses and starts programs (tests/bench/travel.c). The costs are medians of ratios of runs by turns, which execute the same instructions.'
 } > docs/performance.md
 say "wrote docs/performance.md"
