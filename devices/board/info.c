@@ -4,6 +4,7 @@
 #include "devices/board/info.h"
 
 #include "devices/board/board.h"
+#include "devices/board/info_fpu.h"
 #include "devices/board/info_tables.h"
 #include "devices/board/replay.h"
 #include "devices/board/report.h"
@@ -243,6 +244,7 @@ static const struct {
     void (*tell)(struct board *b, struct report *r);
 } topics[] = {
     {"registers", info_registers},
+    {"fpu", info_fpu},
     {"mem", info_mem},
     {"pci", info_pci},
     {"block", info_block},

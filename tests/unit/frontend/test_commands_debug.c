@@ -1,4 +1,5 @@
 /* The debugger's commands: what they say, and what they refuse. */
+#include "cpu/fpu.h"
 #include "devices/board/board.h"
 #include "devices/board/debug.h"
 #include "frontend/commands.h"
@@ -305,6 +306,41 @@ Test(commands_debug, upper_memory_blocks_are_a_chain_of_their_own)
     cr_assert(strstr(says("info dos"), "upper memory:\n9fff   131072  a000  program of MOUSE\n"
                                        "c000    65536  0000  free\n"),
               "%s", out.data);
+}
+
+/* Bit patterns from SDM Vol. 1, "Floating-Point Data Types"; pi is FLDPI's. */
+Test(commands_debug, the_numeric_processor_is_told_in_words)
+{
+    static const u8 values[6][10] = {
+        {0x35, 0xC2, 0x68, 0x21, 0xA2, 0xDA, 0x0F, 0xC9, 0x00, 0x40},
+        {0, 0, 0, 0, 0, 0, 0, 0xA0, 0x00, 0xC0},
+        {0, 0, 0, 0, 0, 0, 0, 0x80, 0xFF, 0x7F},
+        {0, 0, 0, 0, 0, 0, 0, 0x80, 0xFE, 0x7F}, /* 2 to the 16383rd */
+        {1, 0, 0, 0, 0, 0, 0, 0, 0, 0},          /* the smallest denormal, 2 to the -16445th */
+        {0},
+    };
+    struct fpu *f = &rig.cpu->fpu;
+
+    f->cw = 0x0F7F;
+    f->sw = SW_ZE | SW_C3;
+    f->top = 3;
+    for (unsigned i = 0; i < 6; i++)
+        memcpy(f->reg[(3 + i) & 7], values[i], 10);
+    f->tags = fpu_tags_of_word(0);
+    says("info fpu");
+    cr_assert(strstr(out.data, "control 0f7f: precision 64 bits, rounds towards zero, masked IE DE "
+                               "ZE OE UE PE\n"),
+              "%s", out.data);
+    cr_assert(strstr(out.data, "status 5804: top 3, C3-C0 1000, flags ZE\n"), "%s", out.data);
+    cr_assert(strstr(out.data, "st0  4000 c90fdaa22168c235  3.14159265358979\n"), "%s", out.data);
+    cr_assert(strstr(out.data, "st1  c000 a000000000000000  -2.5\n"), "%s", out.data);
+    cr_assert(strstr(out.data, "st2  7fff 8000000000000000  infinity  special\n"), "%s", out.data);
+    cr_assert(strstr(out.data, "  5.9486574"), "%s", out.data);
+    cr_assert(strstr(out.data, "e+4931\n"), "%s", out.data);
+    cr_assert(strstr(out.data, "e-4951  special\n"), "%s", out.data);
+    cr_assert(strstr(out.data, "st5  0000 0000000000000000  0\n"), "%s", out.data);
+    f->tags = fpu_tags_of_word(0xFFFF);
+    cr_assert(strstr(says("info fpu"), "st0  4000 c90fdaa22168c235  empty\n"), "%s", out.data);
 }
 
 Test(commands_debug, chips_say_how_they_are_programmed)
