@@ -124,8 +124,11 @@ jobs_of() {
 	for m in 8086 286 386 pentium pentium2; do
 		$all && echo "cpu/guests-$m $B/tests/cpu/guests --cpu $m --seed 1000 --count 10000"
 	done
-	for m in 386 486 pentium pentium-mmx pentium2 pentium3; do
-		$all && echo "cpu/lockstep-$m $B/tests/cpu/lockstep --cpu $m --seed 100000 --count 10000000"
+	for m in 8086 286; do
+		echo "cpu/lockstep-$m $B/tests/cpu/lockstep --cpu $m --count 500000"
+	done
+	for m in 8086 286 386 486 pentium pentium-mmx pentium2 pentium3; do
+		$all && echo "cpu/lockstep-$m-long $B/tests/cpu/lockstep --cpu $m --seed 100000 --count 10000000"
 	done
 	$all && echo "cpu/twin-tour $B/tests/boot/twin --engine stepper --until 10 -- --fda roms/tour.img --mem 8M"
 	count=1000000

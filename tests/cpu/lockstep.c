@@ -451,7 +451,7 @@ static bool parse(int argc, char **argv)
         else
             i++;
     }
-    return cpu_model_find(opt.cpu) && model_has(cpu_model_find(opt.cpu), FEAT_386);
+    return cpu_model_find(opt.cpu);
 }
 
 int main(int argc, char **argv)

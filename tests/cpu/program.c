@@ -143,11 +143,28 @@ static void code_operand(struct program_gen *g, unsigned reg, unsigned piece, in
         g->piece->bytes[g->piece->len - 2] = P_VIEW >> 16; /* the fixup adds */
 }
 
+/* No prefixes for size, no FS: programs in real mode, with 16 bits where others have 32. */
+static bool before_386(const struct program_gen *g)
+{
+    return !model_has(g->p->model, FEAT_386);
+}
+
 /* 66h where an operand of 32 bits is meant. */
 static void wide(struct program_gen *g)
 {
-    if (g->p->code16)
+    if (g->p->code16 && !before_386(g))
         gen_byte(g, 0x66);
+}
+
+/* A constant of such an operand. */
+static void wide_value(struct program_gen *g, u32 value)
+{
+    gen_le(g, value, before_386(g) ? 2 : 4);
+}
+
+static enum fixup_kind wide_offset(const struct program_gen *g)
+{
+    return before_386(g) ? FIX_OFF : FIX_OFF4;
 }
 
 /* mov r32, imm32; of 16-bit code r16, imm16 */
@@ -184,7 +201,7 @@ static void restore_segments(struct program_gen *g)
     static const u8 modrm[SEG_COUNT] = {0xC0, 0, 0xD0, 0xD8, 0xE0, 0xE8}; /* mov sreg, ax */
 
     for (unsigned n = 0; n < SEG_COUNT; n++) {
-        if (n == SEG_CS || (n == SEG_SS && percent(g, 60)))
+        if (n == SEG_CS || (n == SEG_SS && percent(g, 60)) || (n > SEG_DS && before_386(g)))
             continue;
         gen_byte(g, 0xB8);
         gen_le(g, g->p->sel[n], g->p->code16 ? 2 : 4);
@@ -193,14 +210,19 @@ static void restore_segments(struct program_gen *g)
     }
     wide(g);
     gen_byte(g, 0xB8 | RSP);
-    gen_le(g, g->p->gpr[RSP], 4);
+    wide_value(g, g->p->gpr[RSP]);
     next(g);
 }
 
 /* Where faults go on: at the next paragraph, which begins with the piece after `here`. */
 static void set_resume(struct program_gen *g, unsigned to)
 {
-    if (real_style(g)) {
+    if (before_386(g)) { /* push ds; push ax; xor ax, ax; mov ds, ax; mov [resume], ... */
+        BYTES(g, "\x1E\x50\x31\xC0\x8E\xD8\xC7\x06");
+        gen_le(g, VAR_RESUME, 2);
+        fix(g, FIX_OFF, to, 0);
+        BYTES(g, "\x58\x1F"); /* pop ax; pop ds */
+    } else if (real_style(g)) {
         /* The handlers' variables are in no segment of ours: through FS, which is zero. */
         BYTES(g, "\x66\x64\xC7\x06");
         gen_le(g, VAR_RESUME, 2);
@@ -223,7 +245,7 @@ static void loop(struct program_gen *g)
     wide(g);
     gen_byte(g, 0xC7);
     flat_operand(g, 0, counter);
-    gen_le(g, 2 + some(g, 40), 4);
+    wide_value(g, 2 + some(g, 40));
     next(g);
     body = now(g);
     rows(g, n);
@@ -231,7 +253,10 @@ static void loop(struct program_gen *g)
     wide(g);
     gen_byte(g, 0xFF); /* dec dword [counter] */
     flat_operand(g, 1, counter);
-    BYTES(g, "\x0F\x85"); /* jnz body */
+    if (before_386(g))
+        BYTES(g, "\x74\x03\xE9"); /* jz on; jmp body */
+    else
+        BYTES(g, "\x0F\x85"); /* jnz body */
     fix(g, FIX_REL, body, 0);
     next(g);
 }
@@ -247,7 +272,7 @@ static void branch(struct program_gen *g)
     } else if (percent(g, 15)) {
         gen_byte(g, percent(g, 50) ? 0xEB : 0xE9);
         fix(g, g->piece->bytes[g->piece->len - 1] == 0xEB ? FIX_REL8 : FIX_REL, to, middle);
-    } else if (percent(g, 50)) {
+    } else if (percent(g, 50) || before_386(g)) {
         gen_byte(g, (u8)(0x70 + some(g, 16)));
         fix(g, FIX_REL8, to, middle);
     } else {
@@ -369,7 +394,7 @@ static void table_jump(struct program_gen *g)
         wide(g);
         gen_byte(g, 0xC7);
         flat_operand(g, 0, P_COUNTERS + 0x90 + i * 4);
-        fix(g, FIX_OFF4, here + 2 + i, 0);
+        fix(g, wide_offset(g), here + 2 + i, 0);
     }
     next(g);
     flat_prefix(g, false);
@@ -897,12 +922,15 @@ static void choose_mode(struct program_gen *g, enum program_mode mode)
     struct program *p = g->p;
 
     p->mode = mode < PROGRAM_MODES ? mode : (enum program_mode)some(g, PROGRAM_MODES);
+    if (before_386(g))
+        p->mode = PROGRAM_REAL;
     p->code16 = real_style(g) || p->mode == PROGRAM_PROT16;
     p->cpl =
         p->mode == PROGRAM_FLAT || p->mode == PROGRAM_PAGED0 || p->mode == PROGRAM_REAL ? 0 : 3;
     p->paged = p->mode == PROGRAM_PAGED0 || p->mode == PROGRAM_PAGED3 ||
                (p->mode >= PROGRAM_V86 && percent(g, 50));
-    p->flags = EF_FIXED | (percent(g, 75) ? EF_IF : 0) | (percent(g, 70) ? EF_IOPL : 0) |
+    p->flags = EF_FIXED | (percent(g, 75) ? EF_IF : 0) |
+               (percent(g, 70) && !before_386(g) ? EF_IOPL : 0) |
                (p->mode == PROGRAM_V86 ? EF_VM : 0);
     p->cr0 = CR0_ET | (percent(g, 80) ? CR0_NE : 0) | (percent(g, 30) ? CR0_AM : 0) |
              (percent(g, 50) ? CR0_WP : 0) | (percent(g, 50) ? CR0_MP : 0);

@@ -304,18 +304,24 @@ static void put_handlers(const struct program *p, u8 *image)
 }
 
 /* Real mode's: faults skip to the resume address, the others return. */
-static void put_real_handlers(u8 *image)
+static void put_real_handlers(const struct program *p, u8 *image)
 {
     u8 *to = image + P_HANDLERS + 0x1000;
     u32 fault = (u32)(to - image), trap, interrupt, debug;
+    bool wide = model_has(p->model, FEAT_386);
 
     /* push bp; mov bp, sp; push ax; mov ax, cs:[VAR_RESUME]; mov [bp+2], ax; mov word [bp+4] */
     PUT(to, "\x55\x89\xE5\x50\x2E\xA1\x00\x04\x89\x46\x02\xC7\x46\x04\x00\x10");
-    PUT(to, "\x2E\x66\xFF\x06\x08\x04\x58\x5D\xCF"); /* inc dword cs:[VAR_FAULTS]; pop; pop; iret */
+    if (wide)
+        PUT(to, "\x66"); /* inc dword cs:[VAR_FAULTS]; pop; pop; iret */
+    PUT(to, "\x2E\xFF\x06\x08\x04\x58\x5D\xCF");
     trap = (u32)(to - image);
     PUT(to, "\xCF");
     interrupt = (u32)(to - image);
-    PUT(to, "\x50\xE6\xE1\x2E\x66\xFF\x06\x18\x04\x58\xCF");
+    PUT(to, "\x50\xE6\xE1");
+    if (wide)
+        PUT(to, "\x66");
+    PUT(to, "\x2E\xFF\x06\x18\x04\x58\xCF");
     debug = (u32)(to - image);
     PUT(to, "\x55\x89\xE5\x81\x66\x06\xFF\xFE\x5D\xCF"); /* and word [bp+6], ~TF */
     for (unsigned v = 0; v < 256; v++)
@@ -436,7 +442,7 @@ bool program_image(struct program *p, u8 *image)
     memset(image + LAB_SWAP, 0x43, PAGE_SIZE - 1); /* INC EBX ... RET, where ROM has INC EAX */
     image[LAB_SWAP + PAGE_SIZE - 1] = 0xC3;
     if (p->mode == PROGRAM_REAL) {
-        put_real_handlers(image);
+        put_real_handlers(p, image);
     } else {
         for (size_t i = 0; i < ARRAY_LEN(gdt); i++)
             put_descriptor(image, P_GDT, &gdt[i]);
@@ -476,9 +482,11 @@ static void load_segment(const struct program *p, struct cpu *c, enum seg_reg n)
 
 void program_start(const struct program *p, struct cpu *c)
 {
-    c->cr0 = p->cr0;
-    c->cr3 = P_DIRECTORY;
-    c->cr4 = p->cr4;
+    if (model_has(p->model, FEAT_386)) {
+        c->cr0 = p->cr0;
+        c->cr3 = P_DIRECTORY;
+        c->cr4 = p->cr4;
+    }
     c->cpl = p->cpl;
     cpu_set_flags(c, p->flags | c->model->eflags_ones);
     if (p->mode != PROGRAM_REAL) {
@@ -488,9 +496,10 @@ void program_start(const struct program *p, struct cpu *c)
         c->ldtr = (struct segment){.sel = 0x30, .attr = 0x82, .limit = 0x1F, .base = P_LDT};
     }
     for (unsigned n = 0; n < SEG_COUNT; n++)
-        load_segment(p, c, (enum seg_reg)n);
+        if (n <= SEG_DS || model_has(p->model, FEAT_386))
+            load_segment(p, c, (enum seg_reg)n);
     for (unsigned n = 0; n < 8; n++)
-        c->gpr[n] = p->gpr[n];
+        c->gpr[n] = model_has(p->model, FEAT_386) ? p->gpr[n] : p->gpr[n] & 0xFFFF;
     c->rip = p->start + P_CODE - p->base[SEG_CS];
     cpu_update_mode(c);
 }

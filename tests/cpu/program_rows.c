@@ -149,9 +149,11 @@ static bool prefixes(struct program_gen *g, u16 row, int *seg)
     const struct optab_row *o = &optab_rows[row];
     bool string = o->attr & ATTR_STRING, odd = g->p->mode >= PROGRAM_REAL, addrsize = false;
 
-    if (rng_percent(&g->r, odd ? 30 : 15) && !(o->attr & ATTR_MMX))
+    bool sizes = model_has(g->p->model, FEAT_386);
+
+    if (sizes && rng_percent(&g->r, odd ? 30 : 15) && !(o->attr & ATTR_MMX))
         gen_byte(g, 0x66);
-    if (rng_percent(&g->r, odd ? 12 : 3)) {
+    if (sizes && rng_percent(&g->r, odd ? 12 : 3)) {
         gen_byte(g, 0x67);
         addrsize = true;
     }
