@@ -471,6 +471,21 @@ static void on_msr(void *opaque, u32 index, bool write, u64 value)
 
 /* ---- Events ---- */
 
+/*
+ * INT 21h, also where a monitor of virtual-8086 mode gets it as #GP, because IOPL is below 3 (SDM
+ * Vol. 3B, "Class 3: Software Interrupt Handling in Virtual-8086 Mode").
+ */
+static bool is_dos_call(struct debug *d, u8 vector, enum event_kind kind)
+{
+    u8 code[2];
+
+    if (kind == EVENT_SOFTWARE)
+        return vector == 0x21;
+    return kind == EVENT_FAULT && vector == VEC_GP && cpu_is_v86(d->cpu) &&
+           debug_read_linear(d->cpu, debug_here(d->cpu).la, code, 2) == 2 && code[0] == 0xCD &&
+           code[1] == 0x21;
+}
+
 static void on_event(void *opaque, u8 vector, enum event_kind kind, bool has_error, u32 error)
 {
     static const char *const kinds[] = {
@@ -499,7 +514,7 @@ static void on_event(void *opaque, u8 vector, enum event_kind kind, bool has_err
     offer(d, DEBUG_INTERRUPT, vector, 1, 0, &what);
     if (kind == EVENT_FAULT || kind == EVENT_TRAP)
         offer(d, DEBUG_EXCEPTION, vector, 1, 0, &what);
-    if (kind != EVENT_SOFTWARE || vector != 0x21)
+    if (!is_dos_call(d, vector, kind))
         return;
     what.address = ah;
     describe(&what, "INT 21h, AH=%02x, at %04x:%08llx", ah, what.from_cs,

@@ -2,6 +2,7 @@
 #include "devices/board/debug.h"
 
 #include "base/state.h"
+#include "cpu/segment.h"
 #include "devices/board/debug_callers.h"
 #include "devices/board/engines.h"
 #include "tests/support/pc_rig.h"
@@ -295,6 +296,32 @@ EACH_ENGINE(dos_functions_are_caught_by_number)
     cr_assert_eq(stop(), PC_RIG_IRET);
     cr_assert_eq(debug_last_stop(d)->from_la, CODE + 6);
     cr_assert_str_eq(debug_last_stop(d)->text, "INT 21h, AH=4c, at 0000:00007c06");
+}
+
+/* In virtual-8086 mode with IOPL 0: a GDT, an IDT whose #GP is at 0008:0500, a TSS. */
+EACH_ENGINE(dos_functions_are_caught_where_a_monitor_gets_them_as_faults)
+{
+    struct cpu *c;
+
+    start("B4 4C CD 21"); /* mov ah, 4Ch; int 21h */
+    debug_until(d, CODE);
+    stop();
+    c = rig.cpu;
+    pc_rig_put(&rig, 0x3008, "FF FF 00 00 00 9B CF 00 FF FF 00 00 00 93 CF 00");
+    pc_rig_put(&rig, 0x3168, "00 05 08 00 00 8E 00 00");
+    pc_rig_put(&rig, 0x4004, "00 90 00 00 10 00 00 00");
+    c->gdtr = (struct table_reg){.base = 0x3000, .limit = 0x17};
+    c->idtr = (struct table_reg){.base = 0x3100, .limit = 0x6F};
+    c->tr = (struct segment){.sel = 0x18, .base = 0x4000, .limit = 0x67, .attr = 0x8B};
+    c->cr0 |= CR0_PE;
+    c->eflags |= EF_VM;
+    c->cpl = 3;
+    for (unsigned i = 0; i < SEG_COUNT; i++)
+        seg_load_real(c, (enum seg_reg)i, c->seg[i].sel);
+    cpu_update_mode(c);
+    debug_point_add(d, &(struct debug_point){.kind = DEBUG_DOS, .address = 0x4C});
+    cr_assert_eq(stop(), 0x500);
+    cr_assert_str_eq(debug_last_stop(d)->text, "INT 21h, AH=4c, at 0000:00007c02");
 }
 
 EACH_ENGINE(exceptions_are_caught_and_software_interrupts_are_none)
