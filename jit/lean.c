@@ -186,13 +186,28 @@ struct lean jit_out(struct cpu *c, const struct insn *in, u32 port, u32 value)
     return (struct lean){next(c, b, b.mode), 0};
 }
 
+/* The register that MOV, POP, LDS and their kin load. */
+static enum seg_reg loaded(const struct insn *in)
+{
+    static const struct {
+        op_handler *handler;
+        enum seg_reg seg;
+    } pointers[] = {
+        {op_LDS, SEG_DS}, {op_LES, SEG_ES}, {op_LSS, SEG_SS}, {op_LFS, SEG_FS}, {op_LGS, SEG_GS}};
+
+    for (unsigned i = 0; i < ARRAY_LEN(pointers) && in->kind[0] == OPND_GPR; i++)
+        if (optab_rows[in->row].handler == pointers[i].handler)
+            return pointers[i].seg;
+    return in->reg[0];
+}
+
 /*
  * MOV and POP. A load of SS holds interrupts back for one more instruction, which shows only if one
  * waits: see tr_slow_if_pending.
  */
 struct lean jit_load_segment(struct cpu *c, const struct insn *in, u32 sel)
 {
-    enum seg_reg seg = in->reg[0];
+    enum seg_reg seg = loaded(in);
     struct before b = begin(c, in);
 
     if (seg == SEG_SS && (c->intr || c->nmi_latched))

@@ -90,21 +90,46 @@ static bool pop_segment(struct tr *t, const struct insn *in)
     return true;
 }
 
+void tr_split_pointer(struct tr *t, const struct insn *in)
+{
+    struct emit *e = &t->e;
+
+    emit_alu(e, A_ADD, 8, H_DIFF, RM_R(H_ADDR));
+    emit_load(e, 4, H_ADDR, RM_POINTER);
+    emit_store(e, 8, WORD(W_TEMP), H_ADDR);
+    emit_movzx(e, 2, H_DIFF, RM_POINTER_AT(in->opsize));
+}
+
 /* LDS and LES with a 16-bit offset. */
 static bool load_pointer(struct tr *t, const struct insn *in, unsigned seg)
 {
     struct emit *e = &t->e;
-    struct site *s;
 
     if (in->opsize != 2 || !is_real(t) || in->kind[1] != OPND_MEM)
         return false;
-    s = tr_memory(t, in, 4, false);
-    check_segment(t, s, seg);
+    tr_memory(t, in, 4, false);
+    check_data_segment(t, in, seg, LEAN_POINTER);
     emit_load(e, 4, H_DIFF, RM_HOST);
     emit_mov(e, 2, host_of(in->reg[0]), H_DIFF);
     emit_shift_imm(e, S_SHR, 4, H_DIFF, 16);
     emit_mov(e, 4, H_ADDR, H_DIFF);
     set_segment(t, seg);
+    return true;
+}
+
+bool tr_pointer(struct tr *t, const struct insn *in)
+{
+    op_handler *h = optab_rows[in->row].handler;
+
+    if (h != op_LDS && h != op_LES && h != op_LFS && h != op_LGS && h != op_LSS)
+        return false;
+    if (in->kind[1] != OPND_MEM || in->opsize > 4)
+        return false;
+    if ((h == op_LDS || h == op_LES) && load_pointer(t, in, h == op_LDS ? SEG_DS : SEG_ES))
+        return true;
+    tr_memory(t, in, in->opsize == 2 ? 4 : 8, false);
+    tr_split_pointer(t, in);
+    tr_lean(t, in, t->j->load_segment, LEAN_POINTER);
     return true;
 }
 
@@ -315,9 +340,5 @@ bool tr_real_segment(struct tr *t, const struct insn *in)
 
     if (h == op_MOV_SEG)
         return mov_to_segment(t, in);
-    if (h == op_POP_SEG)
-        return pop_segment(t, in);
-    if (h == op_LDS || h == op_LES)
-        return load_pointer(t, in, h == op_LDS ? SEG_DS : SEG_ES);
-    return false;
+    return h == op_POP_SEG && pop_segment(t, in);
 }

@@ -510,12 +510,34 @@ static bool push(struct tr *t, const struct insn *in)
     return true;
 }
 
+/* The address may name ESP, which then is as it will be afterwards: that is its handler's. */
+static bool pop_to_memory(struct tr *t, const struct insn *in, unsigned n)
+{
+    struct emit *e = &t->e;
+
+    if (in->base == RSP)
+        return false;
+    tr_pop_begin(t, in, n);
+    emit_load(e, n, H_DIFF, RM_HOST);
+    emit_store(e, 8, WORD(W_TEMP), H_DIFF);
+    tr_memory(t, in, n, true);
+    emit_alu(e, A_ADD, 8, H_DIFF, RM_R(H_ADDR));
+    emit_load(e, 4, H_ADDR, WORD(W_TEMP));
+    emit_store(e, n, RM_POINTER, H_ADDR);
+    tr_pop_end(t, n);
+    return true;
+}
+
 static bool pop(struct tr *t, const struct insn *in)
 {
     unsigned n = in->opsize, reg = host_of(in->reg[0]);
     struct emit *e = &t->e;
 
-    if (in->kind[0] != OPND_GPR || (n != 2 && n != 4))
+    if (n != 2 && n != 4)
+        return false;
+    if (in->kind[0] == OPND_MEM)
+        return pop_to_memory(t, in, n);
+    if (in->kind[0] != OPND_GPR)
         return false;
     if (tr_stack_window(t, in, false)) {
         tr_window_site(t, in);

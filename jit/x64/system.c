@@ -133,5 +133,5 @@ bool tr_system(struct tr *t, const struct insn *in)
         return read_control(t, in) || load_control(t, in);
     if (h == op_RDTSC)
         return rdtsc(t, in);
-    return table_registers(t, in) || tr_flags(t, in) || tr_real_segment(t, in);
+    return tr_pointer(t, in) || table_registers(t, in) || tr_flags(t, in);
 }

@@ -277,6 +277,8 @@ static void take_over(struct tr *t, const struct insn *in, enum lean_kind kind)
         emit_op(&t->e, size == 1 ? 0x8A : 0x8B, size, H_RAX, RM_R(H_ADDR));
     else if (kind == LEAN_POP)
         tr_pop_end(t, in->opsize);
+    else if (kind == LEAN_POINTER)
+        emit_load(&t->e, in->opsize, host_of(in->reg[0]), WORD(W_TEMP));
     else if (kind == LEAN_TSC) {
         emit_mov(&t->e, 4, H_RAX, H_ADDR);
         emit_shift_imm(&t->e, S_SHR, 8, H_ADDR, 32);
@@ -394,8 +396,8 @@ static void emit_lean(struct tr *t, const struct site *s)
 
     patch_rel32(s->lean, e->p);
     not_done = emit_jcc(e, CC_B);
-    emit_store(e, 8, WORD(W_TEMP), H_DIFF);
     take_over(t, s->in, s->lean_kind);
+    emit_store(e, 8, WORD(W_TEMP), H_DIFF);
     count_off(t, s);
     if (s->lean_kind != LEAN_JUMP)
         load_offset(t, page_offset(t, s->in) + s->in->len);
@@ -405,9 +407,14 @@ static void emit_lean(struct tr *t, const struct site *s)
 }
 
 /* A selector into H_DIFF, from its register or from [H_DIFF + H_ADDR]. */
-static void load_selector(struct tr *t, const struct insn *in)
+static void load_selector(struct tr *t, const struct site *s)
 {
-    emit_movzx(&t->e, 2, H_DIFF, in->kind[1] == OPND_GPR ? RM_R(host_of(in->reg[1])) : RM_HOST);
+    const struct insn *in = s->in;
+
+    if (s->lean_kind == LEAN_POINTER)
+        tr_split_pointer(t, in);
+    else
+        emit_movzx(&t->e, 2, H_DIFF, in->kind[1] == OPND_GPR ? RM_R(host_of(in->reg[1])) : RM_HOST);
 }
 
 static void emit_site(struct tr *t, struct site *s)
@@ -437,7 +444,7 @@ static void emit_site(struct tr *t, struct site *s)
         patch_rel32(emit_jcc(e, CC_NZ), s->held);
     }
     if (s->lean_late) {
-        load_selector(t, s->in);
+        load_selector(t, s);
         s->lean = call_lean(t, s->in, s->lean_late);
         take_over(t, s->in, s->lean_kind);
         patch_rel32(emit_jmp(e), s->back);

@@ -19,7 +19,14 @@ enum flags_at {
 };
 
 /* How the result of a function of lean.c is taken over. */
-enum lean_kind { LEAN_PLAIN, LEAN_IN, LEAN_POP, LEAN_TSC, LEAN_JUMP };
+enum lean_kind {
+    LEAN_PLAIN,
+    LEAN_IN,
+    LEAN_POP,
+    LEAN_POINTER /* the offset is in W_TEMP */,
+    LEAN_TSC,
+    LEAN_JUMP
+};
 
 enum { SITES_MAX = 6 * RUN_MAX, SITE_JUMPS = 12 };
 
@@ -164,8 +171,11 @@ bool tr_flags(struct tr *t, const struct insn *in);
 bool tr_repeat(struct tr *t, const struct insn *in);
 bool tr_far(struct tr *t, const struct insn *in);
 bool tr_far_jump(struct tr *t, const struct insn *in);
-/* Segment registers as such modes load them. */
+/* Segment registers: as such modes load them; and with an offset, in any mode. */
 bool tr_real_segment(struct tr *t, const struct insn *in);
+bool tr_pointer(struct tr *t, const struct insn *in);
+/* The far pointer at [H_DIFF + H_ADDR]: the selector in H_DIFF, the offset in W_TEMP. */
+void tr_split_pointer(struct tr *t, const struct insn *in);
 
 void tr_slow_unless_zero(struct tr *t, struct site *s, size_t byte);
 void tr_slow_if_pending(struct tr *t, struct site *s);
