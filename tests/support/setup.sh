@@ -28,7 +28,7 @@ test:libzydis-dev:a decoder to compare ours with
 test:gdb:a debugger to talk to
 test:python3:a program that controls the machine
 test:python3:a client of the JSON socket
-test:xvfb:a display for the window's test
+test:xvfb:a display for tests of the window
 test:xdotool:a user at that display
 test:mtools:FAT images of the boot tests
 test:xorriso:CD images of the boot tests
