@@ -400,7 +400,9 @@ bool mmu_translate(struct mmu *m, u64 la, enum mmu_access access, enum mmu_class
         }
         rec = record_of(out);
         because(m, TAKEN_BY_WALK);
-        drop_tables(m, page);
+        /* Being dirty by now takes nothing away. */
+        if ((m->record[page] ^ rec) & ~(u64)REC_DIRTY)
+            drop_tables(m, page);
         add_record(m, page, rec);
         mmu_check_range(m, page, page + 1);
     }

@@ -368,6 +368,18 @@ Test(window, a_walk_that_finds_another_page_takes_the_old_one)
     cr_assert_eq(ram(0x10000)[0], 0x31);
 }
 
+Test(window, a_first_write_does_not_take_the_page)
+{
+    enable_paging(false);
+    cr_assert(use(MMU_USER, AT_DATA, MMU_READ));
+    cr_assert(access_page(MMU_USER, AT_DATA, MMU_WRITE));
+    cr_assert(can_read(MMU_USER, AT_DATA));
+    cr_assert_not(can_write(MMU_USER, AT_DATA));
+    cr_assert(show(MMU_USER, AT_DATA, true));
+    cr_assert(can_write(MMU_USER, AT_DATA));
+    cr_assert_eq(window(MMU_USER)->hides, 0);
+}
+
 Test(window, a_full_tlb_takes_all)
 {
     enable_paging(false);
