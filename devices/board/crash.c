@@ -46,6 +46,8 @@ void crash_add_callers(struct machine *m, struct report *r)
         report_say(r, "  %c %04x:%08llx", k->sure ? ' ' : '?', k->cs, (unsigned long long)k->off);
         if (d && *debug_symbol_text(debug_symbols(d), k->la, name, sizeof name))
             report_say(r, " <%s>", name);
+        if (k->interrupted)
+            report_say(r, ", interrupted there");
         times = repeated(k, count - i);
         if (times > 1)
             report_say(r, ", %u times", times);

@@ -14,6 +14,8 @@ enum {
     FRAMES = 256,
     CALL_BYTES_MIN = 2,
     CALL_BYTES_MAX = 8,
+    FLAGS_ONES = 0x00000002,  /* bits of EFLAGS that never change: this is one, */
+    FLAGS_FIXED = 0xFFC0802A, /* of all those (SDM Vol. 1, "EFLAGS Register") */
 };
 
 /* The stack: its items have the size of what a near CALL pushes here. */
@@ -91,6 +93,26 @@ static bool is_return(const struct items *s, u64 offset, struct caller *out)
     return follows_call(s->c, out->la, true);
 }
 
+/*
+ * EIP, CS and EFLAGS, as an interrupt or exception pushes them without a change of level (SDM Vol.
+ * 3A, "Exception- or Interrupt-Handler Procedures"): this CS, and flags whose fixed bits are right.
+ */
+static bool is_interrupt(const struct items *s, u64 offset, struct caller *out)
+{
+    const struct segment *cs = &s->c->seg[SEG_CS];
+    u64 value, selector, flags;
+    u8 byte;
+
+    if (!(s->c->mode & MODE_PROTECTED) || s->size != 4 || !read_item(s, offset, &value) ||
+        !read_item(s, offset + 4, &selector) || !read_item(s, offset + 8, &flags))
+        return false;
+    if (selector != cs->sel || value > cs->limit || (flags & FLAGS_FIXED) != FLAGS_ONES)
+        return false;
+    *out = (struct caller){
+        .cs = cs->sel, .off = value, .la = (u32)(cs->base + value), .interrupted = true};
+    return value && debug_read_linear(s->c, out->la, &byte, 1) == 1;
+}
+
 unsigned debug_callers(struct cpu *c, struct caller *out, unsigned max)
 {
     struct items s = {.c = c, .size = (c->mode & MODE_CODE_SIZE) == CODE16 ? 2 : 4};
@@ -103,7 +125,7 @@ unsigned debug_callers(struct cpu *c, struct caller *out, unsigned max)
 
         if (sp > c->stack_mask || !read_item(&s, sp, &value))
             break;
-        if (!is_return(&s, sp, to))
+        if (!is_return(&s, sp, to) && !is_interrupt(&s, sp, to))
             continue;
         to->stack = sp;
         to->sure = in_chain(&s, sp);

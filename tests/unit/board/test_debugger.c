@@ -633,6 +633,30 @@ EACH_ENGINE(far_callers_and_interrupts_are_found_in_real_mode)
     cr_assert_eq(k[1].cs, 0);
 }
 
+/*
+ * In protected mode: push eflags, CS and 7C10h, as an interrupt does there, and beside them what
+ * looks nearly like it.
+ *
+ * cli; lgdt [7C30h]; mov eax, cr0; or al, 1; mov cr0, eax; jmp 8:7C13h
+ * 7C13: bits 32: mov ax, 10h; mov ss, ax; mov esp, 9000h; pushf; push cs; push 7C10h; push 8
+ * push 7C10h; jmp $
+ */
+EACH_ENGINE(what_an_interrupt_has_pushed_is_found_in_protected_mode)
+{
+    struct caller k[8];
+
+    start("FA 0F 01 16 30 7C 0F 20 C0 0C 01 0F 22 C0 EA 13 7C 08 00 66 B8 10 00 8E D0 BC 00 90 00 "
+          "00 9C 0E 68 10 7C 00 00 6A 08 68 10 7C 00 00 EB FE 90 90 17 00 00 30 00 00");
+    pc_rig_put(&rig, 0x3008, "FF FF 00 00 00 9B CF 00 FF FF 00 00 00 93 CF 00");
+    debug_until(d, CODE + 0x2C);
+    stop();
+    cr_assert_eq(debug_callers(rig.cpu, k, 8), 1);
+    cr_assert_eq(k[0].off, 0x7C10);
+    cr_assert_eq(k[0].stack, 0x9000 - 12);
+    cr_assert(k[0].interrupted);
+    cr_assert_not(k[0].sure);
+}
+
 /* 7C00: call f; jmp $; f: lidt [0600h], which is zeros; ud2 */
 EACH_ENGINE(a_crash_report_says_who_called)
 {
