@@ -234,6 +234,7 @@ const struct command commands[] = {
     {"symbols", "load FILE [BASE]", "names from an ELF, PE or map file", 0, 3, command_symbols},
     {"save", "FILE", "save the machine in a snapshot; it goes on meanwhile", 1, 1, command_save},
     {"load", "FILE", "go back to a snapshot", 1, 1, command_load},
+    {"export", "DRIVE FILE", "write what is on a disk now into a new image", 2, 2, command_export},
     {"fork", "[OPTION...]", "go on in a second process too, with options of its own", 0, WORDS,
      command_fork},
     {"state-hash", "", "a hash over all of the machine's state", 0, 0, run_state_hash},

@@ -36,7 +36,7 @@ struct command_context {
     /* Set by a command after which the machine will stop soon: how long to wait for its report. */
     u32 wait_ms;
     /*
-     * NULL, or where `save` and `fork` leave what is still to be done: who runs the command does
+     * NULL, or where `save`, `export` and `fork` leave what is still to be done: who runs the command does
      * that, with command_end, on a thread that is not the machine's, and the guest goes on
      * meanwhile.
      */
@@ -71,6 +71,7 @@ bool command_run(struct command_context *c, const char *text, struct text *out);
 /* commands_snapshot.c */
 bool command_save(struct command_context *c, const struct command_line *line, struct text *out);
 bool command_load(struct command_context *c, const struct command_line *line, struct text *out);
+bool command_export(struct command_context *c, const struct command_line *line, struct text *out);
 
 /* commands_fork.c */
 bool command_fork(struct command_context *c, const struct command_line *line, struct text *out);

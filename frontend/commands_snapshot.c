@@ -1,6 +1,7 @@
-/* The commands save and load. */
+/* The commands save, load and export. */
 #include "frontend/commands.h"
 
+#include "devices/board/disk_copy.h"
 #include "devices/board/snapshot.h"
 
 #include <stdio.h>
@@ -48,4 +49,40 @@ bool command_load(struct command_context *c, const struct command_line *line, st
     if (!good)
         text_addf(out, "%s\n", err);
     return good;
+}
+
+struct export_rest {
+    struct command_rest rest; /* first member */
+    struct disk_copy *copy;
+    char path[COMMAND_LINE_MAX];
+};
+
+static bool finish_export(struct command_rest *rest, struct text *out)
+{
+    struct export_rest *r = (struct export_rest *)rest;
+    char err[500];
+    bool good = disk_copy_finish(r->copy, r->path, err, sizeof err);
+
+    if (!good)
+        text_addf(out, "%s\n", err);
+    free(r);
+    return good;
+}
+
+bool command_export(struct command_context *c, const struct command_line *line, struct text *out)
+{
+    char err[500] = "export: out of memory";
+    struct export_rest *r = calloc(1, sizeof *r);
+
+    if (r) {
+        r->rest.finish = finish_export;
+        snprintf(r->path, sizeof r->path, "%s", line->word[2]);
+        r->copy = disk_copy_start(c->machine, machine_drive_by_name(c->machine, line->word[1]), err,
+                                  sizeof err);
+    }
+    if (r && r->copy)
+        return command_leave(c, &r->rest, out);
+    text_addf(out, "%s\n", err);
+    free(r);
+    return false;
 }

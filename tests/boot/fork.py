@@ -108,6 +108,10 @@ def wait_gone(pid):
     return False
 
 
+def names_in(image):
+    return [n for n in (b'BOTH', b'ONE', b'LATE', b'TWO', b'THREE') if n.ljust(8) + b'T  ' in image]
+
+
 def disks():
     shutil.copy(floppy, 'a.img')
     first, process = start('a.img', '--rewind', '64M')
@@ -124,6 +128,10 @@ def disks():
     check('the first sees its own files', 'ONE' in seen and 'BOTH' in seen and 'TWO' not in seen, seen)
     seen = second.files()
     check('so does the second', 'TWO' in seen and 'BOTH' in seen and 'ONE' not in seen, seen)
+    said = second.line('export fda two.img')
+    check('the second\'s disk can be kept', not said, said)
+    with open('two.img', 'rb') as f:
+        check('with its files', names_in(f.read()) == [b'BOTH', b'TWO'])
     os.kill(pid, signal.SIGKILL)
     first.run('echo x > late.t')
     seen = first.files()
@@ -137,7 +145,7 @@ def disks():
     check('the third outlives it', 'THREE' in seen and 'ONE' not in seen and 'TWO' in seen, seen)
     with open('a.img', 'rb') as f:
         image = f.read()
-    names = [n for n in (b'BOTH', b'ONE', b'LATE', b'TWO', b'THREE') if n.ljust(8) + b'T  ' in image]
+    names = names_in(image)
     check('the image holds the first one\'s files', names == [b'BOTH', b'ONE', b'LATE'], names)
     refused = subprocess.run([bygone, '--display', 'none', '--fda', 'a.img', '--stop-after', '0.1'],
                              stdin=subprocess.DEVNULL, capture_output=True, text=True)

@@ -39,7 +39,7 @@ guest() {
 		"$root/roms/fetch-guest.sh" >fetch.log 2>&1 &&
 			ln -sf "$root/roms/cache/linux/vmlinuz" "$root/roms/cache/linux/initrd.gz" .
 		;;
-	opengem) options="--fda image --mem 16 --until 30"; unpack freedos-opengem/fdgem.img.gz ;;
+	opengem) options="--hda image --mem 16 --until 30"; unpack freedos-opengem/fdgem.img.gz ;;
 	kolibri) options="--mem 64 --until 20 --fda image" && cp "$guests/kolibrios-2013/kolibri.img" image ;;
 	*) echo "fork.sh: no guest '$1'" >&2; exit 64 ;;
 	esac 2>/dev/null

@@ -26,7 +26,7 @@ unpack() {
 guest() {
 	case $1 in
 	freedos) options="--fda image --mem 16 --until 15"; unpack freedos-sizes/fdboot-1.4MB.img.gz ;;
-	opengem) options="--fda image --mem 16 --until 30"; unpack freedos-opengem/fdgem.img.gz ;;
+	opengem) options="--hda image --mem 16 --until 30"; unpack freedos-opengem/fdgem.img.gz ;;
 	disk)
 		options="--fda image --hda disk --mem 16 --until 20"
 		truncate -s 32M disk && unpack freedos13-floppy/freedos13.img.gz
