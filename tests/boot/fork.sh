@@ -77,6 +77,9 @@ if [ $users ]; then
 	if ! gzip -dc "$guests/freedos-sizes/fdboot-1.4MB.img.gz" >floppy 2>/dev/null || ! command -v python3 >/dev/null; then
 		echo "skipped: fork.py (it needs python3 and FreeDOS)"
 		skipped=$((skipped + 1))
+	elif "$bygone" --display none --qmp unix:/nonexistent/q --discard 2>&1 | grep -q 'not in this build'; then
+		echo "skipped: fork.py (it needs QMP, which is not in this build)"
+		skipped=$((skipped + 1))
 	else
 		for e in $engines; do
 			"$here/fork.py" "$bygone" floppy "$e" >out 2>&1

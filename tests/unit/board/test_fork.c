@@ -3,6 +3,7 @@
 #include "devices/board/fork.h"
 
 #include "devices/board/board.h"
+#include "devices/board/engines.h"
 #include "devices/board/rewind.h"
 #include "devices/board/snapshot.h"
 #include "devices/host/blk.h"
@@ -197,7 +198,7 @@ Test(fork, the_other_engine_goes_on_from_it)
 {
     struct machine *a = running(), *b;
 
-    engine = "jit";
+    engine = engine_names[0];
     b = fork_machine(a);
     machine_run(a, 6 * MS);
     machine_run(b, 6 * MS);
