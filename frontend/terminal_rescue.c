@@ -25,6 +25,7 @@ static struct {
     int kept_fd, stderr_fd; /* what stderr is now, what it was; -1: it was left alone */
     off_t seen;
     struct sigaction before[ARRAY_LEN(fatal_signals)];
+    bool installed[ARRAY_LEN(fatal_signals)]; /* and `before` is what it took the place of */
     bool registered;
 } rescue = {.kept_fd = -1, .stderr_fd = -1};
 
@@ -101,7 +102,8 @@ void terminal_rescue_begin(void)
     keep_stderr();
     rescue.armed = 1;
     for (i = 0; i < ARRAY_LEN(fatal_signals); i++)
-        sigaction(fatal_signals[i], &action, &rescue.before[i]);
+        if (!rescue.installed[i])
+            rescue.installed[i] = !sigaction(fatal_signals[i], &action, &rescue.before[i]);
     if (!rescue.registered) /* for the impatient user's second Ctrl-C */
         rescue.registered = !at_quick_exit(give_back);
 }
@@ -132,15 +134,30 @@ bool terminal_rescue_message(char *line, size_t size)
     return true;
 }
 
-void terminal_rescue_end(void)
+/*
+ * Take the handlers back; but not one that somebody put itself in front of, as translated code does
+ * for SIGSEGV, and which passes on to ours what is not its own.
+ */
+static void remove_handlers(void)
 {
+    struct sigaction now;
     unsigned i;
 
+    for (i = 0; i < ARRAY_LEN(fatal_signals); i++) {
+        if (sigaction(fatal_signals[i], NULL, &now) || !(now.sa_flags & SA_SIGINFO) ||
+            now.sa_sigaction != on_fatal)
+            continue;
+        sigaction(fatal_signals[i], &rescue.before[i], NULL);
+        rescue.installed[i] = false;
+    }
+}
+
+void terminal_rescue_end(void)
+{
     if (!rescue.armed)
         return;
     rescue.armed = 0;
-    for (i = 0; i < ARRAY_LEN(fatal_signals); i++)
-        sigaction(fatal_signals[i], &rescue.before[i], NULL);
+    remove_handlers();
     if (rescue.kept_fd < 0)
         return;
     fflush(stderr);

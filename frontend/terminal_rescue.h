@@ -7,7 +7,10 @@
 
 #include "base/types.h"
 
-/* Remember the terminal as it is; keep stderr in memory if it is that terminal. */
+/*
+ * Remember the terminal as it is; keep stderr in memory if it is that terminal. Before a machine
+ * runs: translated code meets faults of the host's on purpose, which must not come here first.
+ */
 void terminal_rescue_begin(void);
 /* The last line that was printed on stderr, without newline; false if there is none since. */
 bool terminal_rescue_message(char *line, size_t size);

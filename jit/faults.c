@@ -240,6 +240,8 @@ static void consider(struct jit *j, enum mmu_class class)
     }
     if (!is_always(j) && c->count - j->windows.calm_from[class] < calm)
         return;
+    if (j->windows.mode == WINDOWS_OFF) /* the host has just refused the other one */
+        return;
     if (!open_window(j, w))
         return;
     w->on = true;

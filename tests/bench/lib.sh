@@ -9,12 +9,14 @@ cpu_ms() {
 
 # Host memory of process $1 in MiB, without the guest's RAM: "private" is what it allocated and
 # wrote, "files" its program and libraries. Video memory, ROMs and guest RAM are shared mappings;
-# of them, those called $2 are left out. Translated code is mapped twice and counts once.
+# of them, those called $2 are left out. What this process maps more than once (translated code,
+# memory in windows) counts once: of those, their share.
 memory_mib() {
 	awk -v ram="$2" '
 		/^[0-9a-f]+-[0-9a-f]+ / { guest = index($0, ram) > 0 }
-		/^[0-9a-f]+-[0-9a-f]+ / { code = index($0, "/dev/zero") > 0 }
-		/^Rss:/ && !guest { kib += code ? $2 / 2 : $2 }
+		/^[0-9a-f]+-[0-9a-f]+ / { often = index($0, "/dev/zero") > 0 || index($0, "/memfd:") > 0 }
+		/^Rss:/ && !guest && !often { kib += $2 }
+		/^Pss:/ && !guest && often { kib += $2 }
 		END { printf "%.1f\n", kib / 1024 }' "/proc/$1/smaps"
 }
 

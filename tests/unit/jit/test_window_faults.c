@@ -18,6 +18,7 @@
 
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -575,6 +576,23 @@ Test(window_faults, windows_off_and_on_again)
         expect_alike("add [ebx], eax", "turned");
         cr_assert_eq(jit()->stat.window_faults == faults, i % 3 == 0);
     }
+}
+
+Test(window_faults, a_host_without_address_space_for_windows_uses_tables)
+{
+    struct rlimit limit;
+
+    cpu_rig_code(&rig[TRANSLATED], AT_CODE, COPY);
+    cr_assert_eq(getrlimit(RLIMIT_AS, &limit), 0);
+    limit.rlim_cur = 1ull << 30; /* less than is in use already */
+    cr_assert_eq(setrlimit(RLIMIT_AS, &limit), 0);
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        copy(AT_PAGE, 100);
+        cr_assert_eq(rig[TRANSLATED].cpu->gpr[RCX], 0);
+    }
+    cr_assert_eq(jit()->windows.mode, WINDOWS_OFF);
+    cr_assert_eq(jit()->stat.window_faults, 0);
+    cr_assert_gt(jit()->stat.in_blocks, 100);
 }
 
 /* ---- Faults that are not the guest's ---- */
