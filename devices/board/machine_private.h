@@ -60,7 +60,7 @@ struct machine {
     volatile bool interrupted; /* set by signal handlers too */
     bool paused;
     bool host_failed; /* `error` says why */
-    char crash[2048];
+    char crash[4096];
     char error[700];
     unsigned crashes_told;
     struct machine_listener *listeners;

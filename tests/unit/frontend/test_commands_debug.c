@@ -110,6 +110,15 @@ Test(commands_debug, what_cannot_be_is_refused_with_a_reason)
     cr_assert_str_eq(says("list"), "no breakpoints, watchpoints or catches\n");
 }
 
+Test(commands_debug, a_pixel_that_shows_no_memory_is_not_watched)
+{
+    cr_assert_str_eq(says("watch pixel 1"), "watch pixel X Y, as a screenshot counts them\n");
+    cr_assert_str_eq(says("rwatch pixel 1 2"), "only what writes a pixel can be watched\n");
+    cr_assert(strstr(says("watch pixel 1 2"), "no memory is shown there"), "the screen is off");
+    cr_assert(strstr(says("watch pixel 1 nothing"), "nothing"));
+    cr_assert(strstr(says("who-wrote pixel 1 2"), "the past is not kept"));
+}
+
 Test(commands_debug, a_stop_is_reported_with_registers_and_instruction)
 {
     says("break 7c05h");
