@@ -154,6 +154,7 @@ Test(snapshot, machine_is_built_from_the_file_alone)
     s = snapshot_open(file, err, sizeof err);
     cr_assert(s, "%s", err);
     built = *snapshot_config(s);
+    cr_assert_null(built.engine, "which one executed it does not show: any build can go on");
     built.engine = "interp";
     built.log = config.log;
     b = machine_new(&built, err, sizeof err);
