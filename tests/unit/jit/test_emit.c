@@ -115,20 +115,66 @@ static const struct {
     x86_reg base, index;
     s32 disp;
 } memory[] = {
-    {{RM_MEM, 0, 0}, X86_REG_R9, X86_REG_R8, 0},
-    {{RM_MEM, 0, 4}, X86_REG_R9, X86_REG_R8, 4},
-    {{RM_MEM, 0, 60}, X86_REG_R9, X86_REG_R8, 60},
-    {{RM_DIFF, 0, 0}, X86_REG_R9, X86_REG_INVALID, 0},
-    {{RM_CPU, 0, 0}, X86_REG_R14, X86_REG_INVALID, 0},
-    {{RM_CPU, 0, 8}, X86_REG_R14, X86_REG_INVALID, 8},
-    {{RM_CPU, 0, 0x1234}, X86_REG_R14, X86_REG_INVALID, 0x1234},
-    {{RM_CPU, 0, -4}, X86_REG_R14, X86_REG_INVALID, -4},
+    {{.kind = RM_MEM}, X86_REG_R9, X86_REG_R8, 0},
+    {{.kind = RM_MEM, .disp = 4}, X86_REG_R9, X86_REG_R8, 4},
+    {{.kind = RM_MEM, .disp = 60}, X86_REG_R9, X86_REG_R8, 60},
+    {{.kind = RM_DIFF}, X86_REG_R9, X86_REG_INVALID, 0},
+    {{.kind = RM_CPU}, X86_REG_R14, X86_REG_INVALID, 0},
+    {{.kind = RM_CPU, .disp = 8}, X86_REG_R14, X86_REG_INVALID, 8},
+    {{.kind = RM_CPU, .disp = 0x1234}, X86_REG_R14, X86_REG_INVALID, 0x1234},
+    {{.kind = RM_CPU, .disp = -4}, X86_REG_R14, X86_REG_INVALID, -4},
 };
 
 static void is_memory(const cs_x86 *x, unsigned n, unsigned kind, unsigned size)
 {
     is_mem(x, n, memory[kind].base, memory[kind].index, 1, memory[kind].disp);
     cr_assert_eq(x->operands[n].size, size);
+}
+
+/* [base + index << scale + disp] as it is written with registers of 32 bits; either may be NO_REG.
+ */
+static void window_operand(unsigned base, unsigned index, unsigned scale, s32 disp)
+{
+    struct rm rm = {.kind = RM_WINDOW, .disp = disp};
+    const cs_x86_op *op;
+    const cs_x86 *x;
+
+    rm.base = (u8)base;
+    rm.index = (u8)index;
+    rm.scale = (u8)scale;
+    emit_load(e, 4, H_RDX, rm);
+    x = read_back(X86_INS_MOV, 2);
+    op = &x->operands[1];
+    is_reg(x, 0, X86_REG_EDX);
+    cr_assert_eq(op->type, X86_OP_MEM);
+    cr_assert_eq(op->mem.segment, X86_REG_GS);
+    cr_assert_eq(op->mem.disp, disp);
+    if (base == NO_REG)
+        cr_assert(op->mem.base == X86_REG_INVALID || op->mem.base == X86_REG_EIZ);
+    else
+        cr_assert_eq(op->mem.base, names[2][base]);
+    if (index == NO_REG)
+        cr_assert(op->mem.index == X86_REG_INVALID || op->mem.index == X86_REG_EIZ);
+    else
+        cr_assert(op->mem.index == names[2][index] && op->mem.scale == 1 << scale);
+}
+
+Test(emit, operands_in_a_window)
+{
+    static const s32 disps[] = {0, 1, -1, 127, 128, -128, -129, 0x12345678, INT32_MIN};
+
+    for (unsigned d = 0; d < ARRAY_LEN(disps); d++) {
+        window_operand(NO_REG, NO_REG, 0, disps[d]);
+        for (unsigned base = 0; base < REGS; base++) {
+            window_operand(base, NO_REG, 0, disps[d]);
+            for (unsigned index = 0; index < REGS; index++)
+                for (unsigned scale = 0; scale < 4 && index != H_RSP; scale++)
+                    window_operand(base, index, scale, disps[d]);
+        }
+        for (unsigned index = 0; index < REGS; index++)
+            for (unsigned scale = 0; scale < 4 && index != H_RSP; scale++)
+                window_operand(NO_REG, index, scale, disps[d]);
+    }
 }
 
 Test(emit, moves_between_all_registers_of_all_sizes)
