@@ -257,6 +257,31 @@ Test(replay, points_are_found_by_time_and_by_count)
     machine_free(other);
 }
 
+Test(replay, info_replay_lists_them)
+{
+    struct replay *r;
+    struct machine *other;
+    char text[2000];
+
+    machine_info(m, "replay", text, sizeof text);
+    cr_assert_str_eq(text, "no recording plays\n");
+    machine_record_points(m, 60 * MS);
+    record_with_points(0);
+    r = open_it();
+    cr_assert(replay_begin_at(r, "#1", err, sizeof err), "%s", err);
+    other = build(r);
+    cr_assert(replay_start(r, other, err, sizeof err), "%s", err);
+    machine_info(other, "replay", text, sizeof text);
+    cr_assert(strstr(text, "playing, 0 checks so far"), "%s", text);
+    cr_assert(strstr(text, "this run began at #1"), "%s", text);
+    cr_assert(strstr(text, "\n#0 "), "%s", text);
+    cr_assert(strstr(text, "\n#3 "), "%s", text);
+    replay_free(r);
+    machine_info(other, "replay", text, sizeof text);
+    cr_assert_str_eq(text, "no recording plays\n");
+    machine_free(other);
+}
+
 Test(replay, without_points_there_is_the_start)
 {
     u64 hash;
