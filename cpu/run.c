@@ -24,7 +24,9 @@ enum {
     OVERWRITE_NEAR = 32,
     REWRITTEN = 32,  /* bytes one behind the other: the same, although constants alone changed */
     PATCH_BYTES = 8, /* in one write */
-    RUN_BYTES_MAX = sizeof(struct run) + (RUN_MAX + 1) * sizeof(struct insn),
+    FORMER_MAX = 16, /* runs of overwritten code that are kept of 64 bytes */
+    CODE_BYTES = 8,  /* of code kept for each instruction, on the average */
+    RUN_BYTES_MAX = sizeof(struct run) + (RUN_MAX + 1) * sizeof(struct insn) + RUN_MAX * CODE_BYTES,
 };
 
 /*
@@ -44,7 +46,8 @@ struct code_page {
                      */
     u64 patched_bytes;
     struct run *at[PAGE_SIZE >> GRANULE_SHIFT];
-    u64 bytes[PAGE_SIZE >> GRANULE_SHIFT]; /* that runs came from since the page held none */
+    struct run *was[PAGE_SIZE >> GRANULE_SHIFT]; /* see kill_page */
+    u64 bytes[PAGE_SIZE >> GRANULE_SHIFT];       /* that runs came from since the page held none */
 };
 
 struct run_cache {
@@ -89,7 +92,18 @@ struct run_cache *run_cache_new(struct cpu *c, void (*finish)(void *opaque, stru
 
 static size_t run_size(const struct run *r)
 {
-    return sizeof *r + (r->room + 1u) * sizeof r->insn[0];
+    return sizeof *r + (r->room + 1u) * sizeof r->insn[0] + (size_t)r->room * CODE_BYTES;
+}
+
+/* The bytes that the run was decoded from, behind its instructions. */
+static u8 *code_of(struct run *r)
+{
+    return (u8 *)&r->insn[r->room + 1u];
+}
+
+static bool keeps_code(const struct run *r)
+{
+    return r->bytes <= r->room * CODE_BYTES && !r->frame2;
 }
 
 void run_cache_watch(struct run_cache *rc, const struct run_watcher *w)
@@ -279,14 +293,30 @@ static bool decode_again(const struct run_cache *rc, const struct run *r, const 
     return !has_memory(in) || to->disp == in->disp || may_change_displacement(in);
 }
 
-static void take_constants(struct run_cache *rc, struct run *r, struct insn *in,
-                           const struct insn *now)
+static const u8 *code_at(const struct run_cache *rc, const struct run *r)
+{
+    return frame_host(physmap_frame(rc->c->mmu.pm, r->frame)) + r->offset;
+}
+
+/* True if they were others. */
+static bool set_constants(const struct run_cache *rc, struct run *r, struct insn *in,
+                          const struct insn *now)
 {
     if (in->imm == now->imm && (!has_memory(in) || in->disp == now->disp))
-        return;
+        return false;
     in->imm = now->imm;
     if (has_memory(in))
         in->disp = now->disp;
+    if (keeps_code(r))
+        memcpy(code_of(r) + in->offset_in_run, code_at(rc, r) + in->offset_in_run, in->len);
+    return true;
+}
+
+static void take_constants(struct run_cache *rc, struct run *r, struct insn *in,
+                           const struct insn *now)
+{
+    if (!set_constants(rc, r, in, now))
+        return;
     r->patched |= 1ull << in->index_in_run;
     if (rc->watcher.patched)
         rc->watcher.patched(rc->watcher.opaque, r, in->index_in_run);
@@ -368,13 +398,56 @@ static int hit_overlapping(struct run_cache *rc, struct run *r, frame_id id, u32
     return hit;
 }
 
+/* Those of the page that have not come back. */
+static size_t bury_former(struct run_cache *rc, struct code_page *page)
+{
+    size_t freed = 0;
+
+    for (u32 g = 0; g < ARRAY_LEN(page->was); g++)
+        for (struct run *r; (r = page->was[g]); freed += run_size(r)) {
+            page->was[g] = r->frame_next;
+            bury(rc, r);
+        }
+    return freed;
+}
+
+/* All but the last few. */
+static void bury_oldest(struct run_cache *rc, struct run **list)
+{
+    for (unsigned n = 0; *list && n < FORMER_MAX; n++)
+        list = &(*list)->frame_next;
+    for (struct run *r; (r = *list);) {
+        *list = r->frame_next;
+        bury(rc, r);
+    }
+}
+
+/*
+ * Its runs are no longer known, so that it is written freely. Who writes code over code often
+ * writes the like of it: what a run was decoded from is compared when it is asked for again.
+ */
 static void kill_page(struct run_cache *rc, struct code_page *page)
 {
     page->in_a_row = 0;
     page->patched_bytes = 0;
-    for (u32 g = 0; g < ARRAY_LEN(page->at); g++)
-        while (page->at[g])
-            run_kill(rc, page->at[g]);
+    for (u32 g = 0; g < ARRAY_LEN(page->at); g++) {
+        bury_oldest(rc, &page->was[g]);
+        for (struct run *r; (r = page->at[g]);) {
+            if (!keeps_code(r)) {
+                run_kill(rc, r);
+                continue;
+            }
+            if (rc->watcher.killed)
+                rc->watcher.killed(rc->watcher.opaque, r);
+            page->kills++;
+            rc->kills++;
+            unlist(rc, r, r->frame);
+            r->was = r->key;
+            r->key = RUN_DEAD;
+            r->frame_next = page->was[g];
+            page->was[g] = r;
+        }
+    }
 }
 
 /* Compilers do not store in strict order. */
@@ -575,7 +648,8 @@ static size_t sweep(struct run_cache *rc)
 {
     size_t freed = 0;
 
-    for (struct code_page *page = rc->pages; page; page = page->next)
+    for (struct code_page *page = rc->pages; page; page = page->next) {
+        freed += bury_former(rc, page);
         for (u32 g = 0; g < ARRAY_LEN(page->at); g++)
             for (struct run *r = page->at[g], *next; r; r = next) {
                 next = *next_on(r, page->frame);
@@ -584,6 +658,7 @@ static size_t sweep(struct run_cache *rc)
                 freed += run_size(r);
                 forget(rc, r);
             }
+    }
     return freed;
 }
 
@@ -647,6 +722,72 @@ static struct run *keep(struct run_cache *rc, struct run *r)
     return to;
 }
 
+/* A run that is complete, at its place. */
+static void enlist(struct run_cache *rc, struct run *r, u64 key)
+{
+    r->key = key;
+    r->heat = rc->watcher.heat;
+    r->heat_swept = (u8)(r->heat - 1);
+    r->put_off = false;
+    r->patched = 0;
+    list_on(rc, r, r->frame);
+    if (r->frame2)
+        list_on(rc, r, r->frame2);
+}
+
+/* Of bytes of which eight may be read. */
+static bool same_bytes(const u8 *a, const u8 *b, unsigned n)
+{
+    u64 x, y;
+
+    if (n > sizeof x)
+        return !memcmp(a, b, n);
+    memcpy(&x, a, sizeof x);
+    memcpy(&y, b, sizeof y);
+    return !((x ^ y) << (64 - 8 * n));
+}
+
+/* The run is what would be decoded now, or becomes it by other constants. */
+static bool fits_again(struct run_cache *rc, struct run *r, u64 key)
+{
+    const u8 *now = code_at(rc, r), *then = code_of(r);
+
+    r->key = key; /* its mode */
+    if ((u32)r->offset + r->bytes + sizeof(u64) > PAGE_SIZE)
+        return !memcmp(now, then, r->bytes);
+    for (unsigned i = 0; i < r->count; i++) {
+        struct insn *in = &r->insn[i], to;
+        unsigned at = in->offset_in_run;
+
+        if (same_bytes(now + at, then + at, in->len))
+            continue;
+        if (!decode_again(rc, r, in, &to))
+            return false;
+        set_constants(rc, r, in, &to);
+    }
+    return true;
+}
+
+/* A run of a page that was overwritten since, if what was written is the like of it. */
+static struct run *find_former(struct run_cache *rc, u64 key)
+{
+    struct code_page *page = physmap_frame(rc->c->mmu.pm, (frame_id)(key >> 20))->code;
+    struct run **at = page ? &page->was[(key & PAGE_MASK) >> GRANULE_SHIFT] : NULL, *r;
+
+    while (at && *at && (*at)->was != key)
+        at = &(*at)->frame_next;
+    if (!at || !*at)
+        return NULL;
+    r = *at;
+    *at = r->frame_next;
+    if (fits_again(rc, r, key)) {
+        enlist(rc, r, key);
+        return r;
+    }
+    bury(rc, r);
+    return NULL;
+}
+
 static struct run *build(struct run_cache *rc, u64 key, u64 la)
 {
     struct cpu *c = rc->c;
@@ -671,12 +812,9 @@ static struct run *build(struct run_cache *rc, u64 key, u64 la)
         bury(rc, r);
         return NULL;
     }
-    r->key = key;
-    r->heat = rc->watcher.heat;
-    r->heat_swept = (u8)(r->heat - 1);
-    list_on(rc, r, r->frame);
-    if (r->frame2)
-        list_on(rc, r, r->frame2);
+    if (keeps_code(r))
+        memcpy(code_of(r), code, r->bytes);
+    enlist(rc, r, key);
     rc->finish(rc->opaque, r);
     return r;
 }
@@ -696,5 +834,7 @@ struct run *run_find(struct run_cache *rc, u64 key, u64 la)
 {
     struct run *r = run_known(rc, key);
 
+    if (!r)
+        r = find_former(rc, key);
     return r ? r : build(rc, key, la);
 }

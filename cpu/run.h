@@ -38,6 +38,7 @@ struct run {
     bool traced;        /* it is hot enough to be translated with those that follow */
     u64 tables;         /* bit per instruction: its memory operand is not reached by a window */
     u64 patched;        /* bit per instruction: its constants were written after it was decoded */
+    u64 was;            /* the cache's: key of a run whose page was overwritten */
     struct insn insn[]; /* count of them and an end mark */
 };
 
