@@ -1,6 +1,7 @@
 /* What the panes show of a machine, and that they can be drawn. */
 #include "cpu/cpu.h"
 #include "devices/board/debug.h"
+#include "devices/board/debug_symbols.h"
 #include "devices/board/machine.h"
 #include "frontend/pane.h"
 #include "tests/support/pc_rig.h"
@@ -123,6 +124,25 @@ Test(pane_gather, breakpoints_are_marked)
                                              .address = g.view.code[1].la});
     pane_gather(rig.machine, &g);
     cr_assert_eq(g.view.code[1].point, PANE_POINT);
+}
+
+Test(pane_gather, names_stand_in_code_and_on_the_stack)
+{
+    static const char map[] = "00007c00 T start\n00007c05 T print_it\n";
+    char err[200];
+
+    cr_assert_eq(symbols_load(debug_symbols(machine_debug(rig.machine)), (const u8 *)map,
+                              sizeof map - 1, 0, err, sizeof err),
+                 2, "%s", err);
+    g.ask.code_rows = 8;
+    pane_gather(rig.machine, &g);
+    cr_assert(g.view.code[0].label);
+    cr_assert_str_eq(g.view.code[0].text, "start:");
+    cr_assert(g.view.code[1].current);
+    cr_assert_str_eq(g.view.code[3].text, "print_it:");
+    step();
+    cr_assert(g.view.code[4].current && !g.view.code[4].label);
+    cr_assert_eq(strncmp(g.view.stack[0].name, "start+", 6), 0, "%s", g.view.stack[0].name);
 }
 
 Test(pane_gather, memory_is_named_by_segment_and_offset_in_real_mode)
