@@ -209,6 +209,18 @@ check 'the same write again' 1 '' $bygone --load w.snap --display none --stop-af
 printf 'X' >>w.img
 check 'an image that something else wrote' 65 'another size' $bygone --load w.snap --display none
 
+# Recordings.
+check 'a recording' 0 ' points, ' $B idle.img --script idle.script --record r.rec --record-points 0.5
+check 'its points' 0 '(the start)' $bygone --print-points r.rec
+check 'a replay from its start' 0 'all as recorded' $bygone --display none --replay r.rec
+check 'a replay from a point' 0 'all as recorded' $bygone --display none --replay r.rec --replay-from '#1'
+check 'a replay from a time' 0 'all as recorded' $bygone --display none --replay r.rec --replay-from 1e3
+check 'a point that is not there' 65 'it has no point 99' $bygone --display none --replay r.rec \
+	--replay-from '#99'
+check 'a place that is none' 64 'takes SECONDS, @INSTRUCTION or #POINT' $bygone --replay r.rec --replay-from x
+check 'points of no recording' 65 'it is not a recording' $bygone --print-points idle.img
+check 'points that are no time' 64 '--record-points takes seconds' $bygone --record r.rec --record-points x
+
 # Seen and heard.
 check 'a screenshot' 0 '' $B idle.img --stop-after 2 --screenshot s.png
 head -c 8 s.png | od -An -c | tr -d ' \n' >out
