@@ -43,12 +43,35 @@ void pane_console_add(struct pane_console *c, const char *text)
     c->scrolled = 0;
 }
 
+/* Of the first row of a line: up to a blank, if one is near the edge. *skip: where the next begins.
+ */
+static size_t first_row(const char *line, unsigned columns, size_t *skip)
+{
+    size_t len = strlen(line), end;
+
+    *skip = len < columns ? len : columns;
+    if (len <= columns)
+        return len;
+    for (end = columns; end > columns / 2; end--)
+        if (line[end] == ' ') {
+            *skip = end + 1;
+            return end;
+        }
+    return columns;
+}
+
 /* How many rows a line takes. */
 static unsigned rows_of(const char *line, unsigned columns)
 {
-    size_t len = strlen(line);
+    unsigned n = 0;
+    size_t skip;
 
-    return len ? (unsigned)((len + columns - 1) / columns) : 1;
+    do {
+        first_row(line, columns, &skip);
+        line += skip;
+        n++;
+    } while (*line);
+    return n;
 }
 
 void pane_console_scroll(struct pane_console *c, int rows, unsigned columns, unsigned height)
@@ -77,8 +100,13 @@ const char *pane_console_row(const struct pane_console *c, unsigned up, unsigned
         unsigned rows = rows_of(line, columns);
 
         if (up < rows) {
-            line += (rows - 1 - up) * columns;
-            *len = (unsigned)min_u64(strlen(line), columns);
+            size_t length, skip;
+
+            for (length = first_row(line, columns, &skip); up + 1 < rows; rows--) {
+                line += skip;
+                length = first_row(line, columns, &skip);
+            }
+            *len = (unsigned)length;
             return line;
         }
         up -= rows;

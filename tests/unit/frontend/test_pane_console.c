@@ -35,6 +35,18 @@ Test(pane_console, long_lines_take_several_rows)
     cr_assert_null(row(0, 0));
 }
 
+Test(pane_console, rows_end_between_words)
+{
+    pane_console_add(&console, "one two three\nfour  \n12345678 9");
+    cr_assert_str_eq(row(0, 8), "9");
+    cr_assert_str_eq(row(1, 8), "12345678");
+    cr_assert_str_eq(row(2, 8), "four  ");
+    cr_assert_str_eq(row(3, 8), "three");
+    cr_assert_str_eq(row(4, 8), "one two");
+    cr_assert_null(row(5, 8));
+    cr_assert_str_eq(row(0, 1), "9");
+}
+
 Test(pane_console, scrolling_ends_at_both_ends)
 {
     pane_console_add(&console, "1\n2\n3\n4\n5");
