@@ -450,7 +450,8 @@ u64 jit_help(struct cpu *c, const struct insn *in, u32 how, u32 base)
         j->stat.slow_calls++, j->slowed[in->row]++;
     else
         j->stat.helper_calls++, j->helped[in->row]++;
-    if (unlikely(!optab_rows[in->row].handler(c, in)))
+    /* A fault is pending already if lean.c has raised it. */
+    if (unlikely(c->fault.pending || !optab_rows[in->row].handler(c, in)))
         return fault_deliver(c) ? jit_onward(c) : jit_leave(j, ENGINE_SHUTDOWN);
     c->count += c->run_index + 1;
     c->run_index = 0;

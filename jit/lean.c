@@ -38,7 +38,7 @@ static const struct phys_page *reach(struct cpu *c, u32 la, enum mmu_access acce
 
     if (must_be_seen(c))
         return NULL;
-    found = mmu_translate(&c->mmu, la, access, c->mmu.class, &w);
+    found = mmu_try(&c->mmu, la, access, c->mmu.class, &w);
     j->stale |= changes != j->changes;
     if (!found || j->stale)
         return NULL;
@@ -150,12 +150,11 @@ static u64 next(struct cpu *c, struct before b, u32 mode)
     return onward(c, j, mode);
 }
 
-/* It has faulted: the handler does it again, and the fault is its. */
-static struct lean not_here(struct cpu *c)
-{
-    c->fault = (struct fault){0};
-    return (struct lean){LEAN_NOT, 0};
-}
+/*
+ * Not done: jit_help raises the fault that is pending, or else calls the handler. Done again an
+ * instruction that faulted could enter pages into the TLB that the fault has dropped.
+ */
+static const struct lean not_here = {LEAN_NOT, 0};
 
 /* Ports that nobody watches and that are allowed. */
 static bool may_use_port(struct cpu *c, u32 port, unsigned size)
@@ -170,7 +169,7 @@ struct lean jit_in(struct cpu *c, const struct insn *in, u32 port)
     u32 value;
 
     if (!may_use_port(c, port, size))
-        return not_here(c);
+        return not_here;
     value = bus_in(c->bus, (u16)port, size);
     return (struct lean){next(c, b, b.mode), value};
 }
@@ -181,7 +180,7 @@ struct lean jit_out(struct cpu *c, const struct insn *in, u32 port, u32 value)
     unsigned size = in->size[1];
 
     if (!may_use_port(c, port, size))
-        return not_here(c);
+        return not_here;
     bus_out(c->bus, (u16)port, size, size == 4 ? value : value & ((1u << size * 8) - 1));
     return (struct lean){next(c, b, b.mode), 0};
 }
@@ -211,9 +210,9 @@ struct lean jit_load_segment(struct cpu *c, const struct insn *in, u32 sel)
     struct before b = begin(c, in);
 
     if (seg == SEG_SS && (c->intr || c->nmi_latched))
-        return (struct lean){LEAN_NOT, 0};
+        return not_here;
     if (!seg_load(c, seg, (u16)sel))
-        return not_here(c);
+        return not_here;
     return (struct lean){next(c, b, c->mode | interp_segment_mode(c)), 0};
 }
 
@@ -222,9 +221,9 @@ struct lean jit_load_control(struct cpu *c, const struct insn *in, u32 value)
     struct before b = begin(c, in);
 
     if (c->cpl != 0)
-        return (struct lean){LEAN_NOT, 0};
+        return not_here;
     if (!control_load(c, in->reg[0], value))
-        return not_here(c);
+        return not_here;
     return (struct lean){next(c, b, c->mode | interp_segment_mode(c)), 0};
 }
 
@@ -237,9 +236,9 @@ struct lean jit_far_jump(struct cpu *c, const struct insn *in, u32 none)
     begin(c, in);
     if (cpu_is_protected(c) &&
         (!(sel & SEL_INDEX_TI) || !desc_read(c, sel, VEC_GP, &d) || !attr_is_code(desc_attr(&d))))
-        return not_here(c);
+        return not_here;
     if (!far_jump(c, sel, in->imm, in->opsize))
-        return not_here(c);
+        return not_here;
     return (struct lean){onward(c, c->engine_data, c->mode | interp_segment_mode(c)),
                          (u32)c->next_rip};
 }
@@ -249,6 +248,6 @@ struct lean jit_rdtsc(struct cpu *c, const struct insn *in, u32 none)
     struct before b = begin(c, in);
 
     if ((c->cr4 & CR4_TSD) && c->cpl != 0)
-        return (struct lean){LEAN_NOT, 0};
+        return not_here;
     return (struct lean){next(c, b, b.mode), cpu_tsc(c)};
 }

@@ -379,8 +379,7 @@ bool mmu_recorded(const struct mmu *m, u64 la, enum mmu_access access, enum mmu_
     return mmu_record_allows(m, rec, access, class);
 }
 
-bool mmu_translate(struct mmu *m, u64 la, enum mmu_access access, enum mmu_class class,
-                   struct walk *out)
+bool mmu_try(struct mmu *m, u64 la, enum mmu_access access, enum mmu_class class, struct walk *out)
 {
     u32 page = (u32)la >> PAGE_SHIFT;
     u64 rec;
@@ -392,12 +391,8 @@ bool mmu_translate(struct mmu *m, u64 la, enum mmu_access access, enum mmu_class
     }
     rec = m->record[page];
     if (!mmu_record_allows(m, rec, access, class)) {
-        if (!mmu_walk(m, la, access, class, true, out)) {
-            /* SDM, same place: a page fault drops the entry it was about. */
-            because(m, TAKEN_BY_FAULT);
-            invalidate(m, page);
+        if (!mmu_walk(m, la, access, class, true, out))
             return false;
-        }
         rec = record_of(out);
         because(m, TAKEN_BY_WALK);
         /* Being dirty by now takes nothing away. */
@@ -409,6 +404,17 @@ bool mmu_translate(struct mmu *m, u64 la, enum mmu_access access, enum mmu_class
     out->gpa = (rec & ~(u64)REC_BITS) | (la & PAGE_MASK);
     fill(m, la, access, class, out->gpa, mmu_record_allows(m, rec, MMU_WRITE, class));
     return true;
+}
+
+bool mmu_translate(struct mmu *m, u64 la, enum mmu_access access, enum mmu_class class,
+                   struct walk *out)
+{
+    if (likely(mmu_try(m, la, access, class, out)))
+        return true;
+    /* SDM, same place: a page fault drops the entry it was about. */
+    because(m, TAKEN_BY_FAULT);
+    invalidate(m, (u32)la >> PAGE_SHIFT);
+    return false;
 }
 
 /* ---- Windows ---- */

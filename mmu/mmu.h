@@ -127,6 +127,12 @@ void mmu_drop_some_entries(struct mmu *m, u32 one_in, u64 seed);
 bool mmu_translate(struct mmu *m, u64 la, enum mmu_access access, enum mmu_class class,
                    struct walk *out);
 
+/*
+ * The same for who does not raise the fault: one that would be raised leaves no trace, so that the
+ * instruction can be done from its start by somebody else.
+ */
+bool mmu_try(struct mmu *m, u64 la, enum mmu_access access, enum mmu_class class, struct walk *out);
+
 /* The same from the record alone: what it does not hold is false, and nothing changes. */
 bool mmu_recorded(const struct mmu *m, u64 la, enum mmu_access access, enum mmu_class class,
                   u64 *gpa);

@@ -708,6 +708,15 @@ static void change_page(struct program_gen *g)
         gen_byte(g, (u8)(CALL_CR3 + some(g, CALL_LAST - CALL_CR3 + 1)));
     }
     next(g);
+    /* A read that comes into the TLB before the write to the same page faults. */
+    if (g->p->paged && !segmented(g) && !real_style(g) && percent(g, 40)) {
+        u32 la = (page << 12) + (pte >= P_TABLE2 ? P_VIEW : 0);
+
+        load(g, RSI, la + some(g, 2048));
+        load(g, RDI, la + some(g, 2048));
+        gen_byte(g, 0xA4); /* movsb */
+        next(g);
+    }
 }
 
 static void pages(struct program_gen *g)

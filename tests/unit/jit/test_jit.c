@@ -213,6 +213,41 @@ static void enable_paging(void)
 }
 
 /*
+ * MOVSB within a page that is not in the TLB and may only be read: the read brings it there, the
+ * write's fault drops it. How many pages came into the TLB.
+ */
+static u32 births_of_a_move_that_faults(void)
+{
+    struct cpu *c = rig.cpu;
+
+    enable_paging();
+    c->cr0 |= CR0_WP;
+    cpu_update_mode(c);
+    cpu_rig_code(&rig, AT_CODE, "A4 F4"); /* movsb; hlt */
+    for (unsigned i = 0; i <= ROUNDS; i++) {
+        if (i == ROUNDS) {
+            cpu_rig_put(&rig, AT_TABLE + (AT_FREE >> PAGE_SHIFT) * 4, 4, AT_FREE | 5);
+            mmu_flush_cr3(&c->mmu);
+        }
+        c->gpr[RSI] = AT_FREE;
+        c->gpr[RDI] = AT_FREE + 8;
+        run_from(AT_CODE);
+    }
+    cr_assert_eq(c->rip, AT_HANDLERS + VEC_PF * 16 + 1);
+    return c->mmu.recorded_count;
+}
+
+Test(jit, an_access_that_faults_enters_no_more_pages_than_the_interpreter_does)
+{
+    u32 births = births_of_a_move_that_faults();
+
+    cpu_rig_teardown(&rig);
+    cpu_rig_setup_engine(&rig, "pentium2", &engine_interp);
+    cpu_rig_protected(&rig, 0);
+    cr_assert_eq(births, births_of_a_move_that_faults());
+}
+
+/*
  * Two pages with different code take turns at AT_OTHER, to which `jump` leads: the code at AT_CODE
  * writes EAX into that page's table entry and executes INVLPG before. They come back to the jump a
  * few times, so that it is taken with the page known too.
