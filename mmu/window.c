@@ -98,12 +98,11 @@ bool window_show(struct window *w, const struct physmap *pm, u32 page, u32 count
 {
     u8 *at = w->base + ((u64)page << PAGE_SHIFT);
 
-    if (w->pieces >= WINDOW_PIECES_MAX) {
+    if (w->pieces >= WINDOW_PIECES_MAX || !physmap_map_at(pm, first, count, at, writable)) {
+        w->pieces++; /* of which something may be left */
         window_clear(w);
         return false;
     }
-    if (!physmap_map_at(pm, first, count, at, writable))
-        return false;
     for (u32 i = page; i < page + count; i++)
         w->page[i] =
             (u8)((w->page[i] & ~WINDOW_STATE) | WINDOW_SHOWN | (writable ? WINDOW_WRITABLE : 0));

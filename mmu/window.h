@@ -76,7 +76,8 @@ bool window_keep_book(struct window *w);
 
 /*
  * Show `count` frames from `first` on, which are one stretch of backing store, from linear page
- * `page` on. False if the host refuses; or if there are too many pieces, then all was dropped.
+ * `page` on. If the host refuses, or there are too many pieces, then false and all was dropped:
+ * other parts of the program need mappings, too.
  */
 bool window_show(struct window *w, const struct physmap *pm, u32 page, u32 count, frame_id first,
                  bool writable);

@@ -584,6 +584,7 @@ Test(window, shows_nothing_where_the_host_refuses_to_map)
     cr_assert_not(use(MMU_SUPERVISOR, AT_DATA, MMU_WRITE));
     cr_assert_not(can_read(MMU_SUPERVISOR, AT_DATA));
     cr_assert(rig.mmu.write[AT_DATA >> PAGE_SHIFT], "T has it");
+    cr_assert_not(window(MMU_SUPERVISOR)->on, "others want mappings, too");
 }
 
 Test(window, all_goes_where_the_host_refuses_to_protect)
