@@ -223,7 +223,7 @@ lint: $(B)/libbygone.a ## formatting, forbidden words, x87 opcodes, static analy
 	$(Q)tests/support/x87free.sh $(B)
 	$(Q)tests/support/lint.sh
 
-bench: all ## speed beside QEMU and Bochs; writes docs/performance.md (half an hour, idle machine)
+bench: all ## speed beside QEMU and Bochs; writes docs/performance.md (a quarter of an hour, idle machine)
 	$(Q)tests/support/setup.sh bench
 	$(Q)tests/bench/perf.sh
 

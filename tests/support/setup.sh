@@ -49,6 +49,8 @@ bench:isolinux:boot CD for Bochs
 bench:syslinux-common:boot CD for Bochs
 bench:gcc-multilib:32-bit benchmark programs
 bench:python3:tables
+bench:e2fsprogs:disk image of the programs
+bench:kmod:modules for that disk
 '
 case $what in
 run) purposes='run' ;;
