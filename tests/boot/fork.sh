@@ -1,7 +1,7 @@
 #!/bin/sh
 # fork.sh [--points N] [NAME...]: guests that are forked at N random moments (default 3), and go on in
-# several processes as in one, on the same engine and on another (tests/boot/forks); then forks as
-# their user sees them (tests/boot/fork.py), on each engine. NAMEs: freedos disk linux opengem
+# several processes as in one, on the same engine and on another, with memory windows from the start
+# (tests/boot/forks); then forks as their user sees them (tests/boot/fork.py), on each engine. NAMEs: freedos disk linux opengem
 # kolibri; without any, the first three. `disk` partitions and formats a hard disk.
 # Ends in "N passed, N failed, N skipped".
 set -u
@@ -69,7 +69,7 @@ for name; do
 		b=$a
 		for e in $engines; do [ "$e" = "$a" ] || b=$e; done
 		# shellcheck disable=SC2086
-		"$forks" $options --points "$points" --engine $a --other-engine $b >out 2>&1
+		"$forks" $options --points "$points" --engine $a --other-engine $b --windows always >out 2>&1
 		count "$name from $a to $b" $?
 	done
 done

@@ -7,7 +7,7 @@
  *
  *     forks [--seed N] [--points N] [--until SECONDS] [--more SECONDS] [--cpu MODEL] [--mem MIB]
  *           [--fda F] [--hda F] [--cdrom F] [--kernel F] [--initrd F] [--append TEXT]
- *           [--no-input] [--engine NAME] [--other-engine NAME] [--fill]
+ *           [--no-input] [--engine NAME] [--other-engine NAME] [--windows WHEN] [--fill]
  *
  * --fill gives every page of memory contents before each fork, for figures: guests break of it. How
  * long the guest stood still is printed; the last line is "N passed, N failed, N skipped".
@@ -37,6 +37,7 @@ static struct machine_config config = {
     .mem_bytes = 32 << 20,
     .cpu = "pentium2",
     .engine = "interp",
+    .windows = "auto",
     .boot = "acd",
     .deterministic = true,
     .speed_max = true,
@@ -165,10 +166,10 @@ struct child {
 static void run_child(struct child *c, int ends[2], u64 until, bool again)
 {
     char text[3][32];
-    const char *argv[] = {
-        self,      "--seed", text[0], "--engine",        other_engine,
-        "--child", text[1],  text[2], again ? "1" : "0", input ? NULL : "--no-input",
-        NULL};
+    const char *argv[] = {self,         "--seed",    text[0],           "--engine",
+                          other_engine, "--windows", config.windows,    "--child",
+                          text[1],      text[2],     again ? "1" : "0", input ? NULL : "--no-input",
+                          NULL};
     int out[2];
 
     snprintf(text[0], sizeof text[0], "%" PRIu64, seed);
@@ -264,6 +265,7 @@ static int be_child(int socket, u64 until, bool again)
     }
     c = *forked_config(f);
     c.engine = config.engine;
+    c.windows = config.windows;
     c.log = config.log;
     m = build(&c);
     if (!forked_load(f, m, err, sizeof err)) {
@@ -394,6 +396,8 @@ static bool option(const char *name, const char *value)
         config.append = value;
     else if (!strcmp(name, "--engine"))
         config.engine = value;
+    else if (!strcmp(name, "--windows"))
+        config.windows = value;
     else if (!strcmp(name, "--other-engine"))
         other_engine = value;
     else
