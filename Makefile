@@ -169,7 +169,8 @@ FUZZ_PARTS := $(patsubst %.c,$(B)/%.o,$(filter-out tests/fuzz/fuzz_%,$(wildcard 
 SECONDS ?= 60
 
 ifdef FUZZING
-CFLAGS += $(FUZZ_SAN) -fsanitize=fuzzer-no-link -fno-omit-frame-pointer -Wno-ignored-optimization-argument
+CFLAGS += $(FUZZ_SAN) -fsanitize=fuzzer-no-link -fno-omit-frame-pointer -Wno-ignored-optimization-argument \
+	-Wno-gnu-variable-sized-type-not-at-end
 LDFLAGS += $(FUZZ_SAN)
 $(B)/cpu/interp.o: CFLAGS += -fno-sanitize=all
 $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(FUZZ_PARTS) $(B)/libbygone.a
