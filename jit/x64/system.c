@@ -131,6 +131,8 @@ bool tr_system(struct tr *t, const struct insn *in)
         return tr_real_segment(t, in) || load_segment(t, in);
     if (h == op_MOV_CR)
         return read_control(t, in) || load_control(t, in);
+    if (h == op_PUSHA || h == op_POPA)
+        return tr_push_all(t, in);
     if (h == op_RDTSC)
         return rdtsc(t, in);
     return tr_pointer(t, in) || table_registers(t, in) || tr_flags(t, in);

@@ -165,7 +165,8 @@ void tr_fall_through(struct tr *t);
 void tr_pass(struct tr *t, const struct insn *in);
 /* To the offset in CS that H_ADDR holds. */
 void tr_indirect(struct tr *t);
-/* system.c, flags.c, repeat.c, far.c */
+/* system.c, flags.c, repeat.c, far.c, stack.c */
+bool tr_push_all(struct tr *t, const struct insn *in);
 bool tr_system(struct tr *t, const struct insn *in);
 bool tr_flags(struct tr *t, const struct insn *in);
 bool tr_repeat(struct tr *t, const struct insn *in);
