@@ -40,6 +40,35 @@ static bool fnstsw_ax(struct tr *t, const struct insn *in)
     return true;
 }
 
+/* On the host all exceptions are masked; one that FLDCW unmasks may be due at once. */
+static bool fldcw(struct tr *t, const struct insn *in)
+{
+    struct emit *e = &t->e;
+    struct site *s;
+
+    ready(t, in, true);
+    emit_movzx(e, 2, H_ADDR, tr_operand(t, in, 2, false, true));
+    tr_clobber(t);
+    s = tr_site(t, in);
+    s->leave = true;
+    emit_mov(e, 4, H_DIFF, H_ADDR);
+    emit_alu_imm(e, A_AND, 4, RM_R(H_DIFF), CW_MASKS);
+    emit_alu_imm(e, A_CMP, 4, RM_R(H_DIFF), CW_MASKS);
+    tr_slow(s, emit_jcc(e, CC_NZ));
+    emit_alu_imm(e, A_AND, 4, RM_R(H_ADDR), CW_WRITABLE);
+    emit_alu_imm(e, A_OR, 4, RM_R(H_ADDR), CW_FIXED);
+    emit_store(e, 2, CPU(fpu.cw), H_ADDR);
+    emit_op(e, 0xD9, 4, 5, CPU(fpu.cw));
+    return true;
+}
+
+static bool fnstcw(struct tr *t, const struct insn *in)
+{
+    ready(t, in, true);
+    emit_op(&t->e, 0xD9, 4, 7, tr_operand(t, in, 2, true, true));
+    return true;
+}
+
 static bool x87(struct tr *t, const struct insn *in)
 {
     const struct optab_row *row = &optab_rows[in->row];
@@ -49,6 +78,10 @@ static bool x87(struct tr *t, const struct insn *in)
 
     if (row->handler == op_FNSTSW && in->kind[0] != OPND_MEM)
         return fnstsw_ax(t, in);
+    if (row->handler == op_FLDCW)
+        return fldcw(t, in);
+    if (row->handler == op_FNSTCW)
+        return fnstcw(t, in);
     if (row->translate != TR_COPY)
         return false;
     if (in->modrm < 0xC0) {
