@@ -176,14 +176,17 @@ static void clear_windows(struct mmu *m, bool keep_global)
         window_clear(&m->window[MMU_SUPERVISOR]);
 }
 
-/* Go through the log: drop T entries of all pages, and the records that `drop_record` names. */
+/*
+ * Go through the log: drop T entries of all pages, and the records without any of `keep_bits`. A
+ * CR3 load need not look at what was global at the one before.
+ */
 static void sweep(struct mmu *m, u64 keep_bits)
 {
-    u32 kept = 0;
+    u32 first = keep_bits == REC_GLOBAL ? m->global_count : 0, kept = first;
 
     m->sweeps++;
     clear_windows(m, keep_bits == REC_GLOBAL);
-    for (u32 i = 0; i < m->logged_count; i++) {
+    for (u32 i = first; i < m->logged_count; i++) {
         u32 page = m->log[i];
 
         if (keep_bits && (m->record[page] & keep_bits)) {
@@ -197,6 +200,7 @@ static void sweep(struct mmu *m, u64 keep_bits)
         m->logged[page / 8] &= (u8) ~(1u << page % 8);
     }
     m->logged_count = kept;
+    m->global_count = keep_bits == REC_GLOBAL ? kept : 0;
 }
 
 static void count_records(struct mmu *m)
@@ -248,6 +252,8 @@ void mmu_drop_some_entries(struct mmu *m, u32 one_in, u64 seed)
 /* The page stays in the log, where it costs nothing but a slot. */
 static void forget(struct mmu *m, u32 page)
 {
+    if (m->record[page] & REC_GLOBAL)
+        m->global_count = 0;
     drop_tables(m, page);
     m->record[page] = 0;
 }
@@ -354,6 +360,8 @@ static void add_record(struct mmu *m, u32 page, u64 rec)
             mmu_flush_all(m); /* the capacity rule */
         m->recorded_count++;
     }
+    if (m->record[page] & ~rec & REC_GLOBAL)
+        m->global_count = 0;
     m->record[page] = rec;
     if (rec & REC_LARGE)
         m->large[page / LARGE_PAGES / 8] |= (u8)(1u << page / LARGE_PAGES % 8);

@@ -84,6 +84,7 @@ struct mmu {
     u32 *log;    /* linear pages with a record or a T entry, each once */
     u8 *logged;  /* bit per linear page: is in the log */
     u32 logged_count;
+    u32 global_count;   /* so many of the log's first are recorded as global */
     u32 recorded_count; /* births since the last flush: what the capacity rule counts */
     u64 sweeps;         /* how often many entries went at once: what was fetched may be stale */
     u8 large[128];      /* bit per 4 MiB of linear space: pieces of a large page are recorded */
