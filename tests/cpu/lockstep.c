@@ -126,7 +126,7 @@ static bool string_ahead(u32 *rounds)
     u32 at = (u32)(c->seg[SEG_CS].base + c->rip);
 
     *rounds = (u32)c->gpr[RCX] & (c->mode & MODE_CODE_SIZE ? 0xFFFFFFFF : 0xFFFF);
-    return at + 1 < LAB_RAM && (lab[0].ram[at] == 0xF2 || lab[0].ram[at] == 0xF3) && *rounds < 4000;
+    return at < LAB_RAM - 1 && (lab[0].ram[at] == 0xF2 || lab[0].ram[at] == 0xF3) && *rounds < 4000;
 }
 
 /*
