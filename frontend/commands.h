@@ -36,9 +36,9 @@ struct command_context {
     /* Set by a command after which the machine will stop soon: how long to wait for its report. */
     u32 wait_ms;
     /*
-     * NULL, or where `save`, `export` and `fork` leave what is still to be done: who runs the command does
-     * that, with command_end, on a thread that is not the machine's, and the guest goes on
-     * meanwhile.
+     * NULL, or where `save`, `export` and `fork` leave what is still to be done: who runs the
+     * command does that, with command_end, on a thread that is not the machine's, and the guest
+     * goes on meanwhile.
      */
     struct command_rest **rest;
     /* Of the last x or xp: where to go on, and how. */
