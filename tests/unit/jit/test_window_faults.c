@@ -228,6 +228,9 @@ static const struct {
     {"fild dword [ebx]", "DB 03", BY_EBX, false},
     {"fst qword [ebx]", "DD 13", BY_EBX, true},
     {"fistp dword [ebx]", "DB 1B", BY_EBX, true},
+    {"fld tbyte [ebx]", "DB 2B", BY_EBX, false},
+    {"fstp tbyte [ebx]", "DB 3B", BY_EBX, true},
+    {"fnstcw [ebx]", "D9 3B", BY_EBX, true},
 };
 
 static const struct {
@@ -351,6 +354,24 @@ Test(window_faults, across_two_pages_with_the_second_missing)
         come_and_go(accesses[k].name,
                     AT_PAGE - 1 + (accesses[k].by == BY_ESP && accesses[k].write ? 2 : 0),
                     accesses[k].by == BY_ESP, accesses[k].write);
+    }
+}
+
+/* A processor stores the significand and the rest apart, but only if it can store both. */
+Test(window_faults, a_real_of_80_bits_whose_exponent_is_in_the_missing_page)
+{
+    start_afresh();
+    put_code("DB E3 D9 E8 D9 EB", "DB 3B"); /* fstp tbyte [ebx] */
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        map_page(AT_PAGE, AT_PAGE | P | W | U);
+        run_both(AT_PAGE - 8, AT_STACK3);
+        run_both(AT_PAGE - 8, AT_STACK3);
+        map_page(AT_PAGE, 0);
+        put(AT_PAGE - 8, 4, 0x11111111);
+        run_both(AT_PAGE - 8, AT_STACK3);
+        expect_alike("fstp tbyte [ebx]", "away");
+        cr_assert(page_fault_at_page());
+        cr_assert_eq(cpu_rig_get(&rig[TRANSLATED], AT_PAGE - 8, 4), 0x11111111);
     }
 }
 
