@@ -108,11 +108,33 @@ static unsigned budget(const struct cpu *c)
     return c->special & SPECIAL_TF ? 1 : (unsigned)min_u64(left, 1u << 20);
 }
 
-/* `ends_on_zf`: CMPS and SCAS, which stop when ZF is not what the prefix wants. */
-static bool repeat(struct cpu *c, const struct insn *in, round_fn *round, many_fn *many,
-                   bool ends_on_zf)
+/*
+ * Rounds until one writes to the instruction's own bytes: 0 if the next one does. What it has
+ * become is fetched after that round, at whatever count the engine is to stop.
+ */
+static u64 rounds_before_itself(const struct cpu *c, const struct insn *in)
 {
-    u64 left = reg_get(c, RCX, in->asize);
+    u64 size = in->opsize, from = (u32)(c->seg[SEG_CS].base + c->rip), to = from + in->len;
+    u64 at = (u32)(c->seg[SEG_ES].base + offset(c, in, RDI));
+
+    if (at < to && at + size > from)
+        return 0;
+    if (backward(c))
+        return at >= to ? (at - to) / size + 1 : UINT64_MAX;
+    return at < from ? (from - at - size) / size + 1 : UINT64_MAX;
+}
+
+/* What a repeated instruction is, besides its rounds. */
+enum repeat_kind {
+    REPEAT_PLAIN,
+    REPEAT_STORES, /* to ES:rDI */
+    REPEAT_ON_ZF,  /* CMPS and SCAS, which stop when ZF is not what the prefix wants */
+};
+
+static bool repeat(struct cpu *c, const struct insn *in, round_fn *round, many_fn *many,
+                   enum repeat_kind kind)
+{
+    u64 left = reg_get(c, RCX, in->asize), before_itself = UINT64_MAX;
     bool wanted = in->flags & INSN_REP;
     unsigned n, max;
 
@@ -122,16 +144,20 @@ static bool repeat(struct cpu *c, const struct insn *in, round_fn *round, many_f
         return true;
     for (;;) {
         max = budget(c);
-        n = max > 1 && left > 1 && many ? many(c, in, (unsigned)min_u64(left, max)) : 0;
+        if (kind == REPEAT_STORES)
+            before_itself = rounds_before_itself(c, in);
+        n = max > 1 && left > 1 && before_itself && many
+                ? many(c, in, (unsigned)min_u64(min_u64(left, max), before_itself))
+                : 0;
         if (!n && !round(c, in))
             return false;
         n = n ? n : 1;
         left -= n;
         reg_set(c, RCX, in->asize, left);
         c->count += n;
-        if (!left || (ends_on_zf && flag_zf(c) != wanted))
+        if (!left || (kind == REPEAT_ON_ZF && flag_zf(c) != wanted))
             break;
-        if (n == max || c->attention) {
+        if (n == max || c->attention || !before_itself) {
             stay_for_more(c);
             break;
         }
@@ -281,7 +307,7 @@ static unsigned movs_many(struct cpu *c, const struct insn *in, unsigned max)
 
 bool op_MOVS(struct cpu *c, const struct insn *in)
 {
-    return repeat(c, in, movs_round, movs_many, false);
+    return repeat(c, in, movs_round, movs_many, REPEAT_STORES);
 }
 
 /* ---- STOS ---- */
@@ -341,7 +367,7 @@ static unsigned stos_many(struct cpu *c, const struct insn *in, unsigned max)
 
 bool op_STOS(struct cpu *c, const struct insn *in)
 {
-    return repeat(c, in, stos_round, stos_many, false);
+    return repeat(c, in, stos_round, stos_many, REPEAT_STORES);
 }
 
 /* ---- LODS ---- */
@@ -359,7 +385,7 @@ static bool lods_round(struct cpu *c, const struct insn *in)
 
 bool op_LODS(struct cpu *c, const struct insn *in)
 {
-    return repeat(c, in, lods_round, NULL, false);
+    return repeat(c, in, lods_round, NULL, REPEAT_PLAIN);
 }
 
 /* ---- CMPS and SCAS ---- */
@@ -451,7 +477,7 @@ static unsigned cmps_many(struct cpu *c, const struct insn *in, unsigned max)
 
 bool op_CMPS(struct cpu *c, const struct insn *in)
 {
-    return repeat(c, in, cmps_round, cmps_many, true);
+    return repeat(c, in, cmps_round, cmps_many, REPEAT_ON_ZF);
 }
 
 static bool scas_round(struct cpu *c, const struct insn *in)
@@ -487,7 +513,7 @@ static unsigned scas_many(struct cpu *c, const struct insn *in, unsigned max)
 
 bool op_SCAS(struct cpu *c, const struct insn *in)
 {
-    return repeat(c, in, scas_round, scas_many, true);
+    return repeat(c, in, scas_round, scas_many, REPEAT_ON_ZF);
 }
 
 /* ---- INS and OUTS ---- */
@@ -545,7 +571,7 @@ static unsigned ins_many(struct cpu *c, const struct insn *in, unsigned max)
 
 bool op_INS(struct cpu *c, const struct insn *in)
 {
-    return check_without_rounds(c, in) && repeat(c, in, ins_round, ins_many, false);
+    return check_without_rounds(c, in) && repeat(c, in, ins_round, ins_many, REPEAT_STORES);
 }
 
 static bool outs_round(struct cpu *c, const struct insn *in)
@@ -577,5 +603,5 @@ static unsigned outs_many(struct cpu *c, const struct insn *in, unsigned max)
 
 bool op_OUTS(struct cpu *c, const struct insn *in)
 {
-    return check_without_rounds(c, in) && repeat(c, in, outs_round, outs_many, false);
+    return check_without_rounds(c, in) && repeat(c, in, outs_round, outs_many, REPEAT_PLAIN);
 }

@@ -70,6 +70,25 @@ Test(string, engine_gets_back_at_its_count_in_the_middle)
     cr_assert_eq(c->rip, AT_CODE + 3);
 }
 
+/* Down over itself with NOPs: where the engine stops makes no difference. */
+Test(string, what_it_has_made_of_itself_is_fetched_after_the_round)
+{
+    for (u64 stop = 1; stop < 30; stop++) {
+        cpu_rig_code(&rig, AT_CODE, "FD F3 AA 00 00 00 00 00 F4"); /* std; rep stosb */
+        set(0, AT_CODE + 7, 20);
+        c->eflags &= ~(u32)EF_DF;
+        c->gpr[RAX] = 0x90;
+        c->count = 0;
+        c->halted = false;
+        if (engine_interp.run(c, stop) != ENGINE_HALT)
+            cr_assert_eq(engine_interp.run(c, 1000), ENGINE_HALT);
+        /* The round that wrote the AAh was the last; F3 90 is a NOP, then comes what was behind. */
+        assert_registers(0, AT_CODE + 1, 20 - 6);
+        cr_assert_eq(c->count, 14);
+        cr_assert_eq(c->rip, AT_CODE + 8 + 1, "stopped at %u first", (unsigned)stop);
+    }
+}
+
 Test(string, attention_stops_after_the_round)
 {
     cpu_rig_code(&rig, AT_CODE, "F3 6C F4"); /* rep insb */
