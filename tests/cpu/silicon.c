@@ -483,7 +483,7 @@ int main(int argc, char **argv)
     error = guest_open(s.model, host_percpu_limit());
     if (!error && !test_engine_take(guest_cpu(), test_engine(s.engine)))
         error = "the host refuses the engine";
-    /* The host's code runs without FS, and so without the thread's data that windows' faults need. */
+    /* The host's code runs without FS, so without the thread's data that faults in windows need. */
     test_engine_windows(guest_cpu(), false);
     if (error) {
         fprintf(stderr, "silicon: %s\n", error);
