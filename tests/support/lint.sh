@@ -55,16 +55,6 @@ if [ -e build/libbygone.a ]; then
 	[ -n "$mutable" ] && fail "mutable variables of a whole file or function:" && echo "$mutable"
 fi
 
-# Nor x87 and MMX instructions outside of what handles the guest's: its registers are there while
-# helpers of translated code run.
-if [ -e build/libbygone.a ]; then
-	x87=$(objdump -d --no-show-raw-insn build/libbygone.a 2> /dev/null | awk -F '\t' '
-		/file format/ { sub(/:.*/, ""); file = $0 }
-		file ~ /^(fpu|op_x87|op_x87_control|host_fingerprint|interp)\.o/ { next }
-		/%st|%mm[0-7]/ || $2 ~ /^(f[a-z]+|emms)( |$)/ { print "  " file " " $2 }' | head -n 20)
-	[ -n "$x87" ] && fail "x87 or MMX instructions outside the FPU files:" && echo "$x87"
-fi
-
 if command -v cppcheck > /dev/null; then
 	cppcheck --quiet -j "$(nproc)" --enable=warning,portability --inline-suppr --error-exitcode=1 \
 		--std=c11 -I. --suppressions-list=tests/support/cppcheck.txt \
