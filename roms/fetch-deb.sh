@@ -23,9 +23,15 @@ fi
 
 release=${RELEASE:-bookworm}
 # The mirror that this machine uses already, if it is a Debian.
-mirror=${MIRROR:-$(apt-get indextargets --format '$(ORIGIN)|$(REPO_URI)' 'Created-By: Packages' 2> /dev/null |
-	sed -n 's/^Debian|//p' | grep -v security | head -n 1)}
-mirror=${mirror:-http://deb.debian.org/debian}
+targets() { apt-get indextargets --format "$1" 'Created-By: Packages' 2> /dev/null | grep -v security; }
+# shellcheck disable=SC2016 # the names are apt's
+mirror=${MIRROR:-$(targets '$(ORIGIN)|$(REPO_URI)' | sed -n 's/^Debian|//p' | head -n 1)}
+# shellcheck disable=SC2016
+mirror=${mirror:-$(targets '$(REPO_URI)' | grep '/debian/*$' | head -n 1)}
+[ -n "$mirror" ] || {
+	echo "fetch-deb: apt knows no mirror of Debian here: set MIRROR to the address of one" >&2
+	exit 69
+}
 
 : > "$here/apt/status"
 keys=/usr/share/keyrings/debian-archive-keyring.gpg
