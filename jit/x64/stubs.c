@@ -41,11 +41,34 @@ static void move_rsp(struct emit *e, int by)
 }
 
 /* Keep the flags; clobbers RAX, which is not kept: for ways out after the registers were stored. */
-static void store_flags(struct emit *e)
+static void store_flags(struct emit *e, struct rm to)
 {
     e8(e, 0x9F); /* lahf */
     emit_op(e, 0x0F90, 1, 0, RM_R(H_RAX));
-    emit_store(e, 2, CPU(aflags), H_RAX);
+    emit_store(e, 2, to, H_RAX);
+}
+
+/* Where the block is, and how far the count. */
+static void load_place(struct emit *e)
+{
+    emit_load(e, 8, H_LEFT, WORD(W_LEFT));
+    emit_load(e, 8, H_EXEC, WORD(W_EXEC));
+    emit_load(e, 4, H_BASE, WORD(W_BASE));
+}
+
+/* Call a C function; its result goes where no guest register is. */
+static void call_c(struct emit *e, u64 does)
+{
+    emit_mov_imm64(e, H_RAX, does);
+    emit_op(e, 0xFF, 4, 2, RM_R(H_RAX)); /* call rax */
+    emit_mov(e, 8, H_DIFF, H_RAX);
+}
+
+/* To the next block, whose code C has found; the class, and so T, may be another. */
+static void jump_onward(struct emit *e)
+{
+    emit_load(e, 8, H_TABLE, CPU(mmu.read));
+    emit_op(e, 0xFF, 4, 4, RM_R(H_DIFF)); /* jmp r9 */
 }
 
 static const u8 *here(struct jit *j, struct emit *e)
@@ -62,12 +85,9 @@ static void make_enter(struct jit *j, struct emit *e)
     move_rsp(e, -8);
     emit_mov(e, 8, H_CPU, H_RDI);
     emit_mov(e, 8, H_DIFF, H_RSI);
-    emit_load(e, 8, H_TABLE, CPU(mmu.read));
-    emit_load(e, 8, H_LEFT, WORD(W_LEFT));
-    emit_load(e, 8, H_EXEC, WORD(W_EXEC));
-    emit_load(e, 4, H_BASE, WORD(W_BASE));
+    load_place(e);
     load_registers(e);
-    emit_op(e, 0xFF, 4, 4, RM_R(H_DIFF)); /* jmp r9 */
+    jump_onward(e);
 }
 
 static void make_return(struct emit *e)
@@ -84,7 +104,7 @@ static void make_leave(struct jit *j, struct emit *e)
 
     j->leave_register = here(j, e);
     store_registers(e);
-    store_flags(e);
+    store_flags(e, CPU(aflags));
     to_common = emit_jmp(e);
     j->leave_memory = here(j, e);
     store_registers(e);
@@ -111,19 +131,14 @@ static void make_helper(struct jit *j, struct emit *e)
     emit_mov(e, 8, H_RSI, H_ADDR);
     emit_mov(e, 4, H_RDX, H_DIFF);
     emit_mov(e, 4, H_RCX, H_BASE);
-    emit_mov_imm64(e, H_RAX, (u64)(uintptr_t)jit_help);
-    emit_op(e, 0xFF, 4, 2, RM_R(H_RAX)); /* call rax */
-    emit_mov(e, 8, H_DIFF, H_RAX);
-    emit_load(e, 8, H_LEFT, WORD(W_LEFT));
-    emit_load(e, 8, H_EXEC, WORD(W_EXEC));
-    emit_load(e, 4, H_BASE, WORD(W_BASE));
+    call_c(e, (u64)(uintptr_t)jit_help);
+    load_place(e);
     load_registers(e);
     emit_alu_imm(e, A_CMP, 8, RM_R(H_DIFF), HELPED_LEAVE);
     stays = emit_jcc(e, CC_B);
     leaves = emit_jcc(e, CC_Z);
     move_rsp(e, 16); /* the return address too */
-    emit_load(e, 8, H_TABLE, CPU(mmu.read));
-    emit_op(e, 0xFF, 4, 4, RM_R(H_DIFF)); /* jmp r9 */
+    jump_onward(e);
     patch_rel32(stays, e->p);
     move_rsp(e, 8);
     e8(e, 0xC3);
@@ -148,9 +163,7 @@ static const u8 *make_lean(struct jit *j, struct emit *e, const void *does, unsi
     emit_mov(e, 4, H_RSI, H_ADDR);
     emit_mov(e, 4, H_RDX, H_DIFF);
     emit_mov_imm32(e, H_RCX, size);
-    emit_mov_imm64(e, H_RAX, (u64)(uintptr_t)does);
-    emit_op(e, 0xFF, 4, 2, RM_R(H_RAX)); /* call rax */
-    emit_mov(e, 8, H_DIFF, H_RAX);
+    call_c(e, (u64)(uintptr_t)does);
     move_rsp(e, 8);
     for (unsigned i = sizeof kept; i-- > 0;)
         pop(e, kept[i]);
@@ -175,9 +188,7 @@ static const u8 *make_instruction(struct jit *j, struct emit *e, const void *doe
     emit_mov(e, 8, H_RSI, H_ADDR);
     emit_mov(e, 4, H_RDX, H_DIFF);
     emit_mov(e, 4, H_RCX, H_RAX);
-    emit_mov_imm64(e, H_RAX, (u64)(uintptr_t)does);
-    emit_op(e, 0xFF, 4, 2, RM_R(H_RAX)); /* call rax */
-    emit_mov(e, 8, H_DIFF, H_RAX);
+    call_c(e, (u64)(uintptr_t)does);
     emit_mov(e, 8, H_ADDR, H_RDX);
     for (unsigned i = sizeof kept; i-- > 0;)
         pop(e, kept[i]);
@@ -195,23 +206,16 @@ static void make_fault(struct jit *j, struct emit *e)
 
     j->fault = here(j, e);
     store_registers(e);
-    e8(e, 0x9F); /* lahf */
-    emit_op(e, 0x0F90, 1, 0, RM_R(H_RAX));
-    emit_store(e, 2, WORD(W_FAULT_FLAGS), H_RAX);
+    store_flags(e, WORD(W_FAULT_FLAGS));
     emit_store(e, 8, WORD(W_LEFT), H_LEFT);
     emit_store(e, 8, WORD(W_BASE), H_BASE);
     emit_mov(e, 8, H_RDI, H_CPU);
-    emit_mov_imm64(e, H_RAX, (u64)(uintptr_t)jit_window_fault);
-    emit_op(e, 0xFF, 4, 2, RM_R(H_RAX)); /* call rax */
-    emit_mov(e, 8, H_DIFF, H_RAX);
-    emit_load(e, 8, H_LEFT, WORD(W_LEFT));
-    emit_load(e, 8, H_EXEC, WORD(W_EXEC));
-    emit_load(e, 4, H_BASE, WORD(W_BASE));
+    call_c(e, (u64)(uintptr_t)jit_window_fault);
+    load_place(e);
     load_registers(e);
     emit_alu_imm(e, A_CMP, 8, RM_R(H_DIFF), HELPED_LEAVE);
     leaves = emit_jcc(e, CC_Z);
-    emit_load(e, 8, H_TABLE, CPU(mmu.read));
-    emit_op(e, 0xFF, 4, 4, RM_R(H_DIFF)); /* jmp r9 */
+    jump_onward(e);
     patch_rel32(leaves, e->p);
     make_return(e);
 }
