@@ -412,7 +412,7 @@ u64 jit_leave(struct jit *j, enum engine_stop why)
     return HELPED_LEAVE;
 }
 
-void jit_count_from(struct cpu *c, s32 rest)
+static void count_from(struct cpu *c, s32 rest)
 {
     c->count = c->engine_word[W_LIMIT] - c->engine_word[W_LEFT] - (u64)(s64)rest;
     c->run_index = 0;
@@ -432,7 +432,7 @@ u64 jit_onward(struct cpu *c)
 void jit_take_over(struct cpu *c, const struct run *r, const struct insn *in, s32 rest, u32 base)
 {
     c->aflags &= AF_ALL;
-    jit_count_from(c, rest);
+    count_from(c, rest);
     c->rip = (u32)(base + r->offset + in->offset_in_run);
     c->next_rip = (u32)(c->rip + in->len);
 }

@@ -121,9 +121,7 @@ static struct before begin(struct cpu *c, const struct insn *in)
     struct jit *j = c->engine_data;
     const struct run *r = run_of(in);
 
-    jit_count_from(c, r->count - in->index_in_run);
-    c->rip = (u32)(c->engine_word[W_BASE] + r->offset + in->offset_in_run);
-    c->next_rip = (u32)(c->rip + in->len);
+    jit_take_over(c, r, in, r->count - in->index_in_run, (u32)c->engine_word[W_BASE]);
     return (struct before){jit_changes(c, j), run_mode(r)};
 }
 

@@ -287,8 +287,6 @@ struct lean jit_load_segment(struct cpu *c, const struct insn *in, u32 sel);
 struct lean jit_load_control(struct cpu *c, const struct insn *in, u32 value);
 struct lean jit_far_jump(struct cpu *c, const struct insn *in, u32 none);
 struct lean jit_rdtsc(struct cpu *c, const struct insn *in, u32 none);
-/* Where the count is, from inside a block that has `rest` of its instructions still to do. */
-void jit_count_from(struct cpu *c, s32 rest);
 
 /* What helpers are made of. The state as before `in`, with `rest` of the block still to do. */
 void jit_take_over(struct cpu *c, const struct run *r, const struct insn *in, s32 rest, u32 base);

@@ -201,10 +201,7 @@ static bool interrupt_return(struct tr *t, const struct insn *in)
     tr_slow_unless_zero(t, s, offsetof(struct cpu, nmi_blocked));
     tr_slow_unless_iopl(t, s);
     check_segment(t, s, SEG_CS);
-    if (t->mode & MODE_STACK32)
-        emit_mov(e, 4, H_ADDR, H_ESP);
-    else
-        emit_movzx(e, 2, H_ADDR, RM_R(H_ESP));
+    tr_stack_pointer(t);
     tr_segment(t, s, SEG_SS, false);
     tr_table(t, s, 8, false);
     emit_alu(e, A_ADD, 8, H_DIFF, RM_R(H_ADDR));

@@ -114,6 +114,18 @@ void tr_table(struct tr *t, struct site *s, unsigned size, bool write)
     s->reached = e->p;
 }
 
+void tr_one_page(struct tr *t, struct site *s, unsigned bytes, bool write)
+{
+    struct emit *e = &t->e;
+
+    emit_mov(e, 4, H_DIFF, H_ADDR);
+    emit_alu_imm(e, A_AND, 4, RM_R(H_DIFF), PAGE_MASK);
+    emit_alu_imm(e, A_CMP, 4, RM_R(H_DIFF), PAGE_SIZE - bytes);
+    tr_slow(s, emit_jcc(e, CC_NBE));
+    tr_table(t, s, 1, write);
+    s->miss_size = (u8)bytes;
+}
+
 struct site *tr_memory(struct tr *t, const struct insn *in, unsigned size, bool write)
 {
     struct site *s;
@@ -235,17 +247,23 @@ void tr_push_end(struct tr *t, unsigned n)
     move_esp(t, -(s32)n);
 }
 
-struct site *tr_pop_begin(struct tr *t, const struct insn *in, unsigned n)
+void tr_stack_pointer(struct tr *t)
 {
     struct emit *e = &t->e;
-    struct site *s;
 
-    tr_clobber(t);
-    s = tr_site(t, in);
     if (t->mode & MODE_STACK32)
         emit_mov(e, 4, H_ADDR, H_ESP);
     else
         emit_movzx(e, 2, H_ADDR, RM_R(H_ESP));
+}
+
+struct site *tr_pop_begin(struct tr *t, const struct insn *in, unsigned n)
+{
+    struct site *s;
+
+    tr_clobber(t);
+    s = tr_site(t, in);
+    tr_stack_pointer(t);
     tr_segment(t, s, SEG_SS, false);
     tr_table(t, s, n, false);
     return s;
@@ -276,12 +294,7 @@ static void group_address(struct tr *t, struct site *s, s32 from_esp, unsigned b
     struct emit *e = &t->e;
 
     emit_lea(e, 4, H_ADDR, H_ESP, NO_REG, 0, from_esp);
-    emit_mov(e, 4, H_DIFF, H_ADDR);
-    emit_alu_imm(e, A_AND, 4, RM_R(H_DIFF), PAGE_MASK);
-    emit_alu_imm(e, A_CMP, 4, RM_R(H_DIFF), PAGE_SIZE - bytes);
-    tr_slow(s, emit_jcc(e, CC_NBE));
-    tr_table(t, s, 1, write);
-    s->miss_size = (u8)bytes;
+    tr_one_page(t, s, bytes, write);
 }
 
 unsigned tr_stack_group(struct tr *t, const struct insn *in, unsigned most)

@@ -22,12 +22,7 @@ static void translate_all(struct tr *t, struct site *s, unsigned bytes, bool wri
     emit_lea(e, 4, H_ADDR, H_ADDR, NO_REG, 0, (s32)bytes - 8);
     tr_segment(t, s, SEG_SS, write);
     emit_lea(e, 4, H_ADDR, H_ADDR, NO_REG, 0, 8 - (s32)bytes);
-    emit_mov(e, 4, H_DIFF, H_ADDR);
-    emit_alu_imm(e, A_AND, 4, RM_R(H_DIFF), PAGE_MASK);
-    emit_alu_imm(e, A_CMP, 4, RM_R(H_DIFF), PAGE_SIZE - bytes);
-    tr_slow(s, emit_jcc(e, CC_NBE));
-    tr_table(t, s, 1, write);
-    s->miss_size = (u8)bytes;
+    tr_one_page(t, s, bytes, write);
 }
 
 /* Where in the frame a register is: EDI lowest. */
@@ -53,10 +48,7 @@ static void pops(struct tr *t, struct site *s, unsigned n)
 {
     struct emit *e = &t->e;
 
-    if (t->mode & MODE_STACK32)
-        emit_mov(e, 4, H_ADDR, H_ESP);
-    else
-        emit_movzx(e, 2, H_ADDR, RM_R(H_ESP));
+    tr_stack_pointer(t);
     translate_all(t, s, n * REGISTERS, false);
     for (unsigned reg = RAX; reg <= RDI; reg++)
         if (reg != RSP)

@@ -135,11 +135,15 @@ void tr_window_site(struct tr *t, const struct insn *in);
 void tr_address(struct tr *t, const struct insn *in);
 struct site *tr_memory(struct tr *t, const struct insn *in, unsigned size, bool write);
 void tr_table(struct tr *t, struct site *s, unsigned size, bool write);
+/* The same of so many bytes, which lie in one page or are left to the handler. */
+void tr_one_page(struct tr *t, struct site *s, unsigned bytes, bool write);
 void tr_segment(struct tr *t, struct site *s, unsigned seg, bool write);
 bool tr_flat(const struct tr *t, unsigned seg);
 /* The linear address `n` bytes below the stack pointer in H_ADDR, translated for writing. */
 struct site *tr_push_begin(struct tr *t, const struct insn *in, unsigned n);
 void tr_push_end(struct tr *t, unsigned n);
+/* The stack pointer's offset in SS in H_ADDR. */
+void tr_stack_pointer(struct tr *t);
 struct site *tr_pop_begin(struct tr *t, const struct insn *in, unsigned n);
 void tr_pop_end(struct tr *t, unsigned n);
 
