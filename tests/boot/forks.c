@@ -18,6 +18,7 @@
 #include "devices/board/fork.h"
 #include "devices/host/blk.h"
 #include "devices/host/input.h"
+#include "tests/support/guest_options.h"
 
 #include <inttypes.h>
 #include <pthread.h>
@@ -378,30 +379,10 @@ static bool option(const char *name, const char *value)
         until_ms = (u64)(atof(value) * 1000);
     else if (!strcmp(name, "--more"))
         more_ms = (u64)(atof(value) * 1000);
-    else if (!strcmp(name, "--mem"))
-        config.mem_bytes = strtoull(value, NULL, 0) << 20;
-    else if (!strcmp(name, "--cpu"))
-        config.cpu = value;
-    else if (!strcmp(name, "--fda"))
-        config.drive[DRIVE_FDA] = value;
-    else if (!strcmp(name, "--hda"))
-        config.drive[DRIVE_HDA] = value;
-    else if (!strcmp(name, "--cdrom"))
-        config.drive[DRIVE_HDC] = value;
-    else if (!strcmp(name, "--kernel"))
-        config.kernel = value;
-    else if (!strcmp(name, "--initrd"))
-        config.initrd = value;
-    else if (!strcmp(name, "--append"))
-        config.append = value;
-    else if (!strcmp(name, "--engine"))
-        config.engine = value;
-    else if (!strcmp(name, "--windows"))
-        config.windows = value;
     else if (!strcmp(name, "--other-engine"))
         other_engine = value;
     else
-        return false;
+        return guest_option(&config, name, value);
     return true;
 }
 

@@ -126,3 +126,17 @@ u32 bare_machine_prepare(struct machine *m)
     machine_write_physical(m, BARE_CODE, prologue, sizeof prologue);
     return BARE_CODE + sizeof prologue;
 }
+
+void bare_machine_count(struct machine *m)
+{
+    static const u8 code[] = {
+        0xBF, 0x00, 0x20,       /* mov di, 2000h */
+        0xFF, 0x05,             /* inc word [di] */
+        0x83, 0xC7, 0x02,       /* add di, 2 */
+        0x81, 0xFF, 0x00, 0x60, /* cmp di, 6000h */
+        0x75, 0xF5,             /* jne the inc */
+        0xEB, 0xF0,             /* jmp the mov */
+    };
+
+    machine_write_physical(m, bare_machine_prepare(m), code, sizeof code);
+}

@@ -21,5 +21,7 @@ struct machine *bare_machine_new_cpu(const char *cpu, const char *kernel, char *
                                      size_t err_size);
 /* Write the vectors and what the program at BARE_CODE may begin with; returns where it goes on. */
 u32 bare_machine_prepare(struct machine *m);
+/* The same with a program that counts through memory: every state differs from the one before. */
+void bare_machine_count(struct machine *m);
 
 #endif

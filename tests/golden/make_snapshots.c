@@ -30,21 +30,13 @@ static const char *in(char **argv, const char *name)
 
 static struct machine *start(const struct machine_config *config)
 {
-    static const u8 code[] = {
-        0xBF, 0x00, 0x20,       /* mov di, 2000h */
-        0xFF, 0x05,             /* inc word [di] */
-        0x83, 0xC7, 0x02,       /* add di, 2 */
-        0x81, 0xFF, 0x00, 0x60, /* cmp di, 6000h */
-        0x75, 0xF5,             /* jne the inc */
-        0xEB, 0xF0,             /* jmp the mov */
-    };
     struct machine *m = machine_new(config, err, sizeof err);
 
     if (!m) {
         fprintf(stderr, "%s\n", err);
         exit(1);
     }
-    machine_write_physical(m, bare_machine_prepare(m), code, sizeof code);
+    bare_machine_count(m);
     machine_run(m, 3000000);
     return m;
 }

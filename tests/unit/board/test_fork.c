@@ -49,21 +49,6 @@ static void teardown(void)
 
 TestSuite(fork, .init = setup, .fini = teardown, .timeout = 300);
 
-/* A guest that counts through memory: every state differs from the one before. */
-static void start_guest(struct machine *m)
-{
-    static const u8 code[] = {
-        0xBF, 0x00, 0x20,       /* mov di, 2000h */
-        0xFF, 0x05,             /* inc word [di] */
-        0x83, 0xC7, 0x02,       /* add di, 2 */
-        0x81, 0xFF, 0x00, 0x60, /* cmp di, 6000h */
-        0x75, 0xF5,             /* jne the inc */
-        0xEB, 0xF0,             /* jmp the mov */
-    };
-
-    machine_write_physical(m, bare_machine_prepare(m), code, sizeof code);
-}
-
 static struct machine *build(const struct machine_config *c)
 {
     struct machine *m = machine_new(c, err, sizeof err);
@@ -76,7 +61,7 @@ static struct machine *running(void)
 {
     struct machine *m = build(&config);
 
-    start_guest(m);
+    bare_machine_count(m);
     machine_run(m, 3 * MS);
     return m;
 }
@@ -181,7 +166,7 @@ Test(fork, what_the_guest_writes_before_memory_is_copied_is_not_in_the_other)
     struct machine *a = running(), *same = build(&config), *b;
     struct fork *f;
 
-    start_guest(same);
+    bare_machine_count(same);
     machine_run(same, 3 * MS);
     f = start(a);
     machine_run(a, 9 * MS);
