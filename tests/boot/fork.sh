@@ -8,7 +8,6 @@ set -u
 here=$(cd "$(dirname "$0")" && pwd) || exit 70
 root=$here/../..
 bygone=$(readlink -f "${BYGONE:-$root/bygone}")
-guests=${BYGONE_GUESTS:-$root/../shared/guests}
 forks=$(readlink -m "${B:-$root/build}/tests/boot/forks")
 points=3 users=1 engines=interp
 "$bygone" --engine jit --print-config >/dev/null 2>&1 && engines="jit interp"
@@ -19,43 +18,18 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/bygone-forks.XXXXXX") || exit 71
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 cd "$work" || exit 71
-passed=0 failed=0 skipped=0
+# shellcheck source=tests/boot/guests.sh
+. "$here/guests.sh"
 
-unpack() {
-	gzip -dc "$guests/$1" >image 2>/dev/null
-}
-
-# Sets `options`; false if the guest is not here.
-guest() {
-	rm -f image disk
+# Virtual seconds in which something happens.
+until_of() {
 	case $1 in
-	freedos) options="--fda image --mem 16 --until 6"; unpack freedos-sizes/fdboot-1.4MB.img.gz ;;
-	disk)
-		options="--fda image --hda disk --mem 16 --until 12"
-		truncate -s 32M disk && unpack freedos13-floppy/freedos13.img.gz
-		;;
-	linux)
-		options="--mem 64 --until 25 --no-input --kernel vmlinuz --initrd initrd.gz"
-		"$root/roms/fetch-guest.sh" >fetch.log 2>&1 &&
-			ln -sf "$root/roms/cache/linux/vmlinuz" "$root/roms/cache/linux/initrd.gz" .
-		;;
-	opengem) options="--hda image --mem 16 --until 30"; unpack freedos-opengem/fdgem.img.gz ;;
-	kolibri) options="--mem 64 --until 20 --fda image" && cp "$guests/kolibrios-2013/kolibri.img" image ;;
-	*) echo "fork.sh: no guest '$1'" >&2; exit 64 ;;
-	esac 2>/dev/null
-}
-
-# Add what the last line of `out` counts; $1 ended with code $2.
-count() {
-	line=$(grep -E '^[0-9]+ passed' out)
-	if [ -z "$line" ]; then
-		failed=$((failed + 1))
-	else
-		passed=$((passed + ${line%% *}))
-		rest=${line#*passed, }
-		failed=$((failed + ${rest%% *}))
-	fi
-	[ "$2" = 0 ] || sed "s/^/$1: /" out
+	freedos) echo 6 ;;
+	disk) echo 12 ;;
+	linux) echo 25 ;;
+	opengem) echo 30 ;;
+	*) echo 20 ;;
+	esac
 }
 
 # Each engine is forked to the next one of the list, so that a slow guest is not run four times.
@@ -69,7 +43,7 @@ for name; do
 		b=$a
 		for e in $engines; do [ "$e" = "$a" ] || b=$e; done
 		# shellcheck disable=SC2086
-		"$forks" $options --points "$points" --engine $a --other-engine $b --windows always >out 2>&1
+		"$forks" $options --until "$(until_of "$name")" --points "$points" --engine $a --other-engine $b --windows always >out 2>&1
 		count "$name from $a to $b" $?
 	done
 done
@@ -87,5 +61,4 @@ if [ $users ]; then
 		done
 	fi
 fi
-echo "$passed passed, $failed failed, $skipped skipped"
-[ $failed = 0 ]
+sum
