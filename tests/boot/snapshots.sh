@@ -15,8 +15,8 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/bygone-snapshots.XXXXXX") || exit 71
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 cd "$work" || exit 71
-# shellcheck source=tests/boot/guests.sh
-. "$here/guests.sh"
+# shellcheck source=tests/support/guests.sh
+. "$root/tests/support/guests.sh"
 
 # Virtual seconds in which something happens.
 until_of() {
