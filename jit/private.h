@@ -317,6 +317,9 @@ static inline u64 jit_changes(struct cpu *c, struct jit *j)
 
 /* The run has no block any more. */
 void jit_drop_blocks(struct jit *j, struct run *r);
+/* arena.c: room for a block of `trace`, or if that is NULL of `head` alone. NULL: there is none. */
+struct block *arena_new_block(struct jit *j, struct run *head, const struct trace *trace);
+struct door *arena_new_door(struct jit *j);
 /*
  * trace.c: the trace that begins with `head`, in `room`; NULL if nothing follows. `base16`: see
  * struct block.

@@ -5,8 +5,6 @@
  */
 #include "jit/x64/translate.h"
 
-enum { GROUP_MAX = 16 };
-
 bool tr_flat(const struct tr *t, unsigned seg)
 {
     return (t->mode & MODE_FLAT) && (seg == SEG_DS || seg == SEG_ES || seg == SEG_SS);
@@ -207,6 +205,15 @@ struct rm tr_operand(struct tr *t, const struct insn *in, unsigned size, bool wr
     return rm;
 }
 
+unsigned tr_source(struct tr *t, const struct insn *in, unsigned n)
+{
+    if (in->kind[n] != OPND_MEM)
+        return host_sized(in->reg[n], in->size[n]);
+    emit_op(&t->e, in->size[n] == 1 ? 0x8A : 0x8B, in->size[n], H_ADDR,
+            tr_operand(t, in, in->size[n], false, false));
+    return H_ADDR;
+}
+
 /* ---- The stack ---- */
 
 struct rm tr_stack_rm(s32 from_esp)
@@ -272,66 +279,4 @@ struct site *tr_pop_begin(struct tr *t, const struct insn *in, unsigned n)
 void tr_pop_end(struct tr *t, unsigned n)
 {
     move_esp(t, (s32)n);
-}
-
-/* ---- Several at once ---- */
-
-static bool pushes(const struct insn *in)
-{
-    return optab_rows[in->row].handler == op_PUSH && in->opsize == 4 &&
-           (in->kind[0] == OPND_IMM || (in->kind[0] == OPND_GPR && in->reg[0] != RSP));
-}
-
-static bool pops(const struct insn *in)
-{
-    return optab_rows[in->row].handler == op_POP && in->opsize == 4 && in->kind[0] == OPND_GPR &&
-           in->reg[0] != RSP;
-}
-
-/* The lowest of the bytes in H_ADDR, and the host difference of the page that they all lie in. */
-static void group_address(struct tr *t, struct site *s, s32 from_esp, unsigned bytes, bool write)
-{
-    struct emit *e = &t->e;
-
-    emit_lea(e, 4, H_ADDR, H_ESP, NO_REG, 0, from_esp);
-    tr_one_page(t, s, bytes, write);
-}
-
-unsigned tr_stack_group(struct tr *t, const struct insn *in, unsigned most)
-{
-    bool down = pushes(in), window;
-    struct emit *e = &t->e;
-    struct site *s;
-    unsigned n = 0;
-
-    if (!(t->mode & MODE_STACK32) || !tr_flat(t, SEG_SS))
-        return 0;
-    while (n < most && n < GROUP_MAX && (down ? pushes(in + n) : pops(in + n)))
-        n++;
-    if (n < 2)
-        return 0;
-    window = tr_stack_window(t, in, down);
-    if (window) {
-        /* Done again from the first one after a fault, which does no harm. */
-        tr_window_site(t, in);
-    } else {
-        tr_clobber(t);
-        s = tr_site(t, in);
-        s->group = (u8)(n - 1);
-        group_address(t, s, down ? -4 * (s32)n : 0, 4 * n, down);
-    }
-    for (unsigned i = 0; i < n; i++) {
-        struct rm at = window
-                           ? tr_stack_rm(down ? -4 * (s32)(i + 1) : 4 * (s32)i)
-                           : (struct rm){.kind = RM_MEM, .disp = (s32)(4 * (down ? n - 1 - i : i))};
-
-        if (in[i].kind[0] == OPND_IMM) {
-            emit_op(e, 0xC7, 4, 0, at);
-            e32(e, (u32)in[i].imm);
-        } else {
-            emit_op(e, down ? 0x89 : 0x8B, 4, in[i].reg[0], at);
-        }
-    }
-    emit_lea(e, 4, H_ESP, H_ESP, NO_REG, 0, down ? -4 * (s32)n : 4 * (s32)n);
-    return n;
 }

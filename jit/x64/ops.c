@@ -252,74 +252,11 @@ static bool unary(struct tr *t, const struct insn *in, unsigned opcode, unsigned
     return true;
 }
 
-static const struct {
-    op_handler *handler;
-    u8 number;
-} shifts[] = {{op_ROL, S_ROL}, {op_ROR, S_ROR}, {op_RCL, S_RCL}, {op_RCR, S_RCR},
-              {op_SHL, S_SHL}, {op_SHR, S_SHR}, {op_SAR, S_SAR}};
-
-static bool shift(struct tr *t, const struct insn *in, unsigned number)
-{
-    unsigned size = in->size[0], count = (unsigned)in->imm & 31;
-    bool by_cl = in->kind[1] != OPND_IMM;
-    struct emit *e = &t->e;
-    struct rm rm;
-
-    if (in->kind[0] == OPND_MEM)
-        rm = tr_operand(t, in, size, true, false);
-    else
-        rm = RM_R(host_sized(in->reg[0], size));
-    if (!by_cl && !count)
-        return in->kind[0] != OPND_MEM;
-    tr_need(t, tr_flag_use(in).reads, NO_REG);
-    if (by_cl) {
-        emit_op(e, 0xD2 + (size > 1), size, number, rm);
-    } else if (count == 1) {
-        emit_op(e, 0xD0 + (size > 1), size, number, rm);
-    } else {
-        emit_op(e, 0xC0 + (size > 1), size, number, rm);
-        e8(e, count);
-    }
-    tr_made(t);
-    return true;
-}
-
-static bool double_shift(struct tr *t, const struct insn *in, unsigned opcode)
-{
-    unsigned size = in->size[0];
-    bool by_cl = in->kind[2] != OPND_IMM;
-    struct emit *e = &t->e;
-    struct rm rm;
-
-    if (size == 2 || (!by_cl && !(in->imm & 31)))
-        return false; /* more than the size is undefined: the handler knows */
-    if (in->kind[0] == OPND_MEM)
-        rm = tr_operand(t, in, size, true, false);
-    else
-        rm = RM_R(host_of(in->reg[0]));
-    tr_need(t, FL_ARITH, NO_REG);
-    emit_op(e, opcode + by_cl, size, host_of(in->reg[1]), rm);
-    if (!by_cl)
-        e8(e, (unsigned)in->imm & 31);
-    tr_made(t);
-    return true;
-}
-
-/* ---- Multiplication, division, bits ---- */
-
-/* Operand n in a register: a memory operand is loaded into H_ADDR. */
-static unsigned source(struct tr *t, const struct insn *in, unsigned n)
-{
-    if (in->kind[n] != OPND_MEM)
-        return host_sized(in->reg[n], in->size[n]);
-    emit_op(&t->e, in->size[n] == 1 ? 0x8A : 0x8B, in->size[n], H_ADDR,
-            tr_operand(t, in, in->size[n], false, false));
-    return H_ADDR;
-}
+/* ---- Multiplication and division ---- */
 
 static bool multiply(struct tr *t, const struct insn *in, unsigned number)
 {
-    unsigned size = in->size[0], by = source(t, in, 0);
+    unsigned size = in->size[0], by = tr_source(t, in, 0);
 
     tr_need(t, FL_ARITH, H_DIFF);
     emit_op(&t->e, size == 1 ? 0xF6 : 0xF7, size, number, RM_R(by));
@@ -329,7 +266,7 @@ static bool multiply(struct tr *t, const struct insn *in, unsigned number)
 
 static bool imul(struct tr *t, const struct insn *in)
 {
-    unsigned size = in->size[0], by = source(t, in, 1);
+    unsigned size = in->size[0], by = tr_source(t, in, 1);
     struct emit *e = &t->e;
 
     tr_need(t, FL_ARITH, H_DIFF);
@@ -353,7 +290,7 @@ static bool divide(struct tr *t, const struct insn *in, bool is_signed)
     if (size == 1 && (is_signed || is_high_byte(in, 0)))
         return false;
     tr_clobber(t);
-    by = source(t, in, 0);
+    by = tr_source(t, in, 0);
     s = tr_site(t, in);
     if (is_signed) {
         emit_mov(e, 4, H_DIFF, H_RAX);
@@ -374,50 +311,6 @@ static bool divide(struct tr *t, const struct insn *in, bool is_signed)
     }
     tr_need(t, FL_ARITH, H_DIFF);
     emit_op(e, size == 1 ? 0xF6 : 0xF7, size, is_signed ? 7 : 6, RM_R(by));
-    tr_made(t);
-    return true;
-}
-
-static bool scan(struct tr *t, const struct insn *in, unsigned opcode)
-{
-    struct emit *e = &t->e;
-    struct site *s;
-    unsigned from;
-
-    if (in->size[0] != 4)
-        return false;
-    tr_clobber(t);
-    from = source(t, in, 1);
-    s = tr_site(t, in);
-    emit_op(e, 0x85, 4, from, RM_R(from));
-    tr_slow(s, emit_jcc(e, CC_Z));
-    tr_need(t, FL_ARITH, H_DIFF);
-    emit_op(e, opcode, 4, host_of(in->reg[0]), RM_R(from));
-    tr_made(t);
-    return true;
-}
-
-/* BT BTS BTR BTC: bit numbers in registers reach beyond a memory operand. */
-static bool bit_test(struct tr *t, const struct insn *in, unsigned number)
-{
-    unsigned size = in->size[0];
-    struct emit *e = &t->e;
-    struct rm rm;
-
-    if (in->kind[0] == OPND_MEM) {
-        if (in->kind[1] != OPND_IMM)
-            return false;
-        rm = tr_operand(t, in, size, number != 4, false);
-    } else {
-        rm = RM_R(host_of(in->reg[0]));
-    }
-    tr_need(t, FL_ARITH, NO_REG);
-    if (in->kind[1] == OPND_IMM) {
-        emit_op(e, 0x0FBA, size, number, rm);
-        e8(e, (unsigned)in->imm & (size * 8 - 1));
-    } else {
-        emit_op(e, 0x0F83 | number << 3, size, host_of(in->reg[1]), rm);
-    }
     tr_made(t);
     return true;
 }
@@ -448,7 +341,7 @@ static bool setcc(struct tr *t, const struct insn *in, unsigned cc)
 
 static bool cmov(struct tr *t, const struct insn *in, unsigned cc)
 {
-    unsigned size = in->size[0], from = source(t, in, 1);
+    unsigned size = in->size[0], from = tr_source(t, in, 1);
 
     tr_need(t, FL_ARITH, H_DIFF);
     emit_op(&t->e, 0x0F40 | cc, size, host_of(in->reg[0]), RM_R(from));
@@ -467,258 +360,6 @@ static bool conditional(struct tr *t, const struct insn *in, op_handler *h, bool
         return true;
     }
     return false;
-}
-
-/* ---- Stack ---- */
-
-static bool push(struct tr *t, const struct insn *in)
-{
-    unsigned n = in->opsize;
-    struct emit *e = &t->e;
-
-    if (n != 2 && n != 4)
-        return false;
-    if (in->kind[0] == OPND_MEM)
-        emit_load(e, n, H_ADDR, tr_operand(t, in, n, false, false));
-    if (tr_stack_window(t, in, true)) {
-        struct rm top = tr_stack_rm(-(s32)n);
-
-        tr_window_site(t, in);
-        if (in->kind[0] == OPND_IMM) {
-            emit_op(e, 0xC7, n, 0, top);
-            emit_imm(e, n, (u32)in->imm);
-        } else {
-            emit_store(e, n, top, in->kind[0] == OPND_MEM ? H_ADDR : host_of(in->reg[0]));
-        }
-        tr_push_end(t, n);
-        return true;
-    }
-    if (in->kind[0] == OPND_MEM)
-        emit_store(e, 8, WORD(W_TEMP), H_ADDR);
-    tr_push_begin(t, in, n);
-    if (in->kind[0] == OPND_IMM) {
-        emit_op(e, 0xC7, n, 0, RM_HOST);
-        emit_imm(e, n, (u32)in->imm);
-    } else if (in->kind[0] == OPND_GPR) {
-        emit_store(e, n, RM_HOST, host_of(in->reg[0]));
-    } else {
-        emit_alu(e, A_ADD, 8, H_DIFF, RM_R(H_ADDR));
-        emit_load(e, 4, H_ADDR, WORD(W_TEMP));
-        emit_store(e, n, RM_POINTER, H_ADDR);
-    }
-    tr_push_end(t, n);
-    return true;
-}
-
-/* The address may name ESP, which then is as it will be afterwards: that is its handler's. */
-static bool pop_to_memory(struct tr *t, const struct insn *in, unsigned n)
-{
-    struct emit *e = &t->e;
-
-    if (in->base == RSP)
-        return false;
-    tr_pop_begin(t, in, n);
-    emit_load(e, n, H_DIFF, RM_HOST);
-    emit_store(e, 8, WORD(W_TEMP), H_DIFF);
-    tr_memory(t, in, n, true);
-    emit_alu(e, A_ADD, 8, H_DIFF, RM_R(H_ADDR));
-    emit_load(e, 4, H_ADDR, WORD(W_TEMP));
-    emit_store(e, n, RM_POINTER, H_ADDR);
-    tr_pop_end(t, n);
-    return true;
-}
-
-static bool pop(struct tr *t, const struct insn *in)
-{
-    unsigned n = in->opsize, reg = host_of(in->reg[0]);
-    struct emit *e = &t->e;
-
-    if (n != 2 && n != 4)
-        return false;
-    if (in->kind[0] == OPND_MEM)
-        return pop_to_memory(t, in, n);
-    if (in->kind[0] != OPND_GPR)
-        return false;
-    if (tr_stack_window(t, in, false)) {
-        tr_window_site(t, in);
-        emit_load(e, n, reg == H_ESP ? H_DIFF : reg, tr_stack_rm(0));
-        tr_pop_end(t, n);
-        if (reg == H_ESP)
-            emit_mov(e, n, reg, H_DIFF);
-        return true;
-    }
-    tr_pop_begin(t, in, n);
-    emit_load(e, n, H_DIFF, RM_HOST);
-    tr_pop_end(t, n);
-    emit_mov(e, n, reg, H_DIFF);
-    return true;
-}
-
-static bool push_segment(struct tr *t, const struct insn *in)
-{
-    struct rm sel = RM_AT(offsetof(struct cpu, seg) + in->reg[0] * sizeof(struct segment) +
-                          offsetof(struct segment, sel));
-    unsigned n = in->opsize;
-    struct emit *e = &t->e;
-
-    if (n != 2 && n != 4)
-        return false;
-    if (tr_stack_window(t, in, true)) {
-        emit_movzx(e, 2, H_ADDR, sel);
-        tr_window_site(t, in);
-        emit_store(e, n, tr_stack_rm(-(s32)n), H_ADDR);
-        tr_push_end(t, n);
-        return true;
-    }
-    tr_push_begin(t, in, n);
-    emit_alu(e, A_ADD, 8, H_DIFF, RM_R(H_ADDR));
-    emit_movzx(e, 2, H_ADDR, sel);
-    emit_store(e, n, RM_POINTER, H_ADDR);
-    tr_push_end(t, n);
-    return true;
-}
-
-static bool store_segment(struct tr *t, const struct insn *in)
-{
-    struct rm sel = RM_AT(offsetof(struct cpu, seg) + in->reg[1] * sizeof(struct segment) +
-                          offsetof(struct segment, sel));
-    struct emit *e = &t->e;
-
-    if (in->kind[1] != OPND_SREG)
-        return false;
-    if (in->kind[0] == OPND_MEM) {
-        tr_memory(t, in, 2, true);
-        emit_alu(e, A_ADD, 8, H_DIFF, RM_R(H_ADDR));
-        emit_movzx(e, 2, H_ADDR, sel);
-        emit_store(e, 2, RM_POINTER, H_ADDR);
-        return true;
-    }
-    if (in->opsize == 2)
-        emit_load(e, 2, host_of(in->reg[0]), sel);
-    else
-        emit_movzx(e, 2, host_of(in->reg[0]), sel);
-    return true;
-}
-
-static bool leave(struct tr *t, const struct insn *in)
-{
-    unsigned n = in->opsize;
-    bool stack32 = t->mode & MODE_STACK32;
-    struct emit *e = &t->e;
-    struct site *s;
-
-    if (n != (stack32 ? 4 : 2))
-        return false;
-    if (tr_stack_window(t, in, false)) {
-        tr_window_site(t, in);
-        emit_load(e, 4, H_DIFF, (struct rm){.kind = RM_WINDOW, .base = H_RBP, .index = NO_REG});
-        emit_lea(e, 4, H_ESP, H_RBP, NO_REG, 0, 4);
-        emit_mov(e, 4, H_RBP, H_DIFF);
-        return true;
-    }
-    tr_clobber(t);
-    s = tr_site(t, in);
-    if (stack32)
-        emit_mov(e, 4, H_ADDR, H_RBP);
-    else
-        emit_movzx(e, 2, H_ADDR, RM_R(H_RBP));
-    tr_segment(t, s, SEG_SS, false);
-    tr_table(t, s, n, false);
-    emit_load(e, n, H_DIFF, RM_HOST);
-    if (stack32) {
-        emit_lea(e, 4, H_ESP, H_RBP, NO_REG, 0, (s32)n);
-    } else {
-        emit_lea(e, 4, H_ADDR, H_RBP, NO_REG, 0, (s32)n);
-        emit_mov(e, 2, H_ESP, H_ADDR);
-    }
-    emit_mov(e, n, H_RBP, H_DIFF);
-    return true;
-}
-
-/* ---- Strings without a prefix, going up ---- */
-
-static void string_address(struct tr *t, struct site *s, const struct insn *in, bool write)
-{
-    unsigned reg = write ? RDI : RSI;
-    struct emit *e = &t->e;
-
-    if (in->asize == 2)
-        emit_movzx(e, 2, H_ADDR, RM_R(reg));
-    else
-        emit_mov(e, 4, H_ADDR, reg);
-    tr_segment(t, s, write ? SEG_ES : in->seg, write);
-    tr_table(t, s, in->opsize, write);
-}
-
-static void advance(struct tr *t, const struct insn *in, unsigned reg)
-{
-    struct emit *e = &t->e;
-
-    if (in->asize == 2) {
-        emit_lea(e, 4, H_ADDR, reg, NO_REG, 0, in->opsize);
-        emit_mov(e, 2, reg, H_ADDR);
-    } else {
-        emit_lea(e, 4, reg, reg, NO_REG, 0, in->opsize);
-    }
-}
-
-void tr_string_end(struct tr *t, const struct insn *in)
-{
-    op_handler *h = optab_rows[in->row].handler;
-
-    if (h == op_LODS || h == op_MOVS)
-        advance(t, in, RSI);
-    if (h == op_STOS || h == op_MOVS)
-        advance(t, in, RDI);
-}
-
-static struct site *string_begin(struct tr *t, const struct insn *in)
-{
-    struct emit *e = &t->e;
-    struct site *s;
-
-    tr_clobber(t);
-    s = tr_site(t, in);
-    emit_op(e, 0xF6, 1, 0, RM_AT(offsetof(struct cpu, eflags) + 1)); /* going down? */
-    e8(e, EF_DF >> 8);
-    tr_slow(s, emit_jcc(e, CC_NZ));
-    return s;
-}
-
-static bool string(struct tr *t, const struct insn *in, op_handler *h)
-{
-    unsigned n = in->opsize, load = n == 1 ? 0x8A : 0x8B;
-    struct emit *e = &t->e;
-    struct site *s;
-
-    if (in->flags & (INSN_REP | INSN_REPNE))
-        return (h == op_MOVS || h == op_STOS) && tr_repeat(t, in);
-    if (h != op_STOS && h != op_LODS && h != op_MOVS)
-        return false;
-    s = string_begin(t, in);
-    if (h == op_STOS) {
-        string_address(t, s, in, true);
-        emit_op(e, load - 2, n, H_RAX, RM_HOST);
-        tr_stored(t, s, VALUE_RAX);
-        tr_string_end(t, in);
-        return true;
-    }
-    string_address(t, s, in, false);
-    if (h == op_LODS) {
-        emit_op(e, load, n, H_RAX, RM_HOST);
-        tr_string_end(t, in);
-        return true;
-    }
-    emit_op(e, load, n, H_ADDR, RM_HOST);
-    emit_store(e, 8, WORD(W_TEMP), H_ADDR);
-    s = tr_site(t, in);
-    string_address(t, s, in, true);
-    emit_alu(e, A_ADD, 8, H_DIFF, RM_R(H_ADDR));
-    emit_load(e, 4, H_ADDR, WORD(W_TEMP));
-    emit_op(e, load - 2, n, H_ADDR, RM_POINTER);
-    tr_stored(t, s, VALUE_TEMP);
-    tr_string_end(t, in);
-    return true;
 }
 
 /* ---- The rest ---- */
@@ -771,11 +412,6 @@ static bool arithmetic(struct tr *t, const struct insn *in, op_handler *h, bool 
             *done = alu(t, in, binaries[i].op);
             return true;
         }
-    for (unsigned i = 0; i < ARRAY_LEN(shifts); i++)
-        if (h == shifts[i].handler) {
-            *done = shift(t, in, shifts[i].number);
-            return true;
-        }
     return false;
 }
 
@@ -788,16 +424,13 @@ bool tr_insn(struct tr *t, const struct insn *in)
         return false;
     if (h == op_MOV)
         return mov(t, in);
-    if (arithmetic(t, in, h, &done) || conditional(t, in, h, &done))
+    if (arithmetic(t, in, h, &done) || conditional(t, in, h, &done) || tr_stack(t, in, &done) ||
+        tr_bits(t, in, &done))
         return done;
     if (h == op_TEST)
         return test(t, in);
     if (h == op_LEA)
         return lea(t, in);
-    if (h == op_PUSH)
-        return push(t, in);
-    if (h == op_POP)
-        return pop(t, in);
     if (h == op_INC || h == op_DEC)
         return unary(t, in, 0xFE, h == op_DEC);
     if (h == op_NOT || h == op_NEG)
@@ -812,26 +445,12 @@ bool tr_insn(struct tr *t, const struct insn *in)
         return multiply(t, in, h == op_MUL ? 4 : 5);
     if (h == op_DIV || h == op_IDIV)
         return divide(t, in, h == op_IDIV);
-    if (h == op_BSF || h == op_BSR)
-        return scan(t, in, h == op_BSF ? 0x0FBC : 0x0FBD);
-    if (h == op_BT || h == op_BTS)
-        return bit_test(t, in, h == op_BT ? 4 : 5);
-    if (h == op_BTR || h == op_BTC)
-        return bit_test(t, in, h == op_BTR ? 6 : 7);
-    if (h == op_SHLD || h == op_SHRD)
-        return double_shift(t, in, h == op_SHLD ? 0x0FA4 : 0x0FAC);
     if (h == op_CMPXCHG)
         return cmpxchg(t, in);
     if (h == op_XADD)
         return !is_high_byte(in, 1) && exchange(t, in, 0x0FC0);
-    if (h == op_LEAVE)
-        return leave(t, in);
-    if (h == op_PUSH_SEG)
-        return push_segment(t, in);
-    if (h == op_MOV_SEG && in->kind[0] != OPND_SREG)
-        return store_segment(t, in);
     if (optab_rows[in->row].attr & ATTR_STRING)
-        return string(t, in, h);
+        return tr_string(t, in);
     if (optab_rows[in->row].attr & (ATTR_X87 | ATTR_MMX))
         return tr_fpu(t, in);
     return plain(t, in, h) || tr_system(t, in);

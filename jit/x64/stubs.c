@@ -346,10 +346,7 @@ static struct door *unused_door(struct jit *j, struct block *b)
         shut(j, d);
         return d;
     }
-    if (j->blocks_used + sizeof *d > j->blocks_end)
-        return NULL;
-    j->blocks_end -= sizeof *d;
-    return (struct door *)(j->blocks + j->blocks_end);
+    return arena_new_door(j);
 }
 
 static struct door *new_door(struct jit *j, struct block *b, u32 rip)

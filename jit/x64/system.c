@@ -40,6 +40,29 @@ static bool load_segment(struct tr *t, const struct insn *in)
     return true;
 }
 
+/* MOV from a segment register. */
+static bool store_segment(struct tr *t, const struct insn *in)
+{
+    struct rm sel = RM_AT(offsetof(struct cpu, seg) + in->reg[1] * sizeof(struct segment) +
+                          offsetof(struct segment, sel));
+    struct emit *e = &t->e;
+
+    if (in->kind[1] != OPND_SREG)
+        return false;
+    if (in->kind[0] == OPND_MEM) {
+        tr_memory(t, in, 2, true);
+        emit_alu(e, A_ADD, 8, H_DIFF, RM_R(H_ADDR));
+        emit_movzx(e, 2, H_ADDR, sel);
+        emit_store(e, 2, RM_POINTER, H_ADDR);
+        return true;
+    }
+    if (in->opsize == 2)
+        emit_load(e, 2, host_of(in->reg[0]), sel);
+    else
+        emit_movzx(e, 2, host_of(in->reg[0]), sel);
+    return true;
+}
+
 /* MOV from a control register. */
 static bool read_control(struct tr *t, const struct insn *in)
 {
@@ -127,12 +150,12 @@ bool tr_system(struct tr *t, const struct insn *in)
 
     if (h == op_IN || h == op_OUT)
         return port(t, in, h == op_IN);
+    if (h == op_MOV_SEG && in->kind[0] != OPND_SREG)
+        return store_segment(t, in);
     if (h == op_MOV_SEG || h == op_POP_SEG)
         return tr_real_segment(t, in) || load_segment(t, in);
     if (h == op_MOV_CR)
         return read_control(t, in) || load_control(t, in);
-    if (h == op_PUSHA || h == op_POPA)
-        return tr_push_all(t, in);
     if (h == op_RDTSC)
         return rdtsc(t, in);
     return tr_pointer(t, in) || table_registers(t, in) || tr_flags(t, in);

@@ -93,12 +93,29 @@ struct tr {
     struct site site[SITES_MAX]; /* last: tr_site clears those that are used */
 };
 
-/* translate.c */
-void tr_count(struct tr *t);
+/*
+ * host_flags.c: flags that must be in the host's before an instruction runs, and that it leaves
+ * there.
+ */
+struct flag_use {
+    u8 reads, writes;
+};
+struct flag_use tr_flag_use(const struct insn *in);
+/* It makes all arithmetic flags of registers alone, and cannot fault. */
+bool tr_is_maker(const struct insn *in);
+/* Flags may stay in the host's up to it and through it: it reads them there or leaves them alone.
+ */
+bool tr_keeps_flags(const struct tr *t, const struct insn *in);
+/* Where a block wants the flags when it begins. */
+enum flags_at tr_wanted_flags(const struct tr *t);
 void tr_save(struct tr *t, unsigned temp);
+/* `temp` NO_REG: H_ADDR and H_DIFF are both in use. */
+void tr_restore(struct tr *t, unsigned temp, bool overflow);
 void tr_clobber(struct tr *t);
 void tr_need(struct tr *t, u8 flags, unsigned temp);
 void tr_made(struct tr *t);
+
+/* behind.c */
 void tr_note(struct tr *t);
 void tr_help(struct tr *t, const struct insn *in);
 struct site *tr_site(struct tr *t, const struct insn *in);
@@ -109,14 +126,15 @@ struct site *tr_lean(struct tr *t, const struct insn *in, const u8 *stub, enum l
 void tr_plain(struct site *s);
 /* The access is a store of this and nothing else, and was made by the code up to here. */
 void tr_stored(struct tr *t, struct site *s, enum site_value value);
+/* The code behind for a site, when the block's own is complete. */
+void tr_behind(struct tr *t, struct site *s);
 
-/* Flags that must be in the host's before an instruction runs, and that it leaves there. */
-struct flag_use {
-    u8 reads, writes;
-};
-struct flag_use tr_flag_use(const struct insn *in);
-/* It makes all arithmetic flags of registers alone, and cannot fault. */
-bool tr_is_maker(const struct insn *in);
+/* link.c: the offset in CS of a byte of the block's page in H_ADDR. */
+void tr_load_offset(struct tr *t, u32 offset);
+/* To the dispatcher, which learns in `link` what it may aim at where this leads: see W_LINK. */
+void tr_leave(struct tr *t, u32 offset, u32 link, bool flags_in_memory);
+/* The block's way out number `i`: to another block once that is known. */
+void tr_out(struct tr *t, unsigned i);
 
 /*
  * memory.c: an operand's bytes, to be used by one host instruction; those that need more than that
@@ -124,6 +142,8 @@ bool tr_is_maker(const struct insn *in);
  * be part of it.
  */
 struct rm tr_operand(struct tr *t, const struct insn *in, unsigned size, bool write, bool leave);
+/* Operand n in a register: a memory operand is loaded into H_ADDR. */
+unsigned tr_source(struct tr *t, const struct insn *in, unsigned n);
 /* Is the instruction's memory operand reached through the window, no flags being destroyed? */
 bool tr_plain_window(const struct tr *t, const struct insn *in, bool write);
 /* Is the stack? Then tr_stack_rm is so many bytes from its top. */
@@ -147,12 +167,6 @@ void tr_stack_pointer(struct tr *t);
 struct site *tr_pop_begin(struct tr *t, const struct insn *in, unsigned n);
 void tr_pop_end(struct tr *t, unsigned n);
 
-/*
- * Two or more instructions that push registers and constants, or pop registers, done with one look
- * at the page: how many were, from `in` on; 0 if this is no such group.
- */
-unsigned tr_stack_group(struct tr *t, const struct insn *in, unsigned most);
-
 /* stubs.c: the quick way of jumps, for the offset in CS that H_ADDR holds. */
 void x64_quick_jump(struct emit *e, u32 mode, unsigned form);
 /* The instruction's immediate operand is at RM_POINTER afterwards; H_DIFF alone is used. */
@@ -160,6 +174,16 @@ void tr_immediate(struct tr *t, const struct insn *in);
 
 /* ops.c: false if the instruction is left to its handler. */
 bool tr_insn(struct tr *t, const struct insn *in);
+/* bits.c, stack.c: false if it is no instruction of theirs; else *done as tr_insn says. */
+bool tr_bits(struct tr *t, const struct insn *in, bool *done);
+bool tr_stack(struct tr *t, const struct insn *in, bool *done);
+/*
+ * Two or more instructions that push registers and constants, or pop registers, done with one look
+ * at the page: how many were, from `in` on; 0 if this is no such group.
+ */
+unsigned tr_stack_group(struct tr *t, const struct insn *in, unsigned most);
+/* string.c */
+bool tr_string(struct tr *t, const struct insn *in);
 /* LODS, STOS or MOVS upwards: its pointers move on, behind the access. */
 void tr_string_end(struct tr *t, const struct insn *in);
 /* branch.c: the last instruction; false if it is left to its handler. */
@@ -169,8 +193,7 @@ void tr_fall_through(struct tr *t);
 void tr_pass(struct tr *t, const struct insn *in);
 /* To the offset in CS that H_ADDR holds. */
 void tr_indirect(struct tr *t);
-/* system.c, flags.c, repeat.c, far.c, stack.c */
-bool tr_push_all(struct tr *t, const struct insn *in);
+/* system.c, flags.c, repeat.c, far.c */
 bool tr_system(struct tr *t, const struct insn *in);
 bool tr_flags(struct tr *t, const struct insn *in);
 bool tr_repeat(struct tr *t, const struct insn *in);
