@@ -128,23 +128,28 @@ static unsigned uart_depth(const struct uart *u)
 }
 
 /* One character on the wire: start bit, 5 to 8 data bits, parity, 1, 1.5 or 2 stop bits. */
-static u64 uart_char_ns(const struct uart *u)
+static u64 uart_char_at(const struct uart *u, u32 divisor)
 {
     unsigned word = 5 + (u->lcr & LCR_WORD);
     unsigned half_bits = 2 * (1 + word + !!(u->lcr & LCR_PEN)) + 2;
-    u32 divisor = u->divisor ? u->divisor : DIVISOR_MAX;
 
     if (u->lcr & LCR_STB)
         half_bits += word == 5 ? 1 : 2;
     return muldiv_up_u64((u64)half_bits * 8 * divisor, NS_PER_SEC, UART_HZ);
 }
 
+/* The same at the rate that is programmed. */
+static u64 uart_char_ns(const struct uart *u)
+{
+    return uart_char_at(u, u->divisor ? u->divisor : DIVISOR_MAX);
+}
+
 /* How long the transmitter takes over a character: less than the line would, but in a loop. */
 static u64 uart_send_ns(const struct uart *u)
 {
-    u64 ns = uart_char_ns(u);
-
-    return u->mcr & MCR_LOOP ? ns : max_u64(ns / u->pace, 1);
+    if (u->pace == 1 || (u->mcr & MCR_LOOP))
+        return uart_char_ns(u);
+    return max_u64(uart_char_at(u, 1) / u->pace, 1);
 }
 
 static u8 uart_word_mask(const struct uart *u)

@@ -28,10 +28,11 @@ struct device *uart16550_create(struct bus *bus, struct clock *clock, u16 port, 
 size_t uart16550_room(const struct device *dev);
 
 /*
- * How many times faster than its baud rate the transmitter sends, so that a kernel that waits for
- * each character of its messages is not held up. 1 is a real port, UART16550_PACE_DEFAULT the value
- * after create; 1 to 1000. The receiver, and the loop-back that drivers measure, keep the true
- * rate.
+ * How many times faster than at its highest rate, 115200 baud, the transmitter sends, whatever rate
+ * is programmed, so that a kernel that waits for each character of its messages is not held up (at
+ * 9600 baud, the rate of consoles that were not told one, the messages of a start take seconds).
+ * 1 is a real port at its own rate, UART16550_PACE_DEFAULT the value after create; 1 to 1000. The
+ * receiver, and the loop-back that drivers measure, keep the true rate.
  */
 void uart16550_set_pace(struct device *dev, unsigned times);
 
