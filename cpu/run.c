@@ -6,12 +6,12 @@
  */
 #include "cpu/run.h"
 
+#include "base/sparse.h"
 #include "cpu/op.h"
 #include "cpu/optab.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 enum {
     /* A boot decodes 48 MiB once and never again; a compiler's working set is three times that. */
@@ -79,14 +79,11 @@ struct run_cache *run_cache_new(struct cpu *c, void (*finish)(void *opaque, stru
     rc->finish = finish;
     rc->opaque = opaque;
     rc->limit = ARENA_BYTES_FIRST;
-    rc->arena = mmap(NULL, ARENA_BYTES_MAX + RUN_BYTES_MAX, PROT_READ | PROT_WRITE,
-                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (rc->arena == MAP_FAILED) {
+    rc->arena = sparse_new(ARENA_BYTES_MAX + RUN_BYTES_MAX, SPARSE_DENSE);
+    if (!rc->arena) {
         free(rc);
         return NULL;
     }
-    madvise(rc->arena, ARENA_BYTES_MAX + RUN_BYTES_MAX, MADV_DONTDUMP);
-    madvise(rc->arena, ARENA_BYTES_MAX + RUN_BYTES_MAX, MADV_HUGEPAGE); /* filled densely */
     return rc;
 }
 
@@ -140,7 +137,7 @@ void run_cache_free(struct run_cache *rc)
     if (!rc)
         return;
     run_cache_flush(rc);
-    munmap(rc->arena, ARENA_BYTES_MAX + RUN_BYTES_MAX);
+    sparse_free(rc->arena, ARENA_BYTES_MAX + RUN_BYTES_MAX);
     free(rc);
 }
 

@@ -4,7 +4,29 @@
  */
 #include "jit/private.h"
 
+#include "base/sparse.h"
+
 #include <string.h>
+
+enum { ARENA_BYTES = 192 << 20 };
+
+bool arena_open(struct jit *j)
+{
+    j->blocks = sparse_new(ARENA_BYTES, SPARSE_ANYHOW);
+    arena_empty(j);
+    return j->blocks != NULL;
+}
+
+void arena_close(struct jit *j)
+{
+    sparse_free(j->blocks, ARENA_BYTES);
+}
+
+void arena_empty(struct jit *j)
+{
+    j->blocks_end = ARENA_BYTES;
+    j->blocks_used = sizeof(struct block); /* links are named by their place: none is at 0 */
+}
 
 static void *carve(struct jit *j, size_t bytes)
 {

@@ -14,6 +14,7 @@
  * by the table of sites, in the order of host addresses.
  */
 #include "base/log.h"
+#include "base/sparse.h"
 #include "cpu/fault.h"
 #include "cpu/fpu_inline.h"
 #include "jit/private.h"
@@ -24,7 +25,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 /*
  * Counts of instructions since all was dropped last before a window is worth filling: what it costs
@@ -271,19 +271,14 @@ void jit_windows_end(void)
 
 bool jit_windows_open(struct jit *j)
 {
-    j->windows.site = mmap(NULL, WINDOW_SITES_MAX * sizeof *j->windows.site, PROT_READ | PROT_WRITE,
-                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (j->windows.site == MAP_FAILED) {
-        j->windows.site = NULL;
+    j->windows.site = sparse_new(WINDOW_SITES_MAX * sizeof *j->windows.site, SPARSE_ANYHOW);
+    if (!j->windows.site)
         return false;
-    }
     j->c->mmu.window_writes = true;
-    madvise(j->windows.site, WINDOW_SITES_MAX * sizeof *j->windows.site, MADV_DONTDUMP);
     return true;
 }
 
 void jit_windows_close(struct jit *j)
 {
-    if (j->windows.site)
-        munmap(j->windows.site, WINDOW_SITES_MAX * sizeof *j->windows.site);
+    sparse_free(j->windows.site, WINDOW_SITES_MAX * sizeof *j->windows.site);
 }

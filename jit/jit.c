@@ -10,6 +10,7 @@
  */
 #include "jit/jit.h"
 
+#include "base/sparse.h"
 #include "cpu/engine.h"
 #include "cpu/fault.h"
 #include "cpu/fpu.h"
@@ -18,12 +19,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
-enum {
-    BLOCK_ARENA = 192 << 20,
-    JUMPS_BYTES = JUMP_MODES * JUMP_SLOTS * (int)sizeof(struct jump_slot)
-};
+enum { JUMPS_BYTES = JUMP_MODES * JUMP_SLOTS * (int)sizeof(struct jump_slot) };
 
 /* Pages whose code was written this often are translated later and later. */
 enum { KILLS_PER_DOUBLING = 16, DOUBLINGS_MAX = 12 };
@@ -102,49 +99,28 @@ static void flushed(void *opaque)
     j->code.hot = j->code.reserved;
     j->code.cold = j->code.hot_end;
     j->windows.sites = 0;
-    j->blocks_end = BLOCK_ARENA;
-    j->blocks_used = sizeof(struct block); /* links are named by their place: none is at 0 */
+    arena_empty(j);
     memset(j->indirect, 0, sizeof j->indirect);
-    madvise(j->jumps, JUMPS_BYTES, MADV_DONTNEED);
-    madvise(j->code.jumps, JUMP_TABLE_BYTES, MADV_DONTNEED);
+    sparse_clear(j->jumps, JUMPS_BYTES);
+    sparse_clear(j->code.jumps, JUMP_TABLE_BYTES);
 }
 
 /* ---- Life ---- */
-
-static void *sparse(size_t bytes)
-{
-    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-                   -1, 0);
-
-    if (p == MAP_FAILED)
-        return NULL;
-    madvise(p, bytes, MADV_DONTDUMP);
-    return p;
-}
-
-static void unmap(void *p, size_t bytes)
-{
-    if (p)
-        munmap(p, bytes);
-}
 
 static void close_all(struct jit *j)
 {
     jit_notes_end(j);
     jit_windows_close(j);
     code_cache_close(&j->code);
-    unmap(j->jumps, JUMPS_BYTES);
-    unmap(j->blocks, BLOCK_ARENA);
+    sparse_free(j->jumps, JUMPS_BYTES);
+    arena_close(j);
     free(j);
 }
 
 static bool open_all(struct jit *j)
 {
-    j->jumps = sparse(JUMPS_BYTES);
-    j->blocks = sparse(BLOCK_ARENA);
-    j->blocks_end = BLOCK_ARENA;
-    j->blocks_used = sizeof(struct block);
-    if (!j->jumps || !j->blocks || !code_cache_open(&j->code) || !x64_make_stubs(j) ||
+    j->jumps = sparse_new(JUMPS_BYTES, SPARSE_ANYHOW);
+    if (!j->jumps || !arena_open(j) || !code_cache_open(&j->code) || !x64_make_stubs(j) ||
         !jit_windows_open(j))
         return false;
     j->code.reserved = j->code.hot;

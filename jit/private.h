@@ -317,7 +317,11 @@ static inline u64 jit_changes(struct cpu *c, struct jit *j)
 
 /* The run has no block any more. */
 void jit_drop_blocks(struct jit *j, struct run *r);
-/* arena.c: room for a block of `trace`, or if that is NULL of `head` alone. NULL: there is none. */
+/* arena.c */
+bool arena_open(struct jit *j);
+void arena_close(struct jit *j);
+void arena_empty(struct jit *j);
+/* Room for a block of `trace`, or if that is NULL of `head` alone. NULL: there is none. */
 struct block *arena_new_block(struct jit *j, struct run *head, const struct trace *trace);
 struct door *arena_new_door(struct jit *j);
 /*

@@ -4,32 +4,14 @@
  */
 #include "mmu/mmu.h"
 
+#include "base/sparse.h"
 #include "base/state.h"
 #include "mmu/record.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 enum { LARGE_PAGES = 1024 /* 4 KiB pages in a 4 MiB page */ };
-
-static void *sparse(size_t bytes)
-{
-    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-                   -1, 0);
-
-    if (p == MAP_FAILED)
-        return NULL;
-    madvise(p, bytes, MADV_DONTDUMP);
-    madvise(p, bytes, MADV_NOHUGEPAGE); /* a huge page would be mostly empty */
-    return p;
-}
-
-static void unmap(void *p, size_t bytes)
-{
-    if (p)
-        munmap(p, bytes);
-}
 
 static void on_remapped(void *opaque)
 {
@@ -96,7 +78,7 @@ bool mmu_init(struct mmu *m, struct physmap *pm)
     memset(m, 0, sizeof *m);
     m->pm = pm;
     for (int i = 0; i < MMU_CLASSES; i++) {
-        u8 *tables = sparse(MMU_TABLES_BYTES);
+        u8 *tables = sparse_new(MMU_TABLES_BYTES, SPARSE_SCATTERED);
 
         ok = ok && tables;
         if (!tables)
@@ -105,9 +87,9 @@ bool mmu_init(struct mmu *m, struct physmap *pm)
         m->table_write[i] = (u64 *)(tables + MMU_WRITE_AT);
         m->table_exec[i] = (u32 *)(tables + MMU_EXEC_AT);
     }
-    m->record = sparse(LINEAR_PAGES * sizeof(u64));
-    m->log = sparse(LINEAR_PAGES * sizeof(u32));
-    m->logged = sparse(LINEAR_PAGES / 8);
+    m->record = sparse_new(LINEAR_PAGES * sizeof(u64), SPARSE_SCATTERED);
+    m->log = sparse_new(LINEAR_PAGES * sizeof(u32), SPARSE_SCATTERED);
+    m->logged = sparse_new(LINEAR_PAGES / 8, SPARSE_SCATTERED);
     ok = ok && m->record && m->log && m->logged;
     m->listener = (struct physmap_listener){
         .opaque = m,
@@ -126,12 +108,12 @@ void mmu_destroy(struct mmu *m)
 {
     physmap_unlisten(m->pm, &m->listener);
     for (int i = 0; i < MMU_CLASSES; i++)
-        unmap(m->table_read[i], MMU_TABLES_BYTES);
+        sparse_free(m->table_read[i], MMU_TABLES_BYTES);
     for (int i = 0; i < MMU_CLASSES; i++)
         window_close(&m->window[i]);
-    unmap(m->record, LINEAR_PAGES * sizeof(u64));
-    unmap(m->log, LINEAR_PAGES * sizeof(u32));
-    unmap(m->logged, LINEAR_PAGES / 8);
+    sparse_free(m->record, LINEAR_PAGES * sizeof(u64));
+    sparse_free(m->log, LINEAR_PAGES * sizeof(u32));
+    sparse_free(m->logged, LINEAR_PAGES / 8);
 }
 
 void mmu_set_class(struct mmu *m, enum mmu_class class)

@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #include "mmu/physmap.h"
 
+#include "base/sparse.h"
 #include "base/state.h"
 #include "mmu/bus.h"
 
@@ -61,25 +62,14 @@ struct physmap {
 
 static const struct phys_page nothing = {.kind = PHYS_NONE};
 
-static void *reserve(size_t bytes)
-{
-    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-                   -1, 0);
-
-    if (p == MAP_FAILED)
-        return NULL;
-    madvise(p, bytes, MADV_DONTDUMP);
-    return p;
-}
-
 struct physmap *physmap_new(void)
 {
     struct physmap *pm = calloc(1, sizeof *pm);
 
     if (!pm)
         return NULL;
-    pm->root = reserve(ROOT_ENTRIES * sizeof *pm->root);
-    pm->frames = reserve((size_t)MAX_FRAMES * sizeof *pm->frames);
+    pm->root = sparse_new(ROOT_ENTRIES * sizeof *pm->root, SPARSE_ANYHOW);
+    pm->frames = sparse_new((size_t)MAX_FRAMES * sizeof *pm->frames, SPARSE_ANYHOW);
     pm->frame_count = 1;
     pm->a20 = true;
     pm->a20_mask = ~0ull;
@@ -100,13 +90,10 @@ void physmap_free(struct physmap *pm)
     }
     for (unsigned i = 0; i < pm->layer_count; i++)
         free(pm->layers[i]);
-    if (pm->root) {
-        for (size_t i = 0; i < pm->root_end; i++)
-            free(pm->root[i]);
-        munmap(pm->root, ROOT_ENTRIES * sizeof *pm->root);
-    }
-    if (pm->frames)
-        munmap(pm->frames, (size_t)MAX_FRAMES * sizeof *pm->frames);
+    for (size_t i = 0; pm->root && i < pm->root_end; i++)
+        free(pm->root[i]);
+    sparse_free(pm->root, ROOT_ENTRIES * sizeof *pm->root);
+    sparse_free(pm->frames, (size_t)MAX_FRAMES * sizeof *pm->frames);
     free(pm);
 }
 

@@ -4,6 +4,8 @@
 #define _GNU_SOURCE
 #include "mmu/window.h"
 
+#include "base/sparse.h"
+
 #include <string.h>
 #include <sys/mman.h>
 
@@ -17,30 +19,16 @@ static bool reserve(void *at, size_t bytes, int fixed)
            MAP_FAILED;
 }
 
-static void *sparse(size_t bytes)
-{
-    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-                   -1, 0);
-
-    return p == MAP_FAILED ? NULL : p;
-}
-
-static void free_sparse(void *p, size_t bytes)
-{
-    if (p)
-        munmap(p, bytes);
-}
-
 bool window_open(struct window *w)
 {
     void *base = mmap(NULL, WINDOW_BYTES + WINDOW_GUARD, PROT_NONE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    void *page = sparse(WINDOW_PAGES);
+    void *page = sparse_new(WINDOW_PAGES, SPARSE_ANYHOW);
 
     if (base == MAP_FAILED || !page) {
         if (base != MAP_FAILED)
             munmap(base, WINDOW_BYTES + WINDOW_GUARD);
-        free_sparse(page, WINDOW_PAGES);
+        sparse_free(page, WINDOW_PAGES);
         return false;
     }
     madvise(base, WINDOW_BYTES + WINDOW_GUARD, MADV_DONTDUMP);
@@ -54,9 +42,9 @@ bool window_open(struct window *w)
 bool window_keep_book(struct window *w)
 {
     if (!w->frame)
-        w->frame = sparse(WINDOW_PAGES * sizeof *w->frame);
+        w->frame = sparse_new(WINDOW_PAGES * sizeof *w->frame, SPARSE_ANYHOW);
     if (!w->taken_by)
-        w->taken_by = sparse(WINDOW_PAGES);
+        w->taken_by = sparse_new(WINDOW_PAGES, SPARSE_ANYHOW);
     return w->frame && w->taken_by;
 }
 
@@ -64,9 +52,9 @@ void window_close(struct window *w)
 {
     if (w->base)
         munmap(w->base, WINDOW_BYTES + WINDOW_GUARD);
-    free_sparse(w->page, WINDOW_PAGES);
-    free_sparse(w->frame, WINDOW_PAGES * sizeof *w->frame);
-    free_sparse(w->taken_by, WINDOW_PAGES);
+    sparse_free(w->page, WINDOW_PAGES);
+    sparse_free(w->frame, WINDOW_PAGES * sizeof *w->frame);
+    sparse_free(w->taken_by, WINDOW_PAGES);
     memset(w, 0, sizeof *w);
 }
 
@@ -87,7 +75,7 @@ void window_clear(struct window *w)
     if (!reserve(w->base, WINDOW_BYTES, MAP_FIXED))
         start_again(w);
     madvise(w->base, WINDOW_BYTES, MADV_DONTDUMP);
-    madvise(w->page, WINDOW_PAGES, MADV_DONTNEED);
+    sparse_clear(w->page, WINDOW_PAGES);
     w->pieces = 0;
     w->low = WINDOW_PAGES;
     w->high = 0;

@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "base/hash.h"
+#include "base/sparse.h"
 #include "base/state.h"
 #include "devices/board/snapfile.h"
 #include "mmu/physmap.h"
@@ -15,7 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 enum { BLOCKS_MAX = 32, NAME_BYTES = 32 };
 
@@ -64,16 +64,9 @@ static struct snapmem *new_like(const struct physmap *pm)
 /* Room for all pages there can be; the host gives memory only to those that come. */
 static bool make_room(struct snapmem *m)
 {
-    void *p = mmap(NULL, m->pages * PAGE_SIZE, PROT_READ | PROT_WRITE,
-                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-    if (p == MAP_FAILED)
-        return false;
-    m->data = p;
     /* Not in huge pages: the host may have to make some first, while the guest waits. */
-    madvise(p, m->pages * PAGE_SIZE, MADV_NOHUGEPAGE);
-    madvise(p, m->pages * PAGE_SIZE, MADV_DONTDUMP);
-    return true;
+    m->data = sparse_new(m->pages * PAGE_SIZE, SPARSE_SCATTERED);
+    return m->data != NULL;
 }
 
 void snapmem_free(struct snapmem *m)
@@ -82,8 +75,7 @@ void snapmem_free(struct snapmem *m)
         return;
     for (u32 i = 0; i < m->block_count; i++)
         free(m->block[i].number);
-    if (m->data)
-        munmap(m->data, m->pages * PAGE_SIZE);
+    sparse_free(m->data, m->pages * PAGE_SIZE);
     free(m);
 }
 
