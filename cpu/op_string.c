@@ -124,6 +124,15 @@ static u64 rounds_before_itself(const struct cpu *c, const struct insn *in)
     return at < from ? (from - at - size) / size + 1 : UINT64_MAX;
 }
 
+/*
+ * Whether the bytes at la may be the instruction's own under another address: code lies only where
+ * no store goes straight to memory. There, too, each round is fetched anew.
+ */
+static bool may_be_code(const struct cpu *c, u32 la, unsigned size)
+{
+    return !c->mmu.write[la >> PAGE_SHIFT] || !c->mmu.write[(u32)(la + size - 1) >> PAGE_SHIFT];
+}
+
 /* What a repeated instruction is, besides its rounds. */
 enum repeat_kind {
     REPEAT_PLAIN,
@@ -135,8 +144,9 @@ static bool repeat(struct cpu *c, const struct insn *in, round_fn *round, many_f
                    enum repeat_kind kind)
 {
     u64 left = reg_get(c, RCX, in->asize), before_itself = UINT64_MAX;
-    bool wanted = in->flags & INSN_REP;
+    bool wanted = in->flags & INSN_REP, anew;
     unsigned n, max;
+    u32 stored;
 
     if (!(in->flags & (INSN_REP | INSN_REPNE)))
         return round(c, in);
@@ -149,15 +159,17 @@ static bool repeat(struct cpu *c, const struct insn *in, round_fn *round, many_f
         n = max > 1 && left > 1 && before_itself && many
                 ? many(c, in, (unsigned)min_u64(min_u64(left, max), before_itself))
                 : 0;
+        stored = (u32)(c->seg[SEG_ES].base + offset(c, in, RDI));
         if (!n && !round(c, in))
             return false;
+        anew = !n && kind == REPEAT_STORES && may_be_code(c, stored, in->opsize);
         n = n ? n : 1;
         left -= n;
         reg_set(c, RCX, in->asize, left);
         c->count += n;
         if (!left || (kind == REPEAT_ON_ZF && flag_zf(c) != wanted))
             break;
-        if (n == max || c->attention || !before_itself) {
+        if (n == max || c->attention || !before_itself || anew) {
             stay_for_more(c);
             break;
         }
