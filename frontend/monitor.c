@@ -7,6 +7,7 @@
 #endif
 #include "frontend/monitor.h"
 
+#include "base/bell.h"
 #include "devices/host/chr.h"
 #include "frontend/commands.h"
 
@@ -17,7 +18,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 #include <wchar.h>
 
@@ -33,7 +33,7 @@ struct monitor {
     monitor_run_line *run;
     void *opaque;
     struct chr *socket; /* NULL: the terminal */
-    int wake_fd;
+    int bell;
     atomic_bool stop, stopped;
     pthread_t thread;
     pthread_mutex_t lock; /* guards told */
@@ -56,15 +56,13 @@ static void answer(struct monitor *m, const char *text)
 void monitor_tell(struct monitor *m, const char *text)
 {
     size_t len = strlen(text);
-    u64 one = 1;
 
     pthread_mutex_lock(&m->lock);
     text_add(&m->told, text);
     if (len && text[len - 1] != '\n')
         text_add(&m->told, "\n");
     pthread_mutex_unlock(&m->lock);
-    if (write(m->wake_fd, &one, sizeof one) < 0)
-        return; /* the counter is full: it is awake already */
+    bell_ring(m->bell);
 }
 
 /* Show what others had to tell; true if there was something. */
@@ -87,9 +85,7 @@ static bool show_told(struct monitor *m)
 /* Woken: by what others tell, or to stop. */
 static void woken(struct monitor *m)
 {
-    u64 drain;
-
-    if (m->stop || read(m->wake_fd, &drain, sizeof drain) < 0)
+    if (m->stop || !bell_heard(m->bell))
         return;
     if (m->socket == NULL)
         answer(m, "\n"); /* the prompt is there already */
@@ -137,7 +133,7 @@ static void take_bytes(struct monitor *m, const char *data, size_t len)
 
 static void serve_socket(struct monitor *m)
 {
-    struct pollfd fd = {.fd = m->wake_fd, .events = POLLIN};
+    struct pollfd fd = {.fd = m->bell, .events = POLLIN};
     char data[512];
     size_t n;
 
@@ -153,7 +149,7 @@ static void serve_socket(struct monitor *m)
 static bool wait_stdin(struct monitor *m)
 {
     struct pollfd fds[2] = {{.fd = STDIN_FILENO, .events = POLLIN},
-                            {.fd = m->wake_fd, .events = POLLIN}};
+                            {.fd = m->bell, .events = POLLIN}};
 
     while (!m->stop) {
         if (poll(fds, 2, -1) <= 0)
@@ -282,12 +278,12 @@ struct monitor *monitor_start(const char *where, monitor_run_line *run, void *op
     m->run = run;
     m->opaque = opaque;
     pthread_mutex_init(&m->lock, NULL);
-    m->wake_fd = eventfd(0, EFD_CLOEXEC);
+    m->bell = bell_open();
     if (strcmp(where, "stdio"))
         m->socket = chr_open(where, err, err_size);
-    else if (m->wake_fd < 0)
-        snprintf(err, err_size, "monitor: no eventfd: %s", strerror(errno));
-    if (m->wake_fd >= 0 && (m->socket || !strcmp(where, "stdio"))) {
+    else if (m->bell < 0)
+        snprintf(err, err_size, "monitor: no eventfd: %s", strerror(-m->bell));
+    if (m->bell >= 0 && (m->socket || !strcmp(where, "stdio"))) {
         e = pthread_create(&m->thread, NULL, serve, m);
         if (!e)
             return m;
@@ -295,8 +291,7 @@ struct monitor *monitor_start(const char *where, monitor_run_line *run, void *op
     }
     if (m->socket)
         chr_close(m->socket);
-    if (m->wake_fd >= 0)
-        close(m->wake_fd);
+    bell_close(m->bell);
     pthread_mutex_destroy(&m->lock);
     free(m);
     return NULL;
@@ -304,11 +299,8 @@ struct monitor *monitor_start(const char *where, monitor_run_line *run, void *op
 
 void monitor_ask_to_stop(struct monitor *m)
 {
-    u64 one = 1;
-
     m->stop = true;
-    if (write(m->wake_fd, &one, sizeof one) < 0)
-        return; /* the counter is full: it is awake already */
+    bell_ring(m->bell);
 }
 
 bool monitor_has_stopped(struct monitor *m)
@@ -324,7 +316,7 @@ void monitor_free(struct monitor *m)
     pthread_join(m->thread, NULL);
     if (m->socket)
         chr_close(m->socket);
-    close(m->wake_fd);
+    bell_close(m->bell);
     pthread_mutex_destroy(&m->lock);
     text_free(&m->told);
     free(m);

@@ -4,6 +4,7 @@
 #endif
 #include "frontend/server.h"
 
+#include "base/bell.h"
 #include "devices/host/listener.h"
 
 #include <errno.h>
@@ -13,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -23,7 +23,7 @@ struct server {
     const struct server_handler *handler;
     void *opaque;
     struct listener listener;
-    int wake_fd, client; /* client -1: none */
+    int bell, client; /* client -1: none */
     bool drop;
     bool started;
     atomic_bool woken, stop, stopped;
@@ -107,9 +107,7 @@ static void read_client(struct server *s)
 
 static void take_wake(struct server *s)
 {
-    u64 drain;
-
-    if (read(s->wake_fd, &drain, sizeof drain) < 0)
+    if (!bell_heard(s->bell))
         return;
     if (atomic_exchange(&s->woken, false) && s->client >= 0)
         s->handler->woken(s->opaque);
@@ -121,7 +119,7 @@ static void *serve(void *opaque)
     struct pollfd fds[3] = {{.events = POLLIN}, {.events = POLLIN}, {.events = POLLIN}};
 
     while (!s->stop) {
-        fds[0].fd = s->wake_fd;
+        fds[0].fd = s->bell;
         fds[1].fd = s->client < 0 || s->handler->refuse_second ? s->listener.fd : -1;
         fds[2].fd = s->client;
         fds[1].revents = fds[2].revents = 0;
@@ -176,13 +174,12 @@ struct server *server_new(const char *where, const struct server_handler *handle
     s->handler = handler;
     s->opaque = opaque;
     s->client = -1;
-    s->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (s->wake_fd < 0)
-        snprintf(err, err_size, "%s: no eventfd: %s", handler->name, strerror(errno));
+    s->bell = bell_open();
+    if (s->bell < 0)
+        snprintf(err, err_size, "%s: no eventfd: %s", handler->name, strerror(-s->bell));
     else if (open_listener(s, where, err, err_size))
         return s;
-    if (s->wake_fd >= 0)
-        close(s->wake_fd);
+    bell_close(s->bell);
     free(s);
     return NULL;
 }
@@ -193,24 +190,16 @@ bool server_start(struct server *s)
     return s->started;
 }
 
-static void nudge(struct server *s)
-{
-    u64 one = 1;
-
-    if (write(s->wake_fd, &one, sizeof one) < 0)
-        return; /* the counter is full: it is awake already */
-}
-
 void server_wake(struct server *s)
 {
     s->woken = true;
-    nudge(s);
+    bell_ring(s->bell);
 }
 
 void server_ask_to_stop(struct server *s)
 {
     s->stop = true;
-    nudge(s);
+    bell_ring(s->bell);
 }
 
 bool server_has_stopped(struct server *s)
@@ -226,6 +215,6 @@ void server_free(struct server *s)
     if (s->started)
         pthread_join(s->thread, NULL);
     listener_close(&s->listener);
-    close(s->wake_fd);
+    bell_close(s->bell);
     free(s);
 }

@@ -10,6 +10,7 @@
 #endif
 #include "frontend/terminal.h"
 
+#include "base/bell.h"
 #include "frontend/commands.h"
 #include "frontend/frontend.h"
 #include "frontend/insert.h"
@@ -23,7 +24,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -41,7 +41,7 @@ enum mode { MODE_GUEST, MODE_COMMAND, MODE_FILE };
 
 struct terminal {
     struct frontend *f;
-    int wake_fd;
+    int bell;
     enum mode mode;
     struct terminal_keys keys;
     struct typist typist;
@@ -338,14 +338,13 @@ static bool terminal_start(struct frontend *f, char *err, size_t err_size)
         return false;
     }
     t->f = f;
-    t->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    t->bell = bell_open();
     terminal_keys_init(&t->keys, stroke, host_key, t);
     typist_init(&t->typist, press, t);
     terminal_rescue_begin();
     if (!terminal_screen_open(err, err_size)) {
         terminal_rescue_end();
-        if (t->wake_fd >= 0)
-            close(t->wake_fd);
+        bell_close(t->bell);
         free(t);
         return false;
     }
@@ -358,10 +357,9 @@ static bool terminal_start(struct frontend *f, char *err, size_t err_size)
 static void wait_input(struct terminal *t)
 {
     struct pollfd fds[] = {{.fd = STDIN_FILENO, .events = POLLIN},
-                           {.fd = t->wake_fd, .events = POLLIN}};
+                           {.fd = t->bell, .events = POLLIN}};
     s32 typing = typist_tick(&t->typist, now_ms());
     s32 timeout = (s32)(t->frame_ms - now_ms());
-    u64 drain;
 
     timeout = timeout < 0 ? 0 : timeout;
     if (typing >= 0 && typing < timeout)
@@ -370,8 +368,8 @@ static void wait_input(struct terminal *t)
         timeout = (s32)min_u64((u64)timeout, TERMINAL_ESC_MS / 2);
     if (poll(fds, ARRAY_LEN(fds), timeout) <= 0)
         return;
-    if (fds[1].revents && read(t->wake_fd, &drain, sizeof drain) < 0)
-        fds[1].revents = 0; /* somebody else has seen it: nothing was to be done */
+    if (fds[1].revents)
+        bell_heard(t->bell);
     if (fds[0].revents) {
         read_keys(t);
         t->changed_ms = now_ms(); /* an answer is to be expected */
@@ -411,10 +409,8 @@ static void terminal_run(struct frontend *f)
 static void terminal_notify(struct frontend *f)
 {
     struct terminal *t = frontend_display_data(f);
-    u64 one = 1;
 
-    if (write(t->wake_fd, &one, sizeof one) < 0)
-        return; /* it is awake already */
+    bell_ring(t->bell);
 }
 
 static void terminal_stop(struct frontend *f)
@@ -424,8 +420,7 @@ static void terminal_stop(struct frontend *f)
     terminal_screen_close();
     terminal_rescue_end();
     typist_free(&t->typist);
-    if (t->wake_fd >= 0)
-        close(t->wake_fd);
+    bell_close(t->bell);
     free(t);
 }
 

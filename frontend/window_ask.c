@@ -1,6 +1,7 @@
 /* A thread that waits for the machine; see window_ask.h. */
 #include "frontend/window_ask.h"
 
+#include "base/locked.h"
 #include "frontend/frontend.h"
 
 #include <pthread.h>
@@ -28,7 +29,7 @@ struct asker {
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t changed;
     struct queue asked, answered;
-    unsigned pending;
+    u64 pending;
     bool ending;
 };
 
@@ -178,10 +179,5 @@ bool asker_take(struct asker *a, struct asker_answer *out)
 
 unsigned asker_pending(struct asker *a)
 {
-    unsigned pending;
-
-    pthread_mutex_lock(&a->lock);
-    pending = a->pending;
-    pthread_mutex_unlock(&a->lock);
-    return pending;
+    return (unsigned)locked_u64(&a->lock, &a->pending);
 }

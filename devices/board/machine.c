@@ -9,6 +9,7 @@
 #define _GNU_SOURCE
 #include "devices/board/machine.h"
 
+#include "base/bell.h"
 #include "base/state.h"
 #include "devices/board/board.h"
 #include "devices/board/config.h"
@@ -29,7 +30,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -82,11 +82,10 @@ static size_t chr_room(const struct board *b, const struct chr *chr)
 /* Sleep until another thread wants something or, if `chrs`, a stream has something. */
 static void sleep_ns(struct machine *m, u64 ns, bool chrs)
 {
-    struct pollfd fds[MACHINE_SERIALS + 3] = {{.fd = m->wake_fd, .events = POLLIN}};
+    struct pollfd fds[MACHINE_SERIALS + 3] = {{.fd = m->bell, .events = POLLIN}};
     struct board *b = &m->board;
     struct timespec t;
     unsigned n = 1;
-    u64 drain;
 
     for (unsigned i = 0; chrs && i < b->chr_count; i++) {
         int fd = chr_watch(b->chrs[i], &fds[n].events);
@@ -99,7 +98,7 @@ static void sleep_ns(struct machine *m, u64 ns, bool chrs)
     t = (struct timespec){(time_t)(ns / NS_PER_SEC), (long)(ns % NS_PER_SEC)};
     if (ppoll(fds, n, &t, NULL) <= 0)
         return;
-    if (fds[0].revents && read(m->wake_fd, &drain, sizeof drain) > 0)
+    if (fds[0].revents && bell_heard(m->bell))
         return;
     m->next_chr_poll_ns = 0;
 }
@@ -227,9 +226,9 @@ struct machine *machine_new_blame(const struct machine_config *config, bool *hos
     m->board.write_error_opaque = m;
     pthread_mutex_init(&m->lock, NULL);
     m->last = &m->first;
-    m->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (m->wake_fd < 0) {
-        snprintf(err, err_size, "machine: no eventfd: %s", strerror(errno));
+    m->bell = bell_open();
+    if (m->bell < 0) {
+        snprintf(err, err_size, "machine: no eventfd: %s", strerror(-m->bell));
         machine_free(m);
         return NULL;
     }
@@ -257,8 +256,7 @@ int machine_free(struct machine *m)
         log_warn(m->config.log, "record", "%s", told);
     debug_free(m->debug);
     e = board_destroy(&m->board);
-    if (m->wake_fd >= 0)
-        close(m->wake_fd);
+    bell_close(m->bell);
     pthread_mutex_destroy(&m->lock);
     machine_config_free(&m->config);
     input_log_free(m->later);
@@ -268,18 +266,10 @@ int machine_free(struct machine *m)
 
 /* ---- Other threads ---- */
 
-static void wake(struct machine *m)
-{
-    u64 one = 1;
-
-    if (write(m->wake_fd, &one, sizeof one) < 0)
-        return; /* the counter is full: it is awake already */
-}
-
 void machine_interrupt(struct machine *m)
 {
     m->interrupted = true;
-    wake(m);
+    bell_ring(m->bell);
 }
 
 void machine_post(struct machine *m, void (*fn)(struct machine *m, void *arg), void *arg)
@@ -293,7 +283,7 @@ void machine_post(struct machine *m, void (*fn)(struct machine *m, void *arg), v
     *m->last = p;
     m->last = &p->next;
     pthread_mutex_unlock(&m->lock);
-    wake(m);
+    bell_ring(m->bell);
 }
 
 static struct posted *take_posted(struct machine *m)

@@ -56,7 +56,7 @@ struct machine {
     struct display_source display;
     struct debug *debug; /* NULL until somebody debugs */
 
-    int wake_fd;
+    int bell;
     volatile bool interrupted; /* set by signal handlers too */
     bool paused;
     bool host_failed; /* `error` says why */

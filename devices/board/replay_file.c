@@ -9,6 +9,7 @@
 #include "devices/board/replay_file.h"
 
 #include "base/bytes.h"
+#include "base/locked.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -125,22 +126,12 @@ void replay_writer_put(struct replay_writer *w, const char *tag, const void *dat
 
 int replay_writer_error(struct replay_writer *w)
 {
-    int e;
-
-    pthread_mutex_lock(&w->lock);
-    e = w->error;
-    pthread_mutex_unlock(&w->lock);
-    return e;
+    return locked_int(&w->lock, &w->error);
 }
 
 u64 replay_writer_size(struct replay_writer *w)
 {
-    u64 size;
-
-    pthread_mutex_lock(&w->lock);
-    size = w->size;
-    pthread_mutex_unlock(&w->lock);
-    return size;
+    return locked_u64(&w->lock, &w->size);
 }
 
 int replay_writer_close(struct replay_writer *w)

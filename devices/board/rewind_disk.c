@@ -1,6 +1,7 @@
 /* Disks on the way back; see rewind_disk.h. */
 #include "devices/board/rewind_disk.h"
 
+#include "base/locked.h"
 #include "devices/board/board.h"
 #include "devices/host/blk_overlay.h"
 
@@ -172,22 +173,12 @@ bool rewind_disks_reset(struct rewind_disks *d)
 
 u64 rewind_disks_at(struct rewind_disks *d)
 {
-    u64 at;
-
-    pthread_mutex_lock(&d->lock);
-    at = d->list.end;
-    pthread_mutex_unlock(&d->lock);
-    return at;
+    return locked_u64(&d->lock, &d->list.end);
 }
 
 size_t rewind_disks_bytes(struct rewind_disks *d)
 {
-    size_t bytes;
-
-    pthread_mutex_lock(&d->lock);
-    bytes = d->list.bytes;
-    pthread_mutex_unlock(&d->lock);
-    return bytes;
+    return locked_u64(&d->lock, &d->list.bytes);
 }
 
 void rewind_disks_drop(struct rewind_disks *d, u64 before)
