@@ -31,6 +31,11 @@ static bool fault_on(struct cpu *c, u8 vector, u16 sel)
     return fault_raise_error(c, vector, sel & SEL_ERROR);
 }
 
+static bool push_return(struct cpu *c, struct stack *s, unsigned opsize)
+{
+    return stack_push(c, s, opsize, c->seg[SEG_CS].sel) && stack_push(c, s, opsize, c->next_rip);
+}
+
 /* ---- Real and virtual-8086 mode ---- */
 
 static bool far_real(struct cpu *c, u16 sel, u64 off, unsigned opsize, bool call)
@@ -39,8 +44,7 @@ static bool far_real(struct cpu *c, u16 sel, u64 off, unsigned opsize, bool call
     struct stack s;
 
     stack_current(c, &s);
-    if (call &&
-        (!stack_push(c, &s, opsize, c->seg[SEG_CS].sel) || !stack_push(c, &s, opsize, c->next_rip)))
+    if (call && !push_return(c, &s, opsize))
         return false;
     off &= size_mask(opsize);
     if (off > c->seg[SEG_CS].limit)
@@ -77,8 +81,7 @@ static bool enter_same(struct cpu *c, u16 sel, struct descriptor *d, u64 off, un
     struct stack s;
 
     stack_current(c, &s);
-    if (call &&
-        (!stack_push(c, &s, opsize, c->seg[SEG_CS].sel) || !stack_push(c, &s, opsize, c->next_rip)))
+    if (call && !push_return(c, &s, opsize))
         return false;
     off &= size_mask(opsize);
     if (!inside(d, off))

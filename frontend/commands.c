@@ -16,19 +16,6 @@
 
 enum { KEYS_MAX = 8, INFO_BYTES = 256 << 10, WORDS = COMMAND_WORDS_MAX - 1 };
 
-static bool say_fail(struct text *out, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-
-static bool say_fail(struct text *out, const char *fmt, ...)
-{
-    va_list args;
-
-    va_start(args, fmt);
-    text_vaddf(out, fmt, args);
-    va_end(args);
-    text_add(out, "\n");
-    return false;
-}
-
 /* ---- The commands ---- */
 
 static bool run_help(struct command_context *c, const struct command_line *line, struct text *out)
@@ -43,7 +30,7 @@ static bool run_help(struct command_context *c, const struct command_line *line,
         text_addf(out, "%-28s %s\n", left, commands[i].help);
         shown++;
     }
-    return shown || say_fail(out, "help: no command '%.40s'", line->word[1]);
+    return shown || text_fail(out, "help: no command '%.40s'", line->word[1]);
 }
 
 static bool run_info(struct command_context *c, const struct command_line *line, struct text *out)
@@ -53,7 +40,7 @@ static bool run_info(struct command_context *c, const struct command_line *line,
     bool good;
 
     if (!report)
-        return say_fail(out, "info: out of memory");
+        return text_fail(out, "info: out of memory");
     good = machine_info(c->machine, topic, report, INFO_BYTES);
     if (!good && line->count > 1)
         text_addf(out, "info: no topic '%.40s'\n", topic);
@@ -69,7 +56,7 @@ static bool run_change(struct command_context *c, const struct command_line *lin
     if (!machine_insert(c->machine, machine_drive_by_name(c->machine, line->word[1]), line->word[2],
                         err, sizeof err))
         return true;
-    return say_fail(out, "%s", err);
+    return text_fail(out, "%s", err);
 }
 
 static bool run_eject(struct command_context *c, const struct command_line *line, struct text *out)
@@ -79,7 +66,7 @@ static bool run_eject(struct command_context *c, const struct command_line *line
     if (!machine_eject(c->machine, machine_drive_by_name(c->machine, line->word[1]), err,
                        sizeof err))
         return true;
-    return say_fail(out, "%s", err);
+    return text_fail(out, "%s", err);
 }
 
 static bool run_sendkey(struct command_context *c, const struct command_line *line,
@@ -95,10 +82,10 @@ static bool run_sendkey(struct command_context *c, const struct command_line *li
         if (dash)
             *dash++ = 0;
         if (count == KEYS_MAX)
-            return say_fail(out, "sendkey: at most %d keys at once", KEYS_MAX);
+            return text_fail(out, "sendkey: at most %d keys at once", KEYS_MAX);
         keys[count] = key_by_name(name);
         if (!keys[count++])
-            return say_fail(out, "sendkey: no key is named '%.40s'", name);
+            return text_fail(out, "sendkey: no key is named '%.40s'", name);
     }
     for (i = 0; i < count; i++)
         machine_key(c->machine, keys[i], true);
@@ -118,7 +105,7 @@ static bool run_screendump(struct command_context *c, const struct command_line 
     machine_render(c->machine, &frame, true);
     good = picture_save(&frame, line->word[1], err, sizeof err);
     display_frame_free(&frame);
-    return good || say_fail(out, "screendump: %s", err);
+    return good || text_fail(out, "screendump: %s", err);
 }
 
 static bool run_print_screen(struct command_context *c, const struct command_line *line,
@@ -164,7 +151,7 @@ static bool run_record(struct command_context *c, const struct command_line *lin
     bool start = !strcmp(line->word[1], "start"), good;
 
     if (start ? line->count != 3 : strcmp(line->word[1], "stop") || line->count != 2)
-        return say_fail(out, "usage: record start FILE, or record stop");
+        return text_fail(out, "usage: record start FILE, or record stop");
     good = start ? machine_record_start(c->machine, line->word[2], told, sizeof told)
                  : machine_record_stop(c->machine, told, sizeof told);
     if (!start || !good)
@@ -263,17 +250,17 @@ bool command_parse(const char *text, struct command_line *line, struct text *out
         if (!*text)
             return true;
         if (line->count == COMMAND_WORDS_MAX)
-            return say_fail(out, "too many words");
+            return text_fail(out, "too many words");
         line->word[line->count++] = to;
         quoted = *text == '"';
         text += quoted;
         for (; *text && (quoted ? *text != '"' : !strchr(" \t\r\n", *text)); text++) {
             if (to + 1 >= end)
-                return say_fail(out, "the line is too long");
+                return text_fail(out, "the line is too long");
             *to++ = *text;
         }
         if (quoted && *text != '"')
-            return say_fail(out, "the closing quote is missing");
+            return text_fail(out, "the closing quote is missing");
         text += quoted;
         *to++ = 0;
     }

@@ -9,23 +9,9 @@
 #include "frontend/values.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static bool say(struct text *out, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-
-static bool say(struct text *out, const char *fmt, ...)
-{
-    va_list args;
-
-    va_start(args, fmt);
-    text_vaddf(out, fmt, args);
-    va_end(args);
-    text_add(out, "\n");
-    return false;
-}
 
 const char *command_rest(const struct command_line *line, unsigned first, char *out)
 {
@@ -43,7 +29,7 @@ struct debug *command_debugger(struct command_context *c, struct text *out)
     struct debug *d = machine_debug(c->machine);
 
     if (!d)
-        say(out, "the host has no memory for a debugger");
+        text_fail(out, "the host has no memory for a debugger");
     return d;
 }
 
@@ -73,7 +59,7 @@ static bool split_if(const struct command_line *line, unsigned first, struct arg
             before.count = i;
             command_rest(line, i + 1, a->condition);
             if (!a->condition[0])
-                return say(out, "a condition is missing behind 'if'");
+                return text_fail(out, "a condition is missing behind 'if'");
             break;
         }
     command_rest(&before, first, a->what);
@@ -84,7 +70,7 @@ static bool evaluate(struct command_context *c, const char *text, u64 *value, st
 {
     char err[200];
 
-    return expression_eval(text, c->machine, value, err, sizeof err) || say(out, "%s", err);
+    return expression_eval(text, c->machine, value, err, sizeof err) || text_fail(out, "%s", err);
 }
 
 /* A selector or offset beside a colon: four hexadecimal digits, or an expression. */
@@ -115,7 +101,7 @@ static bool location(struct command_context *c, char *text, struct debug_point *
     if (!half(c, text, &selector, out) || !half(c, colon + 1, &p->address, out))
         return false;
     if (selector > 0xFFFF)
-        return say(out, "a selector has 16 bits: '%.40s'", text);
+        return text_fail(out, "a selector has 16 bits: '%.40s'", text);
     p->space = DEBUG_SEGMENTED;
     p->selector = (u16)selector;
     return true;
@@ -209,10 +195,10 @@ static bool finish_point(struct debug *d, int id, const char *condition, struct 
     char err[200];
 
     if (!id)
-        return say(out, "there are %d points already; delete some", DEBUG_POINTS);
+        return text_fail(out, "there are %d points already; delete some", DEBUG_POINTS);
     if (!debug_point_condition(d, id, condition, err, sizeof err)) {
         debug_point_remove(d, id);
-        return say(out, "%s", err);
+        return text_fail(out, "%s", err);
     }
     add_point(d, out, debug_point_by_id(d, id));
     return true;
@@ -259,7 +245,7 @@ static bool port_range(struct command_context *c, char *text, struct debug_point
     if (dash && !evaluate(c, dash + 1, &last, out))
         return false;
     if (last < p->address || last > 0xFFFF)
-        return say(out, "ports are 0 to 0xFFFF, the lower one first");
+        return text_fail(out, "ports are 0 to 0xFFFF, the lower one first");
     p->length = last - p->address + 1;
     return true;
 }
@@ -288,7 +274,7 @@ static bool watched_memory(struct command_context *c, char *text, struct debug_p
             return false;
     }
     if (p->length < 1 || p->length > 1 << 20)
-        return say(out, "one watchpoint covers 1 to 1048576 bytes");
+        return text_fail(out, "one watchpoint covers 1 to 1048576 bytes");
     return evaluate(c, text, &p->address, out);
 }
 
@@ -299,7 +285,7 @@ static bool watched_dot(struct command_context *c, const struct command_line *li
     struct display_dot dot;
 
     if (line->count < 4)
-        return say(out, "watch pixel X Y, as a screenshot counts them");
+        return text_fail(out, "watch pixel X Y, as a screenshot counts them");
     if (!command_dot(c, line->word[2], line->word[3], &dot, out))
         return false;
     text_addf(out, "%s\n", dot.text);
@@ -326,7 +312,7 @@ static bool add_watch(struct command_context *c, const struct command_line *line
         return false;
     if (!strcmp(kind, "reg")) {
         id = debug_watch_expression(d, a.what, err, sizeof err);
-        return id ? finish_point(d, id, a.condition, out) : say(out, "%s", err);
+        return id ? finish_point(d, id, a.condition, out) : text_fail(out, "%s", err);
     }
     if (!strcmp(kind, "port")) {
         p.kind = DEBUG_PORT;
@@ -334,7 +320,7 @@ static bool add_watch(struct command_context *c, const struct command_line *line
             return false;
     } else if (!strcmp(kind, "pixel")) {
         if (access != DEBUG_WRITE)
-            return say(out, "only what writes a pixel can be watched");
+            return text_fail(out, "only what writes a pixel can be watched");
         if (!watched_dot(c, line, &p, out))
             return false;
     } else if (!strcmp(kind, "msr")) {
@@ -390,8 +376,8 @@ bool command_catch(struct command_context *c, const struct command_line *line, s
             return false;
         return finish_point(d, debug_point_add(d, &p), a.condition, out);
     }
-    return say(out,
-               "catch int N, exception N, dos AH (each also 'any'), mode, task, triple, magic");
+    return text_fail(
+        out, "catch int N, exception N, dos AH (each also 'any'), mode, task, triple, magic");
 }
 
 /* ---- Changing points ---- */
@@ -403,7 +389,7 @@ static const struct debug_point *point_named(struct debug *d, const char *word, 
     u64 id;
 
     if (!value_u64(word, &id) || id > INT32_MAX || !(p = debug_point_by_id(d, (int)id))) {
-        say(out, "there is no point '%.20s'; 'list' shows them", word);
+        text_fail(out, "there is no point '%.20s'; 'list' shows them", word);
         return NULL;
     }
     return p;
@@ -470,7 +456,7 @@ bool command_condition(struct command_context *c, const struct command_line *lin
     if (!p)
         return false;
     if (!debug_point_condition(d, p->id, command_rest(line, 2, text), err, sizeof err))
-        return say(out, "%s", err);
+        return text_fail(out, "%s", err);
     add_point(d, out, p);
     return true;
 }

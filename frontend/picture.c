@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #ifdef HAVE_PNG
@@ -176,6 +177,15 @@ bool picture_load(struct picture *p, const char *file, char *err, size_t err_siz
 }
 
 #endif
+
+void picture_name(char *name, size_t size)
+{
+    time_t now = time(NULL);
+    struct tm tm;
+
+    localtime_r(&now, &tm);
+    strftime(name, size, "bygone-%Y%m%d-%H%M%S.png", &tm);
+}
 
 bool picture_save(const struct display_frame *frame, const char *file, char *err, size_t err_size)
 {

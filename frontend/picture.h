@@ -9,6 +9,9 @@
 
 struct display_frame;
 
+/* A name for a picture taken now. */
+void picture_name(char *name, size_t size);
+
 /* Save under another name first, so that a full disk leaves no half a picture. Errors as a
  * sentence. */
 bool picture_save(const struct display_frame *frame, const char *file, char *err, size_t err_size);

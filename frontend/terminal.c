@@ -15,6 +15,7 @@
 #include "frontend/frontend.h"
 #include "frontend/insert.h"
 #include "frontend/path_input.h"
+#include "frontend/picture.h"
 #include "frontend/terminal_keys.h"
 #include "frontend/terminal_rescue.h"
 #include "frontend/terminal_screen.h"
@@ -131,11 +132,8 @@ static void do_insert(struct terminal *t)
 static void do_screenshot(struct terminal *t)
 {
     char file[64], line[100], done[100];
-    time_t now = time(NULL);
-    struct tm tm;
 
-    localtime_r(&now, &tm);
-    strftime(file, sizeof file, "bygone-%Y%m%d-%H%M%S.png", &tm);
+    picture_name(file, sizeof file);
     snprintf(line, sizeof line, "screendump %s", file);
     snprintf(done, sizeof done, "saved as %s", file);
     command(t, line, done);

@@ -61,6 +61,17 @@ void text_addf(struct text *t, const char *fmt, ...)
     va_end(args);
 }
 
+bool text_fail(struct text *t, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    text_vaddf(t, fmt, args);
+    va_end(args);
+    text_add(t, "\n");
+    return false;
+}
+
 void text_free(struct text *t)
 {
     free(t->data);

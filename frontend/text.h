@@ -18,6 +18,8 @@ void text_add(struct text *t, const char *s);
 void text_addf(struct text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void text_vaddf(struct text *t, const char *fmt, va_list args)
     __attribute__((format(printf, 2, 0)));
+/* A line that says why something was not done: false. */
+bool text_fail(struct text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void text_free(struct text *t);
 /* The text, to be freed by the caller; `t` is empty then. NULL if the host refused memory. */
 char *text_take(struct text *t);

@@ -5,11 +5,11 @@
 #ifdef HAVE_SDL2
 #include "frontend/commands.h"
 #include "frontend/insert.h"
+#include "frontend/picture.h"
 #include "frontend/screen.h"
 #include "frontend/window_private.h"
 
 #include <stdio.h>
-#include <time.h>
 
 enum { FEWEST_HALVES = 1, MOST_HALVES = 8 };
 
@@ -91,11 +91,8 @@ static void do_quit(struct window *w)
 static void do_screenshot(struct window *w)
 {
     char file[64], line[100], done[100];
-    time_t now = time(NULL);
-    struct tm tm;
 
-    localtime_r(&now, &tm);
-    strftime(file, sizeof file, "bygone-%Y%m%d-%H%M%S.png", &tm);
+    picture_name(file, sizeof file);
     snprintf(line, sizeof line, "screendump %s", file);
     snprintf(done, sizeof done, "Saved as %s.", file);
     window_command(w, line, done);
