@@ -35,6 +35,8 @@ bool command_dot(struct command_context *c, const char *x_word, const char *y_wo
 
 /* Words first.. of a line with blanks between; `out` holds COMMAND_LINE_MAX bytes. */
 const char *command_rest(const struct command_line *line, unsigned first, char *out);
+/* What an expression comes to; false, with a sentence, if it is none. */
+bool command_evaluate(struct command_context *c, const char *text, u64 *value, struct text *out);
 /* The machine's debugger; NULL, with a sentence, if the host has no memory. */
 struct debug *command_debugger(struct command_context *c, struct text *out);
 /* Why the machine stopped, registers and the next instruction. */

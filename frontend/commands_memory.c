@@ -11,7 +11,7 @@
 #include "devices/board/debug_disasm.h"
 #include "devices/board/debug_symbols.h"
 #include "devices/board/machine.h"
-#include "frontend/expression.h"
+#include "frontend/commands_debug.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -145,22 +145,17 @@ bool command_dump(struct command_context *c, const struct command_line *line, st
     struct dump d = {.machine = c->machine, .out = out};
     const char *slash = strchr(line->word[0], '/');
     struct dump_format f = {0};
-    char err[200];
     bool good;
 
     d.physical = line->word[0][1] == 'p';
-    if (slash && !dump_format_parse(slash + 1, &f)) {
-        text_addf(out,
-                  "'%.20s' is no count (to %d) with a format (x d u o c i) and a size (b h w "
-                  "g)\n",
-                  slash, DUMP_MAX_ITEMS);
-        return false;
-    }
+    if (slash && !dump_format_parse(slash + 1, &f))
+        return text_fail(out,
+                         "'%.20s' is no count (to %d) with a format (x d u o c i) and a size "
+                         "(b h w g)",
+                         slash, DUMP_MAX_ITEMS);
     d.at = c->dump_next;
-    if (line->count > 1 && !expression_eval(line->word[1], c->machine, &d.at, err, sizeof err)) {
-        text_addf(out, "%s\n", err);
+    if (line->count > 1 && !command_evaluate(c, line->word[1], &d.at, out))
         return false;
-    }
     c->dump_format = f.format ? f.format : c->dump_format ? c->dump_format : 'x';
     c->dump_size = f.size ? f.size : f.format == 'c' ? 'b' : c->dump_size ? c->dump_size : 'w';
     d.format = c->dump_format;

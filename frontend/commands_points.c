@@ -66,7 +66,7 @@ static bool split_if(const struct command_line *line, unsigned first, struct arg
     return true;
 }
 
-static bool evaluate(struct command_context *c, const char *text, u64 *value, struct text *out)
+bool command_evaluate(struct command_context *c, const char *text, u64 *value, struct text *out)
 {
     char err[200];
 
@@ -82,7 +82,7 @@ static bool half(struct command_context *c, const char *text, u64 *value, struct
         *value = strtoul(text, NULL, 16);
         return true;
     }
-    return evaluate(c, text, value, out);
+    return command_evaluate(c, text, value, out);
 }
 
 /* "phys ADDRESS", "SELECTOR:OFFSET" or a linear address. */
@@ -93,10 +93,10 @@ static bool location(struct command_context *c, char *text, struct debug_point *
 
     if (!strncmp(text, "phys ", 5)) {
         p->space = DEBUG_PHYSICAL;
-        return evaluate(c, text + 5, &p->address, out);
+        return command_evaluate(c, text + 5, &p->address, out);
     }
     if (!colon || strchr(text, '['))
-        return evaluate(c, text, &p->address, out);
+        return command_evaluate(c, text, &p->address, out);
     *colon = 0;
     if (!half(c, text, &selector, out) || !half(c, colon + 1, &p->address, out))
         return false;
@@ -111,7 +111,7 @@ static bool location(struct command_context *c, char *text, struct debug_point *
 static bool number_or_any(struct command_context *c, const char *text, u64 *value, struct text *out)
 {
     if (*text && strcmp(text, "any"))
-        return evaluate(c, text, value, out);
+        return command_evaluate(c, text, value, out);
     *value = UINT64_MAX;
     return true;
 }
@@ -239,10 +239,10 @@ static bool port_range(struct command_context *c, char *text, struct debug_point
 
     if (dash)
         *dash = 0;
-    if (!evaluate(c, text, &p->address, out))
+    if (!command_evaluate(c, text, &p->address, out))
         return false;
     last = p->address;
-    if (dash && !evaluate(c, dash + 1, &last, out))
+    if (dash && !command_evaluate(c, dash + 1, &last, out))
         return false;
     if (last < p->address || last > 0xFFFF)
         return text_fail(out, "ports are 0 to 0xFFFF, the lower one first");
@@ -270,12 +270,12 @@ static bool watched_memory(struct command_context *c, char *text, struct debug_p
     comma = strchr(text, ',');
     if (comma) {
         *comma = 0;
-        if (!evaluate(c, comma + 1, &p->length, out))
+        if (!command_evaluate(c, comma + 1, &p->length, out))
             return false;
     }
     if (p->length < 1 || p->length > 1 << 20)
         return text_fail(out, "one watchpoint covers 1 to 1048576 bytes");
-    return evaluate(c, text, &p->address, out);
+    return command_evaluate(c, text, &p->address, out);
 }
 
 /* All that the dot comes from: in text modes the character and its attribute. */
@@ -325,7 +325,7 @@ static bool add_watch(struct command_context *c, const struct command_line *line
             return false;
     } else if (!strcmp(kind, "msr")) {
         p.kind = DEBUG_MSR;
-        if (!evaluate(c, a.what, &p.address, out))
+        if (!command_evaluate(c, a.what, &p.address, out))
             return false;
     } else if (!watched_memory(c, a.what, &p, out)) {
         return false;
@@ -467,7 +467,7 @@ bool command_ignore(struct command_context *c, const struct command_line *line, 
     const struct debug_point *p = d ? point_named(d, line->word[1], out) : NULL;
     u64 count;
 
-    if (!p || !evaluate(c, line->word[2], &count, out))
+    if (!p || !command_evaluate(c, line->word[2], &count, out))
         return false;
     debug_point_ignore(d, p->id, (u32)min_u64(count, UINT32_MAX));
     add_point(d, out, p);

@@ -4,7 +4,6 @@
 #include "devices/board/debug.h"
 #include "devices/board/machine.h"
 #include "devices/board/rewind.h"
-#include "frontend/expression.h"
 #include "frontend/values.h"
 
 #include <inttypes.h>
@@ -27,10 +26,8 @@ static bool answer(struct command_context *c, struct text *out, bool good, const
 {
     struct rewind_status s;
 
-    if (!good) {
-        text_addf(out, "%s\n", err);
-        return false;
-    }
+    if (!good)
+        return text_fail(out, "%s", err);
     rewind_get_status(machine_rewind(c->machine), &s);
     if (s.past)
         text_addf(out, "at %.6f s, %.6f s before the newest moment\n", (double)s.now_ns / 1e9,
@@ -65,8 +62,7 @@ static bool rewind_to(struct command_context *c, struct rewind *r, const char *w
 
     if (value_seconds(word, &ns))
         return answer(c, out, rewind_to_time(r, ns, err, sizeof err), err);
-    text_add(out, "rewind: to which second since the start? rewind to 12.5\n");
-    return false;
+    return text_fail(out, "rewind: to which second since the start? rewind to 12.5");
 }
 
 bool command_rewind(struct command_context *c, const struct command_line *line, struct text *out)
@@ -88,15 +84,11 @@ bool command_rewind(struct command_context *c, const struct command_line *line, 
         return answer(c, out, rewind_branch(r, err, sizeof err), err);
     if (!strcmp(line->word[1], "to"))
         return rewind_to(c, r, line->count > 2 ? line->word[2] : "", out);
-    if (line->count > 2) {
-        text_add(out, "usage: rewind [SECONDS|to SECONDS|present|branch]\n");
-        return false;
-    }
+    if (line->count > 2)
+        return text_fail(out, "usage: rewind [SECONDS|to SECONDS|present|branch]");
     seconds = strtod(line->word[1], &end);
-    if (end == line->word[1] || *end || !(seconds > 0 && seconds < 1e9)) {
-        text_add(out, "rewind: how many seconds back? rewind 2.5\n");
-        return false;
-    }
+    if (end == line->word[1] || *end || !(seconds > 0 && seconds < 1e9))
+        return text_fail(out, "rewind: how many seconds back? rewind 2.5");
     now -= min_u64(now, (u64)(seconds * 1e9));
     return answer(c, out, rewind_to_time(r, now, err, sizeof err), err);
 }
@@ -109,10 +101,8 @@ bool command_step_back(struct command_context *c, const struct command_line *lin
 
     if (!r)
         return false;
-    if (line->count > 1 && !expression_eval(line->word[1], c->machine, &count, err, sizeof err)) {
-        text_addf(out, "%s\n", err);
+    if (line->count > 1 && !command_evaluate(c, line->word[1], &count, out))
         return false;
-    }
     machine_set_paused(c->machine, true);
     if (!answer(c, out, rewind_step_back(r, count, err, sizeof err), err))
         return false;

@@ -5,7 +5,6 @@
 #include "cpu/cpu.h"
 #include "devices/board/machine.h"
 #include "devices/board/registers.h"
-#include "frontend/expression.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -67,9 +66,8 @@ static bool set_register(struct command_context *c, const struct settable *s, u6
     put_le32(raw, (old & ~mask) | ((u32)value << s->shift & mask));
     if (machine_write_register(c->machine, (enum register_kind)s->kind, s->n, raw))
         return true;
-    text_addf(out, "%s cannot be set to that now: %s\n", s->name,
-              register_refusal((enum register_kind)s->kind));
-    return false;
+    return text_fail(out, "%s cannot be set to that now: %s", s->name,
+                     register_refusal((enum register_kind)s->kind));
 }
 
 /* "word ADDRESS", "word [ADDRESS]", "[ADDRESS]": how many bytes, and what is left; 0 if none. */
@@ -97,27 +95,16 @@ static unsigned memory_size(const struct cpu *c, char **text)
     return named ? bytes : 0;
 }
 
-static bool evaluate(struct command_context *c, const char *text, u64 *value, struct text *out)
-{
-    char err[200];
-    bool good = expression_eval(text, c->machine, value, err, sizeof err);
-
-    if (!good)
-        text_addf(out, "%s\n", err);
-    return good;
-}
-
 static bool set_memory(struct command_context *c, const char *where, unsigned bytes, u64 value,
                        struct text *out)
 {
     u64 la;
 
-    if (!evaluate(c, where, &la, out))
+    if (!command_evaluate(c, where, &la, out))
         return false;
     if (machine_write_linear(c->machine, (u32)la, &value, bytes) == bytes)
         return true;
-    text_addf(out, "no memory at %08llx\n", (unsigned long long)(u32)la);
-    return false;
+    return text_fail(out, "no memory at %08llx", (unsigned long long)(u32)la);
 }
 
 bool command_set(struct command_context *c, const struct command_line *line, struct text *out)
@@ -128,14 +115,13 @@ bool command_set(struct command_context *c, const struct command_line *line, str
 
     command_rest(line, 1, text);
     equals = strchr(text, '=');
-    if (!equals || equals == text) {
-        text_add(out, "set REGISTER = EXPRESSION, or set [byte|word|dword] ADDRESS = EXPRESSION\n");
-        return false;
-    }
+    if (!equals || equals == text)
+        return text_fail(
+            out, "set REGISTER = EXPRESSION, or set [byte|word|dword] ADDRESS = EXPRESSION");
     *equals = 0;
     for (char *end = equals; end > text && isspace((unsigned char)end[-1]);)
         *--end = 0;
-    if (!evaluate(c, equals + 1, &value, out))
+    if (!command_evaluate(c, equals + 1, &value, out))
         return false;
     what += *what == '$' || *what == '%';
     bytes = memory_size(machine_cpu(c->machine, 0), &what);
@@ -144,9 +130,8 @@ bool command_set(struct command_context *c, const struct command_line *line, str
     for (unsigned i = 0; i < ARRAY_LEN(names); i++)
         if (!strcasecmp(what, names[i].name))
             return set_register(c, &names[i], value, out);
-    text_addf(out,
-              "'%.40s' is no register that can be set, nor memory (byte, word or dword before "
-              "its address)\n",
-              what);
-    return false;
+    return text_fail(out,
+                     "'%.40s' is no register that can be set, nor memory (byte, word or dword "
+                     "before its address)",
+                     what);
 }

@@ -13,7 +13,6 @@
 #include "devices/board/debug_why.h"
 #include "devices/board/machine.h"
 #include "devices/board/report.h"
-#include "frontend/expression.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -24,15 +23,13 @@ enum { DUMP_BYTES = 256 << 10 };
 bool command_print(struct command_context *c, const struct command_line *line, struct text *out)
 {
     struct debug *d = command_debugger(c, out);
-    char text[COMMAND_LINE_MAX], err[200], name[200];
+    char text[COMMAND_LINE_MAX], name[200];
     u64 value;
 
     if (!d)
         return false;
-    if (!expression_eval(command_rest(line, 1, text), c->machine, &value, err, sizeof err)) {
-        text_addf(out, "%s\n", err);
+    if (!command_evaluate(c, command_rest(line, 1, text), &value, out))
         return false;
-    }
     text_addf(out, "0x%" PRIx64 "  %" PRIu64, value, value);
     if (value >= 0x20 && value < 0x7F)
         text_addf(out, "  '%c'", (char)value);
@@ -49,10 +46,8 @@ static bool load_symbols(struct command_context *c, const struct command_line *l
     u64 base = 0;
     int n;
 
-    if (line->count > 3 && !expression_eval(line->word[3], c->machine, &base, err, sizeof err)) {
-        text_addf(out, "%s\n", err);
+    if (line->count > 3 && !command_evaluate(c, line->word[3], &base, out))
         return false;
-    }
     n = symbols_load_file(s, line->word[2], base, err, sizeof err);
     if (n < 0)
         text_addf(out, "%s\n", err);
@@ -78,8 +73,8 @@ bool command_symbols(struct command_context *c, const struct command_line *line,
     }
     if (!strcmp(line->word[1], "load") && line->count > 2)
         return load_symbols(c, line, s, out);
-    text_add(out, "symbols load FILE [BASE], symbols clear, or symbols alone to count them\n");
-    return false;
+    return text_fail(out,
+                     "symbols load FILE [BASE], symbols clear, or symbols alone to count them");
 }
 
 /* ---- Page tables ---- */
@@ -149,13 +144,11 @@ static void walk(struct machine *m, const struct cpu *c, u64 la, struct text *ou
 bool command_page(struct command_context *c, const struct command_line *line, struct text *out)
 {
     const struct cpu *cpu = machine_cpu(c->machine, 0);
-    char text[COMMAND_LINE_MAX], err[200];
+    char text[COMMAND_LINE_MAX];
     u64 la;
 
-    if (!expression_eval(command_rest(line, 1, text), c->machine, &la, err, sizeof err)) {
-        text_addf(out, "%s\n", err);
+    if (!command_evaluate(c, command_rest(line, 1, text), &la, out))
         return false;
-    }
     la = (u32)la;
     if (cpu->cr0 & CR0_PG)
         walk(c->machine, cpu, la, out);
@@ -185,21 +178,16 @@ bool command_stack(struct command_context *c, const struct command_line *line, s
     const struct cpu *cpu = machine_cpu(c->machine, 0);
     unsigned item = cpu->mode & MODE_CODE_SIZE ? 4 : 2;
     u64 sp = cpu->gpr[RSP], count = STACK_ITEMS, value;
-    char err[200];
 
-    if (line->count > 1 && !expression_eval(line->word[1], c->machine, &count, err, sizeof err)) {
-        text_addf(out, "%s\n", err);
+    if (line->count > 1 && !command_evaluate(c, line->word[1], &count, out))
         return false;
-    }
     for (u64 i = 0; i < min_u64(count, STACK_ITEMS_MAX); i++, sp += item) {
         u64 at = sp & cpu->stack_mask;
 
         value = 0;
         if (machine_read_linear(c->machine, (u32)(cpu->seg[SEG_SS].base + at), &value, item) !=
-            item) {
-            text_add(out, "no memory there\n");
-            return false;
-        }
+            item)
+            return text_fail(out, "no memory there");
         text_addf(out, "%04x:%0*" PRIx64 "  %0*" PRIx64, cpu->seg[SEG_SS].sel, (int)item * 2, at,
                   (int)item * 2, value);
         add_item(c, cpu, out, value);
@@ -231,19 +219,15 @@ bool command_why(struct command_context *c, const struct command_line *line, str
 
 bool command_jit_dump(struct command_context *c, const struct command_line *line, struct text *out)
 {
-    char text[COMMAND_LINE_MAX], err[200], *report;
+    char text[COMMAND_LINE_MAX], *report;
     bool good;
     u64 la;
 
-    if (!expression_eval(command_rest(line, 1, text), c->machine, &la, err, sizeof err)) {
-        text_addf(out, "%s\n", err);
+    if (!command_evaluate(c, command_rest(line, 1, text), &la, out))
         return false;
-    }
     report = malloc(DUMP_BYTES);
-    if (!report) {
-        text_add(out, "the host has no memory for it\n");
-        return false;
-    }
+    if (!report)
+        return text_fail(out, "the host has no memory for it");
     good = machine_translation(c->machine, la, report, DUMP_BYTES);
     text_add(out, report);
     free(report);

@@ -118,15 +118,12 @@ static bool step(struct command_context *c, const struct command_line *line, str
                  enum debug_step_kind kind)
 {
     struct debug *d = command_debugger(c, out);
-    char err[200];
     u64 count = 1;
 
     if (!d)
         return false;
-    if (line->count > 1 && !expression_eval(line->word[1], c->machine, &count, err, sizeof err)) {
-        text_addf(out, "%s\n", err);
+    if (line->count > 1 && !command_evaluate(c, line->word[1], &count, out))
         return false;
-    }
     debug_step(d, kind, (u32)min_u64(count, UINT32_MAX));
     go(c);
     return true;
@@ -176,13 +173,10 @@ bool command_until(struct command_context *c, const struct command_line *line, s
 static bool take_wait(const struct command_line *line, u32 *ms, struct text *out)
 {
     u64 ns = (u64)WAIT_MS * 1000000;
+    bool good = line->count < 2 || value_seconds(line->word[1], &ns);
 
-    if (line->count > 1 && !value_seconds(line->word[1], &ns)) {
-        text_addf(out, "'%.20s' is no number of seconds\n", line->word[1]);
-        return false;
-    }
     *ms = (u32)min_u64(ns / 1000000 + 1, UINT32_MAX);
-    return true;
+    return good || text_fail(out, "'%.20s' is no number of seconds", line->word[1]);
 }
 
 bool command_wait(struct command_context *c, const struct command_line *line, struct text *out)

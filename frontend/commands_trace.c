@@ -17,8 +17,7 @@
 
 static bool refuse(struct text *out, const char *why, const char *what)
 {
-    text_addf(out, "%s: '%.60s'\n", why, what);
-    return false;
+    return text_fail(out, "%s: '%.60s'", why, what);
 }
 
 /* FROM-TO; both are expressions without a minus. */
@@ -86,8 +85,7 @@ bool command_trace(struct command_context *c, const struct command_line *line, s
     } else if (debug_trace(d, line->word[1], &filter, err, sizeof err)) {
         return true;
     }
-    text_addf(out, "%s\n", err);
-    return false;
+    return text_fail(out, "%s", err);
 }
 
 /* ---- Printing ---- */

@@ -6,7 +6,6 @@
 #include "devices/board/debug_symbols.h"
 #include "devices/board/machine.h"
 #include "devices/board/rewind.h"
-#include "frontend/expression.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -27,16 +26,6 @@ static bool is_register(const char *word)
     return false;
 }
 
-static bool number(struct command_context *c, const char *word, u64 *value, struct text *out)
-{
-    char err[ERR_BYTES];
-
-    if (expression_eval(word, c->machine, value, err, sizeof err))
-        return true;
-    text_addf(out, "%s\n", err);
-    return false;
-}
-
 /* Memory or a port, as a point of the debugger. */
 static bool wanted_point(struct command_context *c, const struct command_line *line,
                          struct debug_point *p, struct text *out)
@@ -49,8 +38,8 @@ static bool wanted_point(struct command_context *c, const struct command_line *l
                               .space = DEBUG_LINEAR,
                               .length = 1,
                               .access = DEBUG_WRITE};
-    return number(c, line->word[port ? 2 : 1], &p->address, out) &&
-           (!length || number(c, length, &p->length, out));
+    return command_evaluate(c, line->word[port ? 2 : 1], &p->address, out) &&
+           (!length || command_evaluate(c, length, &p->length, out));
 }
 
 /* Who it was, by name if there are symbols. */
@@ -95,12 +84,12 @@ bool command_dot(struct command_context *c, const char *x_word, const char *y_wo
 {
     u64 x, y;
 
-    if (!number(c, x_word, &x, out) || !number(c, y_word, &y, out))
+    if (!command_evaluate(c, x_word, &x, out) || !command_evaluate(c, y_word, &y, out))
         return false;
     if (x <= UINT32_MAX && y <= UINT32_MAX && machine_locate(c->machine, (u32)x, (u32)y, dot))
         return true;
-    text_add(out, "no memory is shown there; count as a screenshot does, from 0 at the top left\n");
-    return false;
+    return text_fail(
+        out, "no memory is shown there; count as a screenshot does, from 0 at the top left");
 }
 
 /* A dot may have two: the writer of the character and that of its attribute. */
@@ -140,10 +129,8 @@ bool command_who_wrote(struct command_context *c, const struct command_line *lin
         return false;
     if (!strcmp(line->word[1], "pixel") && line->count == 4)
         return who_pixel(c, line, r, out);
-    if (line->count == 4) {
-        text_add(out, "who-wrote ADDRESS LENGTH, REGISTER, port N or pixel X Y\n");
-        return false;
-    }
+    if (line->count == 4)
+        return text_fail(out, "who-wrote ADDRESS LENGTH, REGISTER, port N or pixel X Y");
     if (is_register(line->word[1]))
         found = rewind_last_change(r, line->word[1], &stop, err, sizeof err);
     else if (wanted_point(c, line, &point, out))

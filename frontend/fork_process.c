@@ -142,10 +142,8 @@ static bool listen_to(struct fork_process *p, struct text *said)
 
         if (ready < 0 && errno == EINTR)
             continue;
-        if (ready <= 0) {
-            text_add(said, "fork: the other process does not answer\n");
-            return false;
-        }
+        if (ready <= 0)
+            return text_fail(said, "fork: the other process does not answer");
         if (fds[1].revents && !take_errors(p, said))
             fds[1].fd = -1;
         n = fds[0].revents ? recv(p->socket, data, sizeof data - 2, 0) : 0;

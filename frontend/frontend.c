@@ -321,10 +321,8 @@ bool frontend_command(struct frontend *f, const char *line, struct text *out)
     stops = f->stops;
     f->waiters += there;
     pthread_mutex_unlock(&f->lock);
-    if (!there) {
-        text_add(out, "the machine has stopped\n");
-        return false;
-    }
+    if (!there)
+        return text_fail(out, "the machine has stopped");
     frontend_call(f, run_command, &call);
     pthread_mutex_lock(&f->lock);
     if (call.wait_ms)
