@@ -18,6 +18,17 @@ enum { KEYS_MAX = 8, INFO_BYTES = 256 << 10, WORDS = COMMAND_WORDS_MAX - 1 };
 
 /* ---- The commands ---- */
 
+static bool is_dump(const struct command *c)
+{
+    return c->run == command_dump;
+}
+
+/* x/NF is a word; but the others' arguments are words of their own. */
+static const char *space_before_arguments(const struct command *c)
+{
+    return is_dump(c) || !*c->arguments ? "" : " ";
+}
+
 static bool run_help(struct command_context *c, const struct command_line *line, struct text *out)
 {
     unsigned i, shown = 0;
@@ -26,7 +37,8 @@ static bool run_help(struct command_context *c, const struct command_line *line,
     for (i = 0; i < command_count; i++) {
         if (line->count > 1 && strcmp(line->word[1], commands[i].name))
             continue;
-        snprintf(left, sizeof left, "%s %s", commands[i].name, commands[i].arguments);
+        snprintf(left, sizeof left, "%s%s%s", commands[i].name,
+                 space_before_arguments(commands + i), commands[i].arguments);
         text_addf(out, "%-28s %s\n", left, commands[i].help);
         shown++;
     }
@@ -271,8 +283,7 @@ static bool is_named(const struct command *c, const char *word)
 {
     size_t len = strlen(c->name);
 
-    return !strncmp(word, c->name, len) &&
-           (!word[len] || (word[len] == '/' && c->run == command_dump));
+    return !strncmp(word, c->name, len) && (!word[len] || (word[len] == '/' && is_dump(c)));
 }
 
 const struct command *command_find(const struct command_line *line, struct text *out)
@@ -284,10 +295,11 @@ const struct command *command_find(const struct command_line *line, struct text 
     nearest_begin(&near, line->word[0]);
     for (c = commands; c < commands + command_count; c++) {
         if (is_named(c, line->word[0])) {
-            if (line->count - 1 >= c->min && line->count - 1 <= c->max)
+            bool apart = is_dump(c) && line->count > 1 && line->word[1][0] == '/'; /* x /8xw */
+
+            if (line->count - 1 >= c->min && line->count - 1 <= c->max + apart)
                 return c;
-            text_addf(out, "usage: %s%s%s\n", c->name, c->run == command_dump ? "" : " ",
-                      c->arguments);
+            text_addf(out, "usage: %s%s%s\n", c->name, space_before_arguments(c), c->arguments);
             return NULL;
         }
         nearest_try(&near, c->name);

@@ -143,7 +143,9 @@ static bool dump_code(struct dump *d, u32 count)
 bool command_dump(struct command_context *c, const struct command_line *line, struct text *out)
 {
     struct dump d = {.machine = c->machine, .out = out};
-    const char *slash = strchr(line->word[0], '/');
+    bool apart = line->count > 1 && line->word[1][0] == '/'; /* x /8xw */
+    unsigned address = apart ? 2 : 1;
+    const char *slash = apart ? line->word[1] : strchr(line->word[0], '/');
     struct dump_format f = {0};
     bool good;
 
@@ -154,7 +156,7 @@ bool command_dump(struct command_context *c, const struct command_line *line, st
                          "(b h w g)",
                          slash, DUMP_MAX_ITEMS);
     d.at = c->dump_next;
-    if (line->count > 1 && !command_evaluate(c, line->word[1], &d.at, out))
+    if (line->count > address && !command_evaluate(c, line->word[address], &d.at, out))
         return false;
     c->dump_format = f.format ? f.format : c->dump_format ? c->dump_format : 'x';
     c->dump_size = f.size ? f.size : f.format == 'c' ? 'b' : c->dump_size ? c->dump_size : 'w';

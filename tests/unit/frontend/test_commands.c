@@ -46,8 +46,10 @@ Test(commands, mistakes_are_told)
     expect_failure("change fda \"x", "the closing quote is missing\n");
     expect_failure(many, "too many words\n");
     expect_failure("change fda", "usage: change DRIVE FILE\n");
-    expect_failure("quit now", "usage: quit \n");
+    expect_failure("quit now", "usage: quit\n");
     expect_failure("x/4x 1 2", "usage: x/NF ADDRESS\n");
+    expect_failure("xp 1 2", "usage: xp/NF ADDRESS\n");
+    expect_failure("xp /4x 1 2", "usage: xp/NF ADDRESS\n");
     expect_failure("screndump x", "unknown command 'screndump'; did you mean 'screendump'? (help "
                                   "lists them)\n");
     expect_failure("info/3 x",

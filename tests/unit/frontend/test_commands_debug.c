@@ -159,6 +159,7 @@ Test(commands_debug, symbols_name_addresses)
     cr_assert_str_eq(says("print f + 1"), "0x7c06  31750  f+1\n");
     cr_assert_str_eq(says("print 41h"), "0x41  65  'A'\n");
     says("x/2i start");
+    says("x /2i start");
     cr_assert(strstr(out.data, "start:\n00007c00:  e80200 "));
     cr_assert(strstr(out.data, " <f>\n00007c03:  ebfe "));
     says("break f");
