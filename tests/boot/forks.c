@@ -17,8 +17,7 @@
 #include "devices/board/board.h"
 #include "devices/board/fork.h"
 #include "devices/host/blk.h"
-#include "devices/host/input.h"
-#include "tests/support/guest_options.h"
+#include "tests/support/guest_trial.h"
 
 #include <inttypes.h>
 #include <pthread.h>
@@ -30,77 +29,18 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { TICK_MS = 40, POINTS_MAX = 100, PIECE = 128 /* sectors */, SECTOR = 512, DELAY_US = 100000 };
+enum { PIECE = 128 /* sectors */, SECTOR = 512, DELAY_US = 100000 };
 
-#define MS 1000000ull
+static struct guest_trial trial;
 
-static struct machine_config config = {
-    .mem_bytes = 32 << 20,
-    .cpu = "pentium2",
-    .engine = "interp",
-    .windows = "auto",
-    .boot = "acd",
-    .deterministic = true,
-    .speed_max = true,
-    .rtc_epoch = 820454400, /* 1996-01-01 */
-};
-
-static const char *other_engine, *self;
-static u64 seed = 1, until_ms = 4000, more_ms = 500;
-static unsigned points = 5;
-static bool input = true, fill;
+static const char *self;
+static bool fill;
 static unsigned passed, failed;
 
 /* What must be the same. */
 struct look {
     u64 state, disks;
 };
-
-static u64 random_at(u64 n)
-{
-    u64 v = (n + 1) * 0x9E3779B97F4A7C15ull ^ seed * 0xBB67AE8584CAA73Bull;
-
-    v = (v ^ v >> 31) * 0xADF85458A2BB4A9Bull;
-    return v ^ v >> 29;
-}
-
-/* What the user does at a tick depends on the tick alone. */
-static void use(struct machine *m, u64 tick)
-{
-    static const char *const keys[] = {"enter", "space", "down", "up", "a", "esc", "d", "i", "r"};
-    u64 r = random_at(tick / 2);
-
-    if (!input)
-        return;
-    if (r >> 8 & 1)
-        machine_key(m, key_by_name(keys[r % ARRAY_LEN(keys)]), !(tick & 1));
-    else
-        machine_mouse(m, (s32)(r >> 16 & 31) - 15, (s32)(r >> 24 & 31) - 15, 0, (u8)(r >> 32 & 1));
-}
-
-static void run_to(struct machine *m, u64 ns)
-{
-    u64 now = machine_now_ns(m), next;
-
-    for (; now < ns; now = next) {
-        next = min_u64((now / (TICK_MS * MS) + 1) * TICK_MS * MS, ns);
-        if (machine_run(m, next) != MACHINE_TIME)
-            return;
-        if (next % (TICK_MS * MS) == 0)
-            use(m, next / (TICK_MS * MS));
-    }
-}
-
-static struct machine *build(const struct machine_config *c)
-{
-    char err[512];
-    struct machine *m = machine_new(c, err, sizeof err);
-
-    if (m)
-        return m;
-    printf("%s\n", err);
-    exit(71);
-}
 
 static struct look look_at(struct machine *m)
 {
@@ -132,7 +72,7 @@ static void fill_memory(struct machine *m)
     u8 some[16];
 
     memset(some, 0x5A, sizeof some);
-    for (u64 at = 1 << 20; fill && at < config.mem_bytes; at += 4096)
+    for (u64 at = 1 << 20; fill && at < trial.config.mem_bytes; at += 4096)
         machine_write_physical(m, at + 2048, some, sizeof some);
 }
 
@@ -167,13 +107,22 @@ struct child {
 static void run_child(struct child *c, int ends[2], u64 until, bool again)
 {
     char text[3][32];
-    const char *argv[] = {self,         "--seed",    text[0],           "--engine",
-                          other_engine, "--windows", config.windows,    "--child",
-                          text[1],      text[2],     again ? "1" : "0", input ? NULL : "--no-input",
+    const char *argv[] = {self,
+                          "--seed",
+                          text[0],
+                          "--engine",
+                          trial.other_engine,
+                          "--windows",
+                          trial.config.windows,
+                          "--child",
+                          text[1],
+                          text[2],
+                          again ? "1" : "0",
+                          trial.input ? NULL : "--no-input",
                           NULL};
     int out[2];
 
-    snprintf(text[0], sizeof text[0], "%" PRIu64, seed);
+    snprintf(text[0], sizeof text[0], "%" PRIu64, trial.seed);
     snprintf(text[1], sizeof text[1], "%d", ends[1]);
     snprintf(text[2], sizeof text[2], "%" PRIu64, until);
     if (pipe(out))
@@ -202,7 +151,7 @@ static void start_child(struct child *c, struct machine *m, u64 until, bool agai
         printf("%s\n", c->sending.err);
         exit(1);
     }
-    c->sending.delay_us = (useconds_t)(random_at(machine_now_ns(m)) % DELAY_US);
+    c->sending.delay_us = (useconds_t)(trial_random(&trial, machine_now_ns(m)) % DELAY_US);
     run_child(c, ends, until, again);
     close(ends[1]);
     c->sending.socket = ends[0];
@@ -265,20 +214,20 @@ static int be_child(int socket, u64 until, bool again)
         return 1;
     }
     c = *forked_config(f);
-    c.engine = config.engine;
-    c.windows = config.windows;
-    c.log = config.log;
-    m = build(&c);
+    c.engine = trial.config.engine;
+    c.windows = trial.config.windows;
+    c.log = trial.config.log;
+    m = trial_build(&c);
     if (!forked_load(f, m, err, sizeof err)) {
         printf("%s\n", err);
         return 1;
     }
     forked_free(f);
     if (again) {
-        run_to(m, machine_now_ns(m) + (until - machine_now_ns(m)) / 2);
+        trial_run_to(&trial, m, machine_now_ns(m) + (until - machine_now_ns(m)) / 2);
         start_child(&next, m, until, false);
     }
-    run_to(m, until);
+    trial_run_to(&trial, m, until);
     l = look_at(m);
     printf("%016" PRIx64 " %016" PRIx64 "\n", l.state, l.disks);
     if (again) {
@@ -295,32 +244,17 @@ static int be_child(int socket, u64 until, bool again)
 
 /* ---- The whole way ---- */
 
-static int by_number(const void *a, const void *b)
-{
-    u64 x = *(const u64 *)a, y = *(const u64 *)b;
-
-    return x < y ? -1 : x > y;
-}
-
-/* Moments at which no input comes, so that all machines get it in the same order. */
-static u64 between_ticks(u64 ns)
-{
-    u64 in_tick = ns % (TICK_MS * MS);
-
-    return ns - in_tick + min_u64(max_u64(in_tick, MS), (TICK_MS - 1) * MS);
-}
-
 static void alone(const u64 *at, struct look *out)
 {
-    struct machine_config c = config;
+    struct machine_config c = trial.config;
     struct machine *m;
 
     c.discard = true;
-    m = build(&c);
-    for (unsigned i = 0; i < points; i++) {
-        run_to(m, at[i]);
+    m = trial_build(&c);
+    for (unsigned i = 0; i < trial.points; i++) {
+        trial_run_to(&trial, m, at[i]);
         fill_memory(m);
-        run_to(m, machine_now_ns(m) + more_ms * MS);
+        trial_run_to(&trial, m, machine_now_ns(m) + trial.more_ns);
         out[i] = look_at(m);
     }
     machine_free(m);
@@ -333,25 +267,25 @@ static void start_victim(struct machine *m)
 
     start_child(&c, m, UINT64_MAX / 2, false);
     join_child(&c);
-    usleep((useconds_t)(random_at(machine_now_ns(m)) % 200000));
+    usleep((useconds_t)(trial_random(&trial, machine_now_ns(m)) % 200000));
     kill(c.pid, SIGKILL);
     end_child(&c);
 }
 
 static void with_forks(const u64 *at, const struct look *want)
 {
-    struct machine *m = build(&config);
-    u64 stop[POINTS_MAX];
+    struct machine *m = trial_build(&trial.config);
+    u64 stop[TRIAL_POINTS_MAX];
 
-    for (unsigned i = 0; i < points; i++) {
+    for (unsigned i = 0; i < trial.points; i++) {
         struct child c;
         u64 now;
 
-        run_to(m, at[i]);
+        trial_run_to(&trial, m, at[i]);
         fill_memory(m);
         now = machine_now_ns(m);
-        start_child(&c, m, now + more_ms * MS, true);
-        run_to(m, now + more_ms * MS);
+        start_child(&c, m, now + trial.more_ns, true);
+        trial_run_to(&trial, m, now + trial.more_ns);
         if (same(look_at(m), want[i])) {
             passed++;
         } else {
@@ -364,57 +298,39 @@ static void with_forks(const u64 *at, const struct look *want)
             start_victim(m);
     }
     machine_free(m);
-    qsort(stop, points, sizeof *stop, by_number);
+    trial_sort(stop, trial.points);
     printf("stood still for %.2f ms at least, %.2f in the middle, %.2f at most\n",
-           (double)stop[0] / 1e6, (double)stop[points / 2] / 1e6, (double)stop[points - 1] / 1e6);
-}
-
-static bool option(const char *name, const char *value)
-{
-    if (!strcmp(name, "--seed"))
-        seed = strtoull(value, NULL, 0);
-    else if (!strcmp(name, "--points"))
-        points = (unsigned)max_u64(min_u64(strtoull(value, NULL, 0), POINTS_MAX), 1);
-    else if (!strcmp(name, "--until"))
-        until_ms = (u64)(atof(value) * 1000);
-    else if (!strcmp(name, "--more"))
-        more_ms = (u64)(atof(value) * 1000);
-    else if (!strcmp(name, "--other-engine"))
-        other_engine = value;
-    else
-        return guest_option(&config, name, value);
-    return true;
+           (double)stop[0] / 1e6, (double)stop[trial.points / 2] / 1e6,
+           (double)stop[trial.points - 1] / 1e6);
 }
 
 int main(int argc, char **argv)
 {
-    u64 at[POINTS_MAX];
-    struct look want[POINTS_MAX];
+    u64 at[TRIAL_POINTS_MAX];
+    struct look want[TRIAL_POINTS_MAX];
 
     self = "/proc/self/exe";
     signal(SIGPIPE, SIG_IGN);
-    config.log = log_new(NULL, NULL);
+    trial = trial_defaults();
+    trial.config.windows = "auto";
     for (int i = 1; i < argc; i++) {
         if (!strcmp(argv[i], "--no-input")) {
-            input = false;
+            trial.input = false;
         } else if (!strcmp(argv[i], "--fill")) {
             fill = true;
         } else if (!strcmp(argv[i], "--child") && i + 3 < argc) {
-            input = i + 4 == argc;
-            other_engine = config.engine;
+            trial.input = i + 4 == argc;
+            trial.other_engine = trial.config.engine;
             return be_child(atoi(argv[i + 1]), strtoull(argv[i + 2], NULL, 0), atoi(argv[i + 3]));
-        } else if (i + 1 >= argc || !option(argv[i], argv[i + 1])) {
+        } else if (i + 1 >= argc || !trial_option(&trial, argv[i], argv[i + 1])) {
             fprintf(stderr, "forks: '%s' is no option or lacks its value\n", argv[i]);
             return 64;
         } else {
             i++;
         }
     }
-    other_engine = other_engine ? other_engine : config.engine;
-    config.drive_is_cd[DRIVE_HDC] = true;
-    for (unsigned i = 0; i < points; i++)
-        at[i] = between_ticks(random_at(1000000 + i) % (until_ms * MS));
-    qsort(at, points, sizeof at[0], by_number);
+    trial.other_engine = trial.other_engine ? trial.other_engine : trial.config.engine;
+    trial_moments(&trial, at);
     alone(at, want);
     with_forks(at, want);
     printf("%u passed, %u failed, 0 skipped\n", passed, failed);

@@ -15,8 +15,7 @@
 #include "base/state.h"
 #include "devices/board/machine.h"
 #include "devices/board/snapshot.h"
-#include "devices/host/input.h"
-#include "tests/support/guest_options.h"
+#include "tests/support/guest_trial.h"
 #include "tests/support/statediff.h"
 #include "tests/support/whole.h"
 
@@ -26,83 +25,14 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { TICK_MS = 40, POINTS_MAX = 100 };
+static struct guest_trial trial;
 
-#define MS 1000000ull
-
-static struct machine_config config = {
-    .mem_bytes = 32 << 20,
-    .cpu = "pentium2",
-    .engine = "interp",
-    .boot = "acd",
-    .discard = true,
-    .deterministic = true,
-    .speed_max = true,
-    .rtc_epoch = 820454400, /* 1996-01-01 */
-};
-
-static const char *other_engine = "interp", *self;
-static u64 seed = 1, until_ms = 4000, more_ms = 500;
-static unsigned points = 5;
-static bool input = true;
+static const char *self;
 static unsigned passed, failed;
-
-static u64 random_at(u64 n)
-{
-    u64 v = (n + 1) * 0x9E3779B97F4A7C15ull ^ seed * 0xBB67AE8584CAA73Bull;
-
-    v = (v ^ v >> 31) * 0xADF85458A2BB4A9Bull;
-    return v ^ v >> 29;
-}
-
-/* What the user does at a tick depends on the tick alone. */
-static void use(struct machine *m, u64 tick)
-{
-    static const char *const keys[] = {"enter", "space", "down", "up", "a", "esc", "d", "i", "r"};
-    u64 r = random_at(tick / 2);
-    u16 key = key_by_name(keys[r % ARRAY_LEN(keys)]);
-
-    if (!input)
-        return;
-    if (r >> 8 & 1)
-        machine_key(m, key, !(tick & 1));
-    else
-        machine_mouse(m, (s32)(r >> 16 & 31) - 15, (s32)(r >> 24 & 31) - 15, 0, (u8)(r >> 32 & 1));
-}
-
-/* To a moment, using it on the way, in pieces of at most `piece` ns. */
-static bool run_to(struct machine *m, u64 ns, u64 piece)
-{
-    u64 now = machine_now_ns(m), next;
-
-    while (now < ns) {
-        next = (now / (TICK_MS * MS) + 1) * TICK_MS * MS;
-        next = min_u64(min_u64(next, ns), now + piece);
-        if (machine_run(m, next) != MACHINE_TIME)
-            return false;
-        /* The clock stands at the first instruction behind `next`. */
-        if (next % (TICK_MS * MS) == 0)
-            use(m, next / (TICK_MS * MS));
-        now = next;
-    }
-    return true;
-}
-
-static struct machine *build(void)
-{
-    char err[512];
-    struct machine *m = machine_new(&config, err, sizeof err);
-
-    if (!m) {
-        fprintf(stderr, "%s\n", err);
-        exit(71);
-    }
-    return m;
-}
 
 static struct machine *load(const struct state *from)
 {
-    struct machine *m = build();
+    struct machine *m = trial_build(&trial.config);
 
     whole_load(m, from);
     return m;
@@ -127,21 +57,6 @@ static void compare(const char *when, u64 at_ns, struct machine *a, struct machi
     state_free(y);
 }
 
-/* Moments at which no input comes, so that all machines get it in the same order. */
-static u64 between_ticks(u64 ns)
-{
-    u64 in_tick = ns % (TICK_MS * MS);
-
-    return ns - in_tick + min_u64(max_u64(in_tick, MS), (TICK_MS - 1) * MS);
-}
-
-static int by_time(const void *a, const void *b)
-{
-    u64 x = *(const u64 *)a, y = *(const u64 *)b;
-
-    return x < y ? -1 : x > y;
-}
-
 /* ---- A new process that goes on from a snapshot ---- */
 
 static char file[] = "/tmp/roundtrip.XXXXXX";
@@ -159,15 +74,15 @@ static int resume(const char *path, u64 until)
         return 1;
     }
     c = *snapshot_config(s);
-    c.engine = other_engine;
-    c.log = config.log;
+    c.engine = trial.other_engine;
+    c.log = trial.config.log;
     m = machine_new(&c, err, sizeof err);
     if (!m || !snapshot_load(s, m, err, sizeof err)) {
         printf("%s\n", err);
         return 1;
     }
     snapshot_close(s);
-    run_to(m, until, UINT64_MAX / 2);
+    trial_run_to(&trial, m, until);
     printf("%016" PRIx64 "\n", machine_state_hash(m));
     machine_free(m);
     return 0;
@@ -182,8 +97,8 @@ static FILE *start_resumed(struct machine *m, u64 until)
         exit(71);
     }
     snprintf(command, sizeof command,
-             "exec '%s' --seed %" PRIu64 " --other-engine %s%s --resume %s %" PRIu64, self, seed,
-             other_engine, input ? "" : " --no-input", file, until);
+             "exec '%s' --seed %" PRIu64 " --other-engine %s%s --resume %s %" PRIu64, self,
+             trial.seed, trial.other_engine, trial.input ? "" : " --no-input", file, until);
     return popen(command, "r");
 }
 
@@ -202,76 +117,58 @@ static void compare_resumed(FILE *from, u64 at_ns, struct machine *m)
     }
     failed++;
     printf("at %.6f s, resumed by another process on %s: %s, not %s\n", (double)at_ns / 1e9,
-           other_engine, said, want);
+           trial.other_engine, said, want);
 }
 
 static void check_point(struct machine *m, u64 at_ns)
 {
-    FILE *resumed = start_resumed(m, at_ns + more_ms * MS);
+    FILE *resumed = start_resumed(m, at_ns + trial.more_ns);
     struct state *s = whole_save(m);
     struct machine *b = load(s), *a = load(s);
 
     compare("right after loading", at_ns, m, b);
-    run_to(b, at_ns + more_ms * MS, UINT64_MAX / 2);
+    trial_run_to(&trial, b, at_ns + trial.more_ns);
     /* The copy in pieces, so that the first machine can go on from here for the next point. */
-    run_to(a, at_ns + more_ms * MS, 3777777);
+    trial_run_in_pieces(&trial, a, at_ns + trial.more_ns, 3777777);
     compare("cut in pieces", at_ns, a, b);
     machine_free(a);
-    run_to(m, at_ns + more_ms * MS, UINT64_MAX / 2);
+    trial_run_to(&trial, m, at_ns + trial.more_ns);
     compare("later", at_ns, m, b);
     compare_resumed(resumed, at_ns, m);
     machine_free(b);
     state_free(s);
 }
 
-static bool option(const char *name, const char *value)
-{
-    if (!strcmp(name, "--seed"))
-        seed = strtoull(value, NULL, 0);
-    else if (!strcmp(name, "--points"))
-        points = (unsigned)min_u64(strtoull(value, NULL, 0), POINTS_MAX);
-    else if (!strcmp(name, "--until"))
-        until_ms = (u64)(atof(value) * 1000);
-    else if (!strcmp(name, "--more"))
-        more_ms = (u64)(atof(value) * 1000);
-    else if (!strcmp(name, "--other-engine"))
-        other_engine = value;
-    else
-        return guest_option(&config, name, value);
-    return true;
-}
-
 int main(int argc, char **argv)
 {
-    u64 at[POINTS_MAX];
+    u64 at[TRIAL_POINTS_MAX];
     struct machine *m, *other;
 
     self = argv[0];
-    config.log = log_new(NULL, NULL);
+    trial = trial_defaults();
+    trial.config.discard = true;
+    trial.other_engine = "interp";
     for (int i = 1; i < argc; i++) {
         if (!strcmp(argv[i], "--no-input")) {
-            input = false;
+            trial.input = false;
         } else if (!strcmp(argv[i], "--resume") && i + 2 < argc) {
             return resume(argv[i + 1], strtoull(argv[i + 2], NULL, 0));
-        } else if (i + 1 >= argc || !option(argv[i], argv[i + 1])) {
+        } else if (i + 1 >= argc || !trial_option(&trial, argv[i], argv[i + 1])) {
             fprintf(stderr, "roundtrip: '%s' is no option or lacks its value\n", argv[i]);
             return 64;
         } else {
             i++;
         }
     }
-    config.drive_is_cd[DRIVE_HDC] = true;
     close(mkstemp(file));
-    for (unsigned i = 0; i < points; i++)
-        at[i] = between_ticks(random_at(1000000 + i) % (until_ms * MS));
-    qsort(at, points, sizeof at[0], by_time);
-    m = build();
-    for (unsigned i = 0; i < points; i++) {
-        run_to(m, at[i], UINT64_MAX / 2);
+    trial_moments(&trial, at);
+    m = trial_build(&trial.config);
+    for (unsigned i = 0; i < trial.points; i++) {
+        trial_run_to(&trial, m, at[i]);
         check_point(m, machine_now_ns(m));
     }
-    other = build();
-    run_to(other, machine_now_ns(m), 2345678);
+    other = trial_build(&trial.config);
+    trial_run_in_pieces(&trial, other, machine_now_ns(m), 2345678);
     compare("the whole way in pieces", machine_now_ns(m), m, other);
     machine_free(m);
     machine_free(other);
