@@ -138,7 +138,7 @@ $(B)/tests/cpu/lockstep: $(patsubst %.c,$(B)/%.o,$(wildcard tests/cpu/program*.c
 $(B)/tests/cpu/positions: $(B)/tests/cpu/silicon_gen.o $(B)/tests/cpu/silicon_guest.o \
 	$(B)/tests/fuzz/hostile.o $(addprefix $(B)/tests/support/,cpubox.o stepper.o)
 $(B)/tests/cpu/guests: $(B)/tests/cpu/silicon_gen.o $(B)/tests/cpu/silicon_guest.o $(B)/tests/fuzz/hostile.o \
-	$(addprefix $(B)/tests/support/,cpubox.o stepper.o statediff.o)
+	$(addprefix $(B)/tests/support/,cpubox.o stepper.o statediff.o whole.o)
 $(B)/tests/cpu/%: $(B)/tests/cpu/%.o $(B)/libbygone.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS)

@@ -16,7 +16,6 @@
 #include "devices/board/machine.h"
 #include "devices/board/snapshot.h"
 #include "tests/support/guest_trial.h"
-#include "tests/support/statediff.h"
 #include "tests/support/whole.h"
 
 #include <inttypes.h>
@@ -41,20 +40,14 @@ static struct machine *load(const struct state *from)
 static void compare(const char *when, u64 at_ns, struct machine *a, struct machine *b)
 {
     char where[400];
-    struct state *x, *y;
 
     if (machine_state_hash(a) == machine_state_hash(b)) {
         passed++;
         return;
     }
     failed++;
-    x = whole_save(a);
-    y = whole_save(b);
-    if (!state_diff(x, y, where, sizeof where))
-        snprintf(where, sizeof where, "the hashes differ, what is saved does not");
+    whole_difference(a, b, where, sizeof where);
     printf("at %.6f s, %s: %s\n", (double)at_ns / 1e9, when, where);
-    state_free(x);
-    state_free(y);
 }
 
 /* ---- A new process that goes on from a snapshot ---- */

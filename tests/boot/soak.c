@@ -10,7 +10,7 @@
 #include "devices/board/machine.h"
 #include "tests/fuzz/damage.h"
 #include "tests/fuzz/hostile.h"
-#include "tests/support/statediff.h"
+#include "tests/support/whole.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -60,15 +60,9 @@ static void fill(u8 *data, size_t size, u64 n)
 static void say_difference(const char *when, struct machine *a, struct machine *b)
 {
     char where[600];
-    struct state *x = state_new_save(), *y = state_new_save();
 
-    machine_state(a, x);
-    machine_state(b, y);
-    if (!state_diff(x, y, where, sizeof where))
-        snprintf(where, sizeof where, "the hashes differ, what is saved does not");
+    whole_difference(a, b, where, sizeof where);
     printf("guest of seed %llu, %s: %s\n", (unsigned long long)running, when, where);
-    state_free(x);
-    state_free(y);
 }
 
 /* Into another machine, in which other guests have left their traces, and on with both. */

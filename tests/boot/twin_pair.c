@@ -8,7 +8,6 @@
 #include "devices/host/blk_overlay.h"
 #include "devices/host/chr.h"
 #include "frontend/serial_tap.h"
-#include "tests/support/statediff.h"
 #include "tests/support/stepper.h"
 #include "tests/support/whole.h"
 
@@ -144,22 +143,11 @@ size_t twin_back(struct twin *t, bool from_start)
 
 /* ---- Comparison ---- */
 
-static u64 cpu_hash(struct machine *m)
-{
-    struct state *s = state_new_hash();
-    u64 hash;
-
-    cpu_state(machine_cpu(m, 0), s);
-    hash = state_hash(s);
-    state_free(s);
-    return hash;
-}
-
 bool twin_alike(struct twin *t)
 {
     return machine_instructions(t->m[0]) == machine_instructions(t->m[1]) &&
            machine_now_ns(t->m[0]) == machine_now_ns(t->m[1]) &&
-           cpu_hash(t->m[0]) == cpu_hash(t->m[1]);
+           whole_cpu_hash(t->m[0]) == whole_cpu_hash(t->m[1]);
 }
 
 bool twin_same(struct twin *t)
@@ -169,15 +157,11 @@ bool twin_same(struct twin *t)
 
 void twin_tell_difference(struct twin *t, FILE *out)
 {
-    struct state *a = whole_save(t->m[0]), *b = whole_save(t->m[1]);
     char where[2000], *rest, *part;
 
-    if (!state_diff(a, b, where, sizeof where))
-        snprintf(where, sizeof where, "nothing that is saved");
+    whole_difference(t->m[0], t->m[1], where, sizeof where);
     for (part = strtok_r(where, ";", &rest); part; part = strtok_r(NULL, ";", &rest))
         fprintf(out, "    %s\n", part + strspn(part, " "));
-    state_free(a);
-    state_free(b);
 }
 
 /* ---- What is done to them ---- */

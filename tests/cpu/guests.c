@@ -15,8 +15,8 @@
 #include "devices/board/machine.h"
 #include "tests/cpu/silicon.h"
 #include "tests/fuzz/hostile.h"
-#include "tests/support/statediff.h"
 #include "tests/support/stepper.h"
+#include "tests/support/whole.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,29 +37,6 @@ static const char *engine[2] = {"interp", "stepper"}; /* on trial, and against i
 static u64 seed = 1, count = 150, size = 500, traced, searched;
 static unsigned passed, failed;
 
-static void save_both(struct machine *a, struct machine *b, char *where, size_t where_size)
-{
-    struct state *x = state_new_save(), *y = state_new_save();
-
-    machine_state(a, x);
-    machine_state(b, y);
-    if (!state_diff(x, y, where, where_size))
-        snprintf(where, where_size, "the hashes differ, what is saved does not");
-    state_free(x);
-    state_free(y);
-}
-
-static u64 cpu_hash(struct machine *m)
-{
-    struct state *s = state_new_hash();
-    u64 hash;
-
-    cpu_state(machine_cpu(m, 0), s);
-    hash = state_hash(s);
-    state_free(s);
-    return hash;
-}
-
 static void say_difference(const char *what, u64 n, struct machine *a, struct machine *b)
 {
     char where[1000];
@@ -67,7 +44,7 @@ static void say_difference(const char *what, u64 n, struct machine *a, struct ma
 
     if (failed++ >= FAILURES_SHOWN)
         return;
-    save_both(a, b, where, sizeof where);
+    whole_difference(a, b, where, sizeof where);
     printf("%s %llu, at %llu and %llu instructions, %04x:%08llx: %s, %s: %s\n", what,
            (unsigned long long)n, (unsigned long long)machine_instructions(a),
            (unsigned long long)machine_instructions(b), c->seg[SEG_CS].sel,
@@ -88,7 +65,7 @@ static bool same_stretches(struct silicon_rng *r, struct machine *a, struct mach
         u64 to = machine_now_ns(a) + rng_below(r, STRETCH_NS);
         enum machine_stop x = machine_run(a, to), y = machine_run(b, to);
 
-        if (x != y || cpu_hash(a) != cpu_hash(b))
+        if (x != y || whole_cpu_hash(a) != whole_cpu_hash(b))
             return false;
         if (x != MACHINE_TIME)
             break;
@@ -178,7 +155,7 @@ static void find(u64 instructions)
     struct machine *a = one_guest(0), *b = one_guest(1), *before = one_guest(1);
     u64 at = machine_instructions(a), from = at, last = at + instructions;
 
-    while (at < last && cpu_hash(a) == cpu_hash(b)) {
+    while (at < last && whole_cpu_hash(a) == whole_cpu_hash(b)) {
         from = at;
         at += PIECE;
         run_alone(machine_cpu(a, 0), at);

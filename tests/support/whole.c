@@ -1,7 +1,10 @@
 #include "tests/support/whole.h"
 
+#include "cpu/cpu.h"
 #include "devices/board/board.h"
+#include "devices/board/machine.h"
 #include "devices/host/blk_overlay.h"
+#include "tests/support/statediff.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,6 +37,27 @@ void whole_load(struct machine *m, const struct state *from)
     if (state_error(s))
         end("loading", state_error(s));
     state_free(s);
+}
+
+u64 whole_cpu_hash(struct machine *m)
+{
+    struct state *s = state_new_hash();
+    u64 hash;
+
+    cpu_state(machine_cpu(m, 0), s);
+    hash = state_hash(s);
+    state_free(s);
+    return hash;
+}
+
+void whole_difference(struct machine *a, struct machine *b, char *where, size_t size)
+{
+    struct state *x = whole_save(a), *y = whole_save(b);
+
+    if (!state_diff(x, y, where, size))
+        snprintf(where, size, "the hashes differ, what is saved does not");
+    state_free(x);
+    state_free(y);
 }
 
 static struct blk_overlay *copy(const struct blk_overlay *from, u64 sectors)

@@ -11,6 +11,11 @@ struct machine;
 struct state *whole_save(struct machine *m);
 void whole_load(struct machine *m, const struct state *from);
 
+/* The processor's alone. */
+u64 whole_cpu_hash(struct machine *m);
+/* Where two machines whose hashes differ do. */
+void whole_difference(struct machine *a, struct machine *b, char *where, size_t size);
+
 /* A copy of what was written to a drive's image and is kept in memory; NULL if nothing is. */
 struct blk_overlay *whole_disk(struct machine *m, unsigned drive);
 /* Put a copy of it there again. */

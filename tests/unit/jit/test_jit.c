@@ -6,6 +6,7 @@
 #include "mmu/bus.h"
 #include "tests/support/cpu_rig.h"
 #include "tests/support/pc_rig.h"
+#include "tests/support/refuse.h"
 
 #include <criterion/criterion.h>
 
@@ -14,11 +15,8 @@
 #include "jit/private.h"
 
 #include <errno.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 
 enum {
@@ -638,24 +636,6 @@ Test(jit, branches_beyond_the_limit_of_cs_fault_before_they_change_anything)
 
 /* ---- Where there is no translating ---- */
 
-/* No more memory for code in this process. */
-static void refuse_executable_memory(void)
-{
-    struct sock_filter code[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mmap, 0, 3),
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[2])),
-        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, PROT_EXEC, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EACCES),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-    };
-    struct sock_fprog program = {ARRAY_LEN(code), code};
-
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
-        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
-        cr_skip_test("this host has no seccomp filters");
-}
-
 Test(jit_refused, attach_fails_cleanly_where_the_host_refuses_memory_for_code)
 {
     struct cpu_pins pins = {0};
@@ -663,7 +643,7 @@ Test(jit_refused, attach_fails_cleanly_where_the_host_refuses_memory_for_code)
     struct bus *bus = bus_new(pm);
     struct cpu *c;
 
-    refuse_executable_memory();
+    refuse_mapping(SYS_mmap, PROT_READ | PROT_EXEC, EACCES);
     cr_assert_null(cpu_new(cpu_model_find("pentium2"), &engine_jit, bus, &pins, NULL, 0));
     c = cpu_new(cpu_model_find("pentium2"), &engine_interp, bus, &pins, NULL, 0);
     cr_assert(c);
@@ -676,7 +656,7 @@ Test(jit_refused, a_machine_is_interpreted_then)
 {
     struct pc_rig pc;
 
-    refuse_executable_memory();
+    refuse_mapping(SYS_mmap, PROT_READ | PROT_EXEC, EACCES);
     pc_rig_setup(&pc, "jit", "B8 34 12 F4");
     cr_assert_str_eq(pc.cpu->engine->name, "interp");
     pc_rig_run(&pc);

@@ -6,14 +6,12 @@
 #include "mmu/bus.h"
 #include "mmu/mmu.h"
 #include "mmu/physmap.h"
+#include "tests/support/refuse.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -560,27 +558,9 @@ Test(window, a_host_without_address_space_has_none)
     window_close(&w);
 }
 
-/* This system call fails with ENOMEM, if it is for `prot` or that is 0. */
-static void refuse(u32 call, u32 prot)
-{
-    struct sock_filter code[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 3),
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[2])),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, prot, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOMEM),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-    };
-    struct sock_fprog program = {ARRAY_LEN(code), code};
-
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
-        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
-        cr_skip_test("this host has no seccomp filters");
-}
-
 Test(window, shows_nothing_where_the_host_refuses_to_map)
 {
-    refuse(SYS_mmap, PROT_READ | PROT_WRITE);
+    refuse_mapping(SYS_mmap, PROT_READ | PROT_WRITE, ENOMEM);
     cr_assert_not(use(MMU_SUPERVISOR, AT_DATA, MMU_WRITE));
     cr_assert_not(can_read(MMU_SUPERVISOR, AT_DATA));
     cr_assert(rig.mmu.write[AT_DATA >> PAGE_SHIFT], "T has it");
@@ -590,7 +570,7 @@ Test(window, shows_nothing_where_the_host_refuses_to_map)
 Test(window, all_goes_where_the_host_refuses_to_protect)
 {
     cr_assert(use(MMU_SUPERVISOR, AT_DATA, MMU_WRITE));
-    refuse(SYS_mprotect, PROT_READ);
+    refuse_mapping(SYS_mprotect, PROT_READ, ENOMEM);
     physmap_mark_code(rig.pm, rig.ram + (AT_DATA >> PAGE_SHIFT), 0, 16);
     cr_assert_not(can_write(MMU_SUPERVISOR, AT_DATA));
     cr_assert_not(window(MMU_SUPERVISOR)->on);
@@ -600,7 +580,7 @@ Test(window, all_goes_where_the_host_refuses_to_take_one_page)
 {
     cr_assert(use(MMU_SUPERVISOR, AT_DATA, MMU_WRITE));
     cr_assert(use(MMU_SUPERVISOR, 0x100000, MMU_WRITE));
-    refuse(SYS_mmap, PROT_NONE);
+    refuse_mapping(SYS_mmap, PROT_NONE, ENOMEM);
     mmu_invlpg(&rig.mmu, AT_DATA);
     cr_assert_not(can_read(MMU_SUPERVISOR, AT_DATA));
     cr_assert_not(can_read(MMU_SUPERVISOR, 0x100000));
