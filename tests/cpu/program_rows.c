@@ -67,11 +67,6 @@ static unsigned some_register(struct program_gen *g)
     return rng_percent(&g->r, g->calm ? 95 : 75) ? rng_below(&g->r, 3) : rng_below(&g->r, 8);
 }
 
-static unsigned segment_for(int prefix, unsigned base)
-{
-    return prefix >= 0 ? (unsigned)prefix : base == RSP || base == RBP ? SEG_SS : SEG_DS;
-}
-
 /* Most bases hold a pointer, see pointers() in program.c. */
 static void memory32(struct program_gen *g, unsigned reg, int seg)
 {
@@ -82,7 +77,7 @@ static void memory32(struct program_gen *g, unsigned reg, int seg)
 
     if (form < 4) {
         gen_byte(g, (u8)(reg << 3 | 5));
-        gen_le(g, gen_target(g) - g->p->base[segment_for(seg, RAX)], 4);
+        gen_le(g, gen_target(g) - g->p->base[gen_segment_for(seg, RAX)], 4);
     } else if (form < 7 && base != RSP) {
         gen_byte(g, (u8)(0x40 | reg << 3 | base));
         gen_byte(g, (u8)disp);
@@ -105,7 +100,7 @@ static void memory16(struct program_gen *g, unsigned reg, int seg)
 
     if (form < 5) {
         gen_byte(g, (u8)(reg << 3 | 6));
-        gen_le(g, gen_target(g) - g->p->base[segment_for(seg, RAX)], 2);
+        gen_le(g, gen_target(g) - g->p->base[gen_segment_for(seg, RAX)], 2);
     } else if (form < 8) {
         gen_byte(g, (u8)(0x40 | reg << 3 | rm));
         gen_byte(g, (u8)rng_below(&g->r, 64));
@@ -115,18 +110,6 @@ static void memory16(struct program_gen *g, unsigned reg, int seg)
     }
 }
 
-static bool wants_memory(struct program_gen *g, u16 row)
-{
-    const struct optab_row *o = &optab_rows[row];
-    bool may = false;
-
-    if (o->attr & ATTR_REG_ONLY || o->modrm)
-        return false;
-    for (unsigned n = 0; n < 3; n++)
-        may |= operand_info[o->operand[n]].memory;
-    return o->attr & ATTR_MEM_ONLY || (may && rng_percent(&g->r, 50));
-}
-
 static void modrm(struct program_gen *g, u16 row, bool addr16, int seg)
 {
     const struct optab_row *o = &optab_rows[row];
@@ -134,7 +117,7 @@ static void modrm(struct program_gen *g, u16 row, bool addr16, int seg)
 
     if (o->modrm)
         gen_byte(g, o->modrm);
-    else if (!wants_memory(g, row))
+    else if (!gen_wants_memory(&g->r, row))
         gen_byte(g, (u8)(0xC0 | reg << 3 | some_register(g)));
     else if (addr16)
         memory16(g, reg, seg);
@@ -219,7 +202,7 @@ static bool try_row(struct program_gen *g, u16 row)
     if (forms[row].attr & FORM_HAS_MODRM || o->group >= 0)
         modrm(g, row, addr16, seg);
     if (forms[row].imm == OC_Ob || forms[row].imm == OC_Ov)
-        gen_le(g, gen_target(g) - g->p->base[segment_for(seg, RAX)], addr16 ? 2 : 4);
+        gen_le(g, gen_target(g) - g->p->base[gen_segment_for(seg, RAX)], addr16 ? 2 : 4);
     gen_le(g, some_immediate(g), 4);
     gen_le(g, some_immediate(g), 4);
     g->piece = piece;

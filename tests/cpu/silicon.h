@@ -103,6 +103,11 @@ static inline bool rng_percent(struct silicon_rng *r, u32 n)
     return rng_below(r, 100) < n;
 }
 
+/* An instruction of this row gets a memory operand, if it may have one. */
+bool gen_wants_memory(struct silicon_rng *r, u16 row);
+/* The segment of one with this base and this prefix, or -1. */
+unsigned gen_segment_for(int prefix, unsigned base);
+
 struct silicon_options {
     const char *only; /* one mnemonic, or NULL */
     bool segments;    /* LDT segments, 16-bit code */

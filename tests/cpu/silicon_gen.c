@@ -53,6 +53,25 @@ u64 rng_next(struct silicon_rng *r)
     return z ^ z >> 31;
 }
 
+/* ---- What all generators ask ---- */
+
+bool gen_wants_memory(struct silicon_rng *r, u16 row)
+{
+    const struct optab_row *o = &optab_rows[row];
+    bool may = false;
+
+    if (o->attr & ATTR_REG_ONLY || o->modrm)
+        return false;
+    for (unsigned n = 0; n < 3; n++)
+        may |= operand_info[o->operand[n]].memory;
+    return o->attr & ATTR_MEM_ONLY || (may && rng_percent(r, 50));
+}
+
+unsigned gen_segment_for(int prefix, unsigned base)
+{
+    return prefix >= 0 ? (unsigned)prefix : base == RSP || base == RBP ? SEG_SS : SEG_DS;
+}
+
 /* ---- Numbers ---- */
 
 static u32 some_int(struct silicon_rng *r)
@@ -271,12 +290,6 @@ static void emit_le(struct gen *g, u32 v, unsigned bytes)
         emit(g, (u8)v);
 }
 
-/* Segment of a memory operand: the prefix's, or the default of its base. */
-static unsigned segment_for(int prefix, unsigned base)
-{
-    return prefix >= 0 ? (unsigned)prefix : base == RSP || base == RBP ? SEG_SS : SEG_DS;
-}
-
 static void emit_memory32(struct gen *g, unsigned reg, int seg, bool fixed, u32 target)
 {
     unsigned base = rng_below(&g->r, 8), index = rng_below(&g->r, 8), scale = rng_below(&g->r, 4);
@@ -285,7 +298,7 @@ static void emit_memory32(struct gen *g, unsigned reg, int seg, bool fixed, u32 
 
     if (form < 2) {
         emit(g, (u8)(reg << 3 | 5));
-        emit_le(g, target - g->seg_base[segment_for(seg, RAX)], 4);
+        emit_le(g, target - g->seg_base[gen_segment_for(seg, RAX)], 4);
         return;
     }
     if (form == 7) { /* any base with what it holds */
@@ -293,7 +306,7 @@ static void emit_memory32(struct gen *g, unsigned reg, int seg, bool fixed, u32 
         emit(g, (u8)rng_below(&g->r, 256));
         return;
     }
-    disp = target - g->seg_base[segment_for(seg, base)] - g->s->gpr[base];
+    disp = target - g->seg_base[gen_segment_for(seg, base)] - g->s->gpr[base];
     if (form < 5 && base != RSP) {
         bool small = disp == (u32)(s8)disp;
 
@@ -317,23 +330,11 @@ static void emit_memory16(struct gen *g, unsigned reg, int seg, bool fixed, u32 
 
     if (fixed || rng_percent(&g->r, 25)) {
         emit(g, (u8)(reg << 3 | 6));
-        emit_le(g, target - g->seg_base[segment_for(seg, RAX)], 2);
+        emit_le(g, target - g->seg_base[gen_segment_for(seg, RAX)], 2);
         return;
     }
     emit(g, (u8)(0x80 | reg << 3 | rm));
-    emit_le(g, target - g->seg_base[segment_for(seg, first)] - sum, 2);
-}
-
-static bool wants_memory(struct gen *g, u16 row)
-{
-    const struct optab_row *o = &optab_rows[row];
-    bool may = false;
-
-    if (o->attr & ATTR_REG_ONLY || o->modrm)
-        return false;
-    for (unsigned n = 0; n < 3; n++)
-        may |= operand_info[o->operand[n]].memory;
-    return o->attr & ATTR_MEM_ONLY || (may && rng_percent(&g->r, 50));
+    emit_le(g, target - g->seg_base[gen_segment_for(seg, first)] - sum, 2);
 }
 
 struct prefixes {
@@ -393,7 +394,7 @@ static void emit_modrm(struct gen *g, u16 row, const struct prefixes *p, u32 tar
 
     if (o->modrm)
         emit(g, o->modrm);
-    else if (!wants_memory(g, row))
+    else if (!gen_wants_memory(&g->r, row))
         emit(g, (u8)(0xC0 | reg << 3 | some_register(g)));
     else if (addr16)
         emit_memory16(g, reg, p->seg, is_pointer_store(row), target);
