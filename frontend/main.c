@@ -7,14 +7,11 @@
 #include "frontend/print_points.h"
 #include "frontend/print_trace.h"
 #include "frontend/script.h"
-#include "frontend/slurp.h"
 
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { SCRIPT_MAX_BYTES = 4 << 20 };
 
 static int complain(int code, const char *err)
 {
@@ -80,13 +77,9 @@ static bool choose_display(const struct options *o, const struct frontend_displa
 
 static int load_script(const char *file, struct script **out)
 {
-    char err[512], *text;
-    size_t len;
+    char err[512];
 
-    text = slurp(file, SCRIPT_MAX_BYTES, &len, err, sizeof err);
-    if (text)
-        *out = script_parse(file, text, len, err, sizeof err);
-    free(text);
+    *out = script_load(file, err, sizeof err);
     return *out ? 0 : complain(EXIT_BAD_INPUT, err);
 }
 

@@ -7,6 +7,7 @@
 #include "devices/host/input.h"
 #include "frontend/nearest.h"
 #include "frontend/script_table.h"
+#include "frontend/slurp.h"
 #include "frontend/values.h"
 
 #include <stdarg.h>
@@ -14,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOUSE_MAX_MOVE = 10000 };
+enum { MOUSE_MAX_MOVE = 10000, FILE_MAX_BYTES = 4 << 20 };
 
 struct parser {
     struct script *script;
@@ -364,6 +365,16 @@ struct script *script_parse(const char *name, const char *text, size_t len, char
     }
     script_free(s);
     return NULL;
+}
+
+struct script *script_load(const char *file, char *err, size_t err_size)
+{
+    size_t len;
+    char *text = slurp(file, FILE_MAX_BYTES, &len, err, err_size);
+    struct script *s = text ? script_parse(file, text, len, err, err_size) : NULL;
+
+    free(text);
+    return s;
 }
 
 void script_free(struct script *s)

@@ -18,6 +18,8 @@ struct serial_tap;
  */
 struct script *script_parse(const char *name, const char *text, size_t len, char *err,
                             size_t err_size);
+/* The same from a file. */
+struct script *script_load(const char *file, char *err, size_t err_size);
 void script_free(struct script *s);
 /* True if it listens to or types into the first serial port. */
 bool script_uses_serial(const struct script *s);

@@ -86,6 +86,13 @@ struct block *arena_new_block(struct jit *j, struct run *head, const struct trac
     return b;
 }
 
+struct block *arena_next(const struct jit *j, const struct block *b)
+{
+    size_t at = b ? (size_t)((const u8 *)b - j->blocks) + b->bytes : sizeof *b;
+
+    return at < j->blocks_used ? (struct block *)(j->blocks + at) : NULL;
+}
+
 struct door *arena_new_door(struct jit *j)
 {
     if (j->blocks_used + sizeof(struct door) > j->blocks_end)

@@ -241,12 +241,11 @@ size_t jit_dump(struct cpu *c, u64 la, char *out, size_t out_size)
     u32 offset = la & PAGE_MASK, shown = 0;
     frame_id frame = frame_at(c, (u32)la);
     struct jit_text t = {out, out_size};
-    const struct block *b;
+    const struct block *b = NULL;
 
     if (!frame)
         return 0;
-    for (size_t at = sizeof *b; at < j->blocks_used && shown < DUMPS_MAX; at += b->bytes) {
-        b = (const struct block *)(j->blocks + at);
+    while (shown < DUMPS_MAX && (b = arena_next(j, b))) {
         if (!covers(b, frame, offset))
             continue;
         dump_block(c, b, (u32)la & ~(u64)PAGE_MASK, &t);

@@ -324,6 +324,8 @@ void arena_empty(struct jit *j);
 /* Room for a block of `trace`, or if that is NULL of `head` alone. NULL: there is none. */
 struct block *arena_new_block(struct jit *j, struct run *head, const struct trace *trace);
 struct door *arena_new_door(struct jit *j);
+/* The block behind one, dead ones included; the first behind NULL, NULL behind the last. */
+struct block *arena_next(const struct jit *j, const struct block *b);
 /*
  * trace.c: the trace that begins with `head`, in `room`; NULL if nothing follows. `base16`: see
  * struct block.

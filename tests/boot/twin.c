@@ -28,7 +28,6 @@
 #include "frontend/files.h"
 #include "frontend/script.h"
 #include "frontend/serial_tap.h"
-#include "frontend/slurp.h"
 #include "tests/support/stepper.h"
 
 #include <signal.h>
@@ -40,7 +39,6 @@
 
 enum {
     MOVES_MAX = 1000,
-    SCRIPT_MAX_BYTES = 4 << 20,
     DISTURBANCES = 4, /* one for so many steps, about */
     TIMEOUT = 120,    /* seconds of the host's for one step */
 };
@@ -291,13 +289,9 @@ static bool option(const char *name, const char *value)
 
 static int load_script(const char *file, struct script **out)
 {
-    char err[512], *text;
-    size_t len;
+    char err[512];
 
-    text = slurp(file, SCRIPT_MAX_BYTES, &len, err, sizeof err);
-    if (text)
-        *out = script_parse(file, text, len, err, sizeof err);
-    free(text);
+    *out = script_load(file, err, sizeof err);
     return *out ? 0 : complain(err);
 }
 

@@ -26,6 +26,7 @@
 #include "devices/serial/uart16550.h"
 #include "mmu/bus.h"
 #include "mmu/physmap.h"
+#include "tests/fuzz/lasting.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -209,14 +210,6 @@ static void step(struct board *b, const u8 *p)
     case 14: bus_in_many(b->bus, port, text, size, sizeof text / size); break;
     case 15: bus_dma_write(b->bus, where, p, STEP_BYTES); break;
     }
-}
-
-/* The board lives until the end, partly in mapped memory where the leak finder does not look. */
-const char *__asan_default_options(void);
-
-const char *__asan_default_options(void)
-{
-    return "detect_leaks=0";
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -8,20 +8,14 @@
 #include "frontend/gdb_packet.h"
 #include "frontend/gdb_session.h"
 #include "tests/fuzz/bare_machine.h"
+#include "tests/fuzz/lasting.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-const char *__asan_default_options(void);
 
 enum { RUN_NS = 2000 };
-
-/* The machine lives until the end, partly in mapped memory where the leak finder does not look. */
-const char *__asan_default_options(void)
-{
-    return "detect_leaks=0";
-}
 
 static void nothing(void *opaque)
 {

@@ -1,15 +1,9 @@
 /* A hostile guest: see hostile.h. The machine is reset between inputs. */
 #include "devices/board/machine.h"
 #include "tests/fuzz/hostile.h"
+#include "tests/fuzz/lasting.h"
 
-const char *__asan_default_options(void);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-/* The machine lives until the end, partly in mapped memory where the leak finder does not look. */
-const char *__asan_default_options(void)
-{
-    return "detect_leaks=0";
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

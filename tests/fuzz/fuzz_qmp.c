@@ -5,18 +5,12 @@
 #include "devices/board/machine.h"
 #include "frontend/qmp_session.h"
 #include "tests/fuzz/bare_machine.h"
+#include "tests/fuzz/lasting.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-const char *__asan_default_options(void);
-
-/* The machine lives until the end, partly in mapped memory where the leak finder does not look. */
-const char *__asan_default_options(void)
-{
-    return "detect_leaks=0";
-}
 
 static void nothing(void *opaque)
 {

@@ -13,6 +13,7 @@
 #include "devices/board/machine_private.h"
 #include "devices/board/replay_file.h"
 #include "tests/fuzz/bare_machine.h"
+#include "tests/fuzz/lasting.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,14 +23,7 @@
 
 enum { KINDS = 8, MADE_MAX = 4 << 20 };
 
-const char *__asan_default_options(void);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-/* The machine lives until the end, partly in mapped memory where the leak finder does not look. */
-const char *__asan_default_options(void)
-{
-    return "detect_leaks=0";
-}
 
 static const char *const tags[KINDS] = {REPLAY_HEAD,  REPLAY_STATE, REPLAY_FRAMES,  REPLAY_DISK,
                                         REPLAY_INPUT, REPLAY_END,   REPLAY_WRITTEN, REPLAY_POINT};

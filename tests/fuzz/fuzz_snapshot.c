@@ -6,6 +6,7 @@
 #include "devices/board/machine.h"
 #include "devices/board/snapshot.h"
 #include "tests/fuzz/bare_machine.h"
+#include "tests/fuzz/lasting.h"
 #include "tests/fuzz/snapdamage.h"
 
 #include <stdio.h>
@@ -13,14 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-const char *__asan_default_options(void);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-/* The machine lives until the end, partly in mapped memory where the leak finder does not look. */
-const char *__asan_default_options(void)
-{
-    return "detect_leaks=0";
-}
 
 static char dir[] = "/tmp/fuzz_snapshot.XXXXXX", good[64], bad[64];
 

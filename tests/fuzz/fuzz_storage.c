@@ -16,6 +16,7 @@
 #include "devices/storage/ide.h"
 #include "mmu/bus.h"
 #include "mmu/physmap.h"
+#include "tests/fuzz/lasting.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -245,14 +246,6 @@ static void step(struct board *b, const u8 *p)
     case 14: carry_over(p[1] & 1 ? b->fdc : b->ide); break;
     case 15: damage(p[1] & 1 ? b->fdc : b->ide, value, p + 4); break;
     }
-}
-
-/* The board lives until the end, partly in mapped memory where the leak finder does not look. */
-const char *__asan_default_options(void);
-
-const char *__asan_default_options(void)
-{
-    return "detect_leaks=0";
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -72,14 +72,12 @@ static void warm(u32 ip)
 static struct block *block_at(u32 gpa)
 {
     frame_id frame = physmap_page(rig.pm, gpa)->frame;
-    struct block *b;
+    struct block *b = NULL;
 
-    for (size_t at = sizeof *b; at < jit()->blocks_used; at += b->bytes) {
-        b = (struct block *)(jit()->blocks + at);
-        if (b->run && b->run->frame == frame && b->run->offset == (gpa & PAGE_MASK))
-            return b;
-    }
-    return NULL;
+    while ((b = arena_next(jit(), b)) &&
+           !(b->run && b->run->frame == frame && b->run->offset == (gpa & PAGE_MASK)))
+        ;
+    return b;
 }
 
 /* ---- Links ---- */
