@@ -36,8 +36,8 @@ enum { SRA_DRV2_N = 0x40, SRA_INT = 0x80 };
 enum { DSR_RATE = 0x03, DSR_PRECOMP = 0x1C, DSR_POWER_DOWN = 0x40, DSR_RESET = 0x80 };
 enum { DIR_DSKCHG = 0x80 };
 
-/* "Reset": after it the chip polls the drives and finds all four changed within this time. */
-enum { POLL_AFTER_RESET_NS = 250000 };
+/* "Reset": a round of polling the drives, and after a reset the first finds all four changed. */
+enum { POLL_NS = 250000 };
 
 enum { CONFIG_DEFAULT = CONFIG_EFIFO_N, RATE_DEFAULT = RATE_250K };
 
@@ -80,6 +80,15 @@ u64 fdc_rotation_ns(const struct fdc *f, const struct fdc_drive *d)
     return max_u64(60 * NS_PER_SEC / rpm / f->pace, 1);
 }
 
+/*
+ * Between two commands the chip polls its drives ("Drive Polling"), and only then it notices that a
+ * seek has ended or that a drive has become ready.
+ */
+static bool fdc_waits_for_command(const struct fdc *f)
+{
+    return f->phase == FDC_COMMAND && f->fifo_len == 0;
+}
+
 /* Head movement. */
 
 void fdc_move_head(struct fdc_drive *d, int steps)
@@ -111,6 +120,10 @@ static void fdc_seek_timer(void *opaque)
 {
     struct fdc_drive *d = opaque;
 
+    if (!fdc_waits_for_command(d->fdc)) {
+        timer_set(&d->seek, clock_now(d->fdc->clock) + POLL_NS);
+        return;
+    }
     fdc_move_head(d, d->steps);
     d->seeking = false;
     d->seek_end = true;
@@ -123,6 +136,10 @@ static void fdc_poll_timer(void *opaque)
 {
     struct fdc *f = opaque;
 
+    if (!fdc_waits_for_command(f)) {
+        timer_set(&f->poll, clock_now(f->clock) + POLL_NS);
+        return;
+    }
     /* "Reset", "Polling": all four drives report a change of their ready lines. */
     f->reset_senses = 4;
     fdc_set_interrupt(f, true);
@@ -157,7 +174,7 @@ static void fdc_clear(struct fdc *f)
 static void fdc_leave_reset(struct fdc *f)
 {
     if (!(f->config & CONFIG_POLL_N))
-        timer_set(&f->poll, clock_now(f->clock) + POLL_AFTER_RESET_NS);
+        timer_set(&f->poll, clock_now(f->clock) + POLL_NS);
 }
 
 static void fdc_reset(struct device *dev)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 enum { VERSION_82077AA = 0x90, RECALIBRATE_STEPS = 79 /* at most */ };
+enum { SENSE_INTERRUPT_RESULTS = 2 /* no other command has so many */ };
 
 /* Result phase. */
 
@@ -31,24 +32,33 @@ static void fdc_result(struct fdc *f, u8 byte)
 
 static void fdc_enter_command_phase(struct fdc *f)
 {
-    unsigned i;
-
     f->phase = FDC_COMMAND;
     f->fifo_len = f->fifo_pos = 0;
-    /* A seek that ended meanwhile has its interrupt now. */
+}
+
+static bool fdc_has_seek_end(const struct fdc *f)
+{
+    unsigned i;
+
     for (i = 0; i < FDC_SLOTS; i++)
         if (f->drive[i].seek_end)
-            fdc_set_interrupt(f, true);
+            return true;
+    return false;
 }
 
 u8 fdc_get_result(struct fdc *f)
 {
     u8 v = f->fifo[f->fifo_pos++];
+    bool sense = f->fifo_len == SENSE_INTERRUPT_RESULTS;
 
     if (f->fifo_pos == 1)
         fdc_set_interrupt(f, false);
-    if (f->fifo_pos == f->fifo_len)
-        fdc_enter_command_phase(f);
+    if (f->fifo_pos < f->fifo_len)
+        return v;
+    fdc_enter_command_phase(f);
+    /* It tells of one drive; INT rises again for the next. */
+    if (sense && fdc_has_seek_end(f))
+        fdc_set_interrupt(f, true);
     return v;
 }
 
@@ -197,15 +207,14 @@ static void cmd_RELATIVE_SEEK(struct fdc *f)
 
 static void cmd_SENSE_INTERRUPT(struct fdc *f)
 {
-    u8 bytes[2];
+    u8 bytes[SENSE_INTERRUPT_RESULTS];
     unsigned i;
 
-    fdc_set_interrupt(f, false);
     if (f->reset_senses) {
         i = 4u - f->reset_senses--;
         bytes[0] = (u8)(ST0_POLLING | i);
         bytes[1] = f->drive[i].pcn;
-        fdc_results(f, bytes, 2, false);
+        fdc_results(f, bytes, sizeof bytes, false);
         return;
     }
     for (i = 0; i < FDC_SLOTS; i++) {
@@ -214,7 +223,7 @@ static void cmd_SENSE_INTERRUPT(struct fdc *f)
         f->drive[i].seek_end = false;
         bytes[0] = f->drive[i].seek_st0;
         bytes[1] = f->drive[i].pcn;
-        fdc_results(f, bytes, 2, false);
+        fdc_results(f, bytes, sizeof bytes, false);
         return;
     }
     fdc_result(f, ST0_INVALID); /* nothing to report */
@@ -319,6 +328,13 @@ void fdc_put_command(struct fdc *f, u8 value)
 {
     const struct fdc_command *c;
 
+    /*
+     * INT, of a reset or a seek, falls with any command; the data sheet tells it of SENSE INTERRUPT
+     * only. The floppy drivers of MenuetOS and KolibriOS, in use on real controllers for many
+     * years, leave that one out after a reset and RECALIBRATE, and await another edge of IRQ 6
+     * next.
+     */
+    fdc_set_interrupt(f, false);
     f->fifo[f->fifo_len++] = value;
     c = fdc_command(f->fifo[0]);
     if (f->fifo_len < c->length)

@@ -245,6 +245,49 @@ Test(fdc_reset, no_interrupt_passes_while_dmagate_is_off)
     cr_assert(rig_level(rig, IRQ));
 }
 
+/* "Drive Polling" goes on while the chip waits for a command. */
+Test(fdc_reset, the_poll_waits_for_the_end_of_a_command)
+{
+    out(DOR, 0x0C);
+    out(FIFO, 0x03); /* SPECIFY, and its parameters are late */
+    rig_advance_ns(rig, 10 * MS);
+    cr_assert_not(rig_level(rig, IRQ));
+    SEND(0xDF, 0x02);
+    rig_advance_ns(rig, MS);
+    cr_assert(rig_level(rig, IRQ));
+}
+
+/* As the drivers of MenuetOS and KolibriOS have it. */
+Test(fdc_reset, any_command_takes_int_back)
+{
+    out(DOR, 0x1C);
+    cr_assert(wait_irq());
+    out(FIFO, 0x07);
+    cr_assert_not(rig_level(rig, IRQ));
+    out(FIFO, 0x00);
+    cr_assert_not(rig_level(rig, IRQ));
+    cr_assert(wait_irq());
+    SEND(0x0F, 0x00, 3);
+    cr_assert_not(rig_level(rig, IRQ));
+    cr_assert(wait_irq());
+    SEND(0x08);
+    EXPECT(0x20, 3);
+    cr_assert_not(rig_level(rig, IRQ));
+}
+
+Test(fdc_reset, what_int_told_of_stays_for_sense_interrupt)
+{
+    unsigned i;
+
+    out(DOR, 0x1C);
+    cr_assert(wait_irq());
+    SEND(0x03, 0xDF, 0x02);
+    for (i = 0; i < 4; i++) {
+        SEND(0x08);
+        EXPECT((u8)(0xC0 | i), 0);
+    }
+}
+
 Test(fdc, dsr_reset_clears_itself_and_ends_a_command)
 {
     dma_program(512);
@@ -410,6 +453,21 @@ Test(fdc, two_drives_seek_at_once_and_report_one_by_one)
     SEND(0x08);
     EXPECT(0x21, 12);
     cr_assert_not(rig_level(rig, IRQ));
+}
+
+Test(fdc, a_seek_that_ends_within_a_command_interrupts_after_it)
+{
+    fdc_set_drive_type(fdc, 1, FDD_720K);
+    dma_program(512);
+    SEND(0x0F, 0x01, 2);
+    SEND(0xE6, 0, 0, 0, 1, 2, 18, 0x1B, 0xFF);
+    cr_assert(wait_irq());
+    rig_advance_ns(rig, 500 * MS);
+    EXPECT(0, 0, 0, 0, 0, 2, 2);
+    cr_assert_not(rig_level(rig, IRQ));
+    cr_assert(wait_irq());
+    SEND(0x08);
+    EXPECT(0x21, 2);
 }
 
 /* --- reading --------------------------------------------------------------------------------- */
