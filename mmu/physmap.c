@@ -690,8 +690,8 @@ void physmap_track(struct physmap *pm, enum dirty_user user, bool on)
     }
 }
 
-bool physmap_take_dirty(struct physmap *pm, enum dirty_user user, frame_id first, u32 count,
-                        u64 *bits)
+bool physmap_take_dirty_but(struct physmap *pm, enum dirty_user user, frame_id first, u32 count,
+                            u64 *bits, const u8 *stays)
 {
     bool any = false;
 
@@ -700,13 +700,21 @@ bool physmap_take_dirty(struct physmap *pm, enum dirty_user user, frame_id first
 
         if (!(f->flags & user))
             continue;
-        f->flags &= (u16)~user;
         bits[i / 64] |= 1ull << (i % 64);
         any = true;
+        if (stays && stays[i])
+            continue;
+        f->flags &= (u16)~user;
         if (f->writer != FRAME_NO_WRITER)
             physmap_protect_frame(pm, first + i);
     }
     return any;
+}
+
+bool physmap_take_dirty(struct physmap *pm, enum dirty_user user, frame_id first, u32 count,
+                        u64 *bits)
+{
+    return physmap_take_dirty_but(pm, user, first, count, bits, NULL);
 }
 
 /* ---- State ---- */

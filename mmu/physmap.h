@@ -208,6 +208,12 @@ void physmap_track(struct physmap *pm, enum dirty_user user, bool on);
 /* Move the dirty bits of `count` frames into `bits` (bit i%64 of word i/64 is set); true if any. */
 bool physmap_take_dirty(struct physmap *pm, enum dirty_user user, frame_id first, u32 count,
                         u64 *bits);
+/*
+ * The same, but frames for which `stays` (a byte each) is not zero remain dirty: for those that are
+ * written all the time it costs less to look at them each time than to see their next write.
+ */
+bool physmap_take_dirty_but(struct physmap *pm, enum dirty_user user, frame_id first, u32 count,
+                            u64 *bits, const u8 *stays);
 
 /* What one physmap_new_frames made. */
 struct physmap_block {

@@ -22,9 +22,9 @@
 #include <string.h>
 
 enum {
-    CHECK_MS = 100,       /* virtual, between two checks, if they cost little */
-    CHECK_MOST_MS = 5000, /* else up to so many */
-    COST_SHARE = 200,     /* a check may cost this part of the host's time since the last one */
+    CHECK_MS = 100,        /* virtual, between two checks, if they cost little */
+    CHECK_MOST_MS = 60000, /* else up to so many: seconds of the host where time runs ahead */
+    COST_SHARE = 200,      /* a check may cost this part of the host's time since the last one */
     FLUSH_BYTES = 256 << 10,
     FLUSH_MS = 1000,
     FRAMES_A_CHUNK = 1000,
@@ -132,7 +132,7 @@ static void on_point(void *opaque)
 
     take_check(r);
     interval_adapt(&interval_rule, &r->interval_ns, &r->host_ns, began,
-                   (u64)state_check_written(r->check) * FIRST_WRITE_NS);
+                   (u64)state_check_guarded(r->check) * FIRST_WRITE_NS);
     if (record_points_due(r->points))
         take_point(r, log_at);
     r->listener.point_ns = clock_now(r->m->board.clock) + r->interval_ns;

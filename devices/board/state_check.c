@@ -15,7 +15,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { LISTED_MAX = 100000, FRAME_BYTES = 6, NAME_BYTES = 64 };
+enum {
+    LISTED_MAX = 100000,
+    FRAME_BYTES = 6,
+    NAME_BYTES = 64,
+    /*
+     * After so many checks that found it unchanged, a frame that was written is guarded again. Its
+     * hash costs less than half a microsecond each time, seeing its next write FIRST_WRITE_NS.
+     */
+    OPEN_CHECKS = 12,
+};
 
 #define TOO_MANY 0xFFFFFFFFu
 
@@ -24,11 +33,13 @@ struct state_check {
     struct hash128 sum;
     struct hash128 *of_frame;
     u32 frames;   /* numbers below this one */
+    u8 *open;     /* of each: checks for which its writes need not be seen */
     u64 *dirty;   /* a bit for each frame of the longest block */
     u64 *changed; /* and for every frame */
     u32 changed_count;
-    u32 written;  /* at the last check */
+    u32 guarded;  /* frames whose next write will be seen, since the last check */
     bool started; /* all frames are known */
+    bool first;   /* since the last check */
     u8 *out;
     size_t len, capacity;
 };
@@ -56,16 +67,15 @@ struct state_check *state_check_new(struct board *b)
     c->board = b;
     c->frames = all_frames(b->pm, &longest);
     c->of_frame = calloc(c->frames, sizeof *c->of_frame);
+    c->open = calloc(c->frames, sizeof *c->open);
     c->dirty = calloc(longest / 64 + 1, sizeof *c->dirty);
     c->changed = calloc(c->frames / 64 + 1, sizeof *c->changed);
-    if (!c->of_frame || !c->dirty || !c->changed) {
-        free(c->of_frame);
-        free(c->dirty);
-        free(c->changed);
-        free(c);
+    physmap_track(b->pm, DIRTY_CHECK, true);
+    if (!c->of_frame || !c->open || !c->dirty || !c->changed) {
+        state_check_free(c);
         return NULL;
     }
-    physmap_track(b->pm, DIRTY_CHECK, true);
+    memset(c->open, OPEN_CHECKS, c->frames);
     return c;
 }
 
@@ -75,6 +85,7 @@ void state_check_free(struct state_check *c)
         return;
     physmap_track(c->board->pm, DIRTY_CHECK, false);
     free(c->of_frame);
+    free(c->open);
     free(c->dirty);
     free(c->changed);
     free(c->out);
@@ -117,17 +128,11 @@ static void note_changed(struct state_check *c, frame_id id)
     c->changed[id / 64] |= bit;
 }
 
-/* The frame's new hash into the sum and the list. */
-static bool frame_changed(struct state_check *c, frame_id id, u32 *listed)
+/* Its number and what tells its contents, to the end of the list. */
+static bool list_frame(struct state_check *c, frame_id id, struct hash128 h, u32 *listed)
 {
-    struct hash128 h = frame_hash(id, frame_host(physmap_frame(c->board->pm, id)));
     u8 *p;
 
-    if (memcmp(&h, &c->of_frame[id], sizeof h))
-        note_changed(c, id);
-    hash128_subtract(&c->sum, c->of_frame[id]);
-    hash128_add(&c->sum, h);
-    c->of_frame[id] = h;
     if (++*listed > LISTED_MAX)
         return true;
     p = more(c, FRAME_BYTES);
@@ -136,6 +141,27 @@ static bool frame_changed(struct state_check *c, frame_id id, u32 *listed)
     put_le32(p, id);
     put_le16(p + 4, (u16)h.lo);
     return true;
+}
+
+/* A frame that may have been written: its new hash into the sum and the list. */
+static bool look_at_frame(struct state_check *c, frame_id id, u32 *listed)
+{
+    struct hash128 h = frame_hash(id, frame_host(physmap_frame(c->board->pm, id)));
+
+    if (!c->started || !c->open[id]) {
+        c->guarded++;
+        c->open[id] = OPEN_CHECKS; /* from its next write on */
+    } else {
+        c->open[id]--;
+    }
+    if (hash128_equal(h, c->of_frame[id]))
+        return true;
+    c->open[id] = OPEN_CHECKS;
+    note_changed(c, id);
+    hash128_subtract(&c->sum, c->of_frame[id]);
+    hash128_add(&c->sum, h);
+    c->of_frame[id] = h;
+    return list_frame(c, id, h, listed);
 }
 
 /* At first all frames that the host has given memory to; the others are zero. */
@@ -152,7 +178,8 @@ static bool block_changed(struct state_check *c, unsigned index, const struct ph
     u32 words = b->count / 64 + 1;
 
     memset(c->dirty, 0, words * sizeof *c->dirty);
-    if (!physmap_take_dirty(c->board->pm, DIRTY_CHECK, b->first, b->count, c->dirty))
+    if (!physmap_take_dirty_but(c->board->pm, DIRTY_CHECK, b->first, b->count, c->dirty,
+                                c->started ? c->open + b->first : NULL))
         return true;
     if (!c->started) {
         memset(c->dirty, 0, words * sizeof *c->dirty);
@@ -160,7 +187,7 @@ static bool block_changed(struct state_check *c, unsigned index, const struct ph
     }
     for (u32 w = 0; w < words; w++)
         for (u64 bits = c->dirty[w]; bits; bits &= bits - 1)
-            if (!frame_changed(c, b->first + w * 64 + (u32)__builtin_ctzll(bits), listed))
+            if (!look_at_frame(c, b->first + w * 64 + (u32)__builtin_ctzll(bits), listed))
                 return false;
     return true;
 }
@@ -172,13 +199,14 @@ static bool take_memory(struct state_check *c)
     struct physmap_block block;
     u32 listed = 0;
 
+    c->guarded = 0;
     if (!more(c, 4))
         return false;
     for (unsigned i = 0; physmap_block(c->board->pm, i, &block); i++)
         if (!(block.flags & FRAME_ROM) && !block_changed(c, i, &block, &listed))
             return false;
+    c->first = !c->started;
     c->started = true;
-    c->written = listed;
     if (listed > LISTED_MAX)
         c->len = at + 4;
     put_le32(c->out + at, listed > LISTED_MAX ? TOO_MANY : listed);
@@ -202,9 +230,9 @@ u32 state_check_changed(const struct state_check *c, frame_id *id)
     return 1;
 }
 
-u32 state_check_written(const struct state_check *c)
+u32 state_check_guarded(const struct state_check *c)
 {
-    return c->written;
+    return c->guarded;
 }
 
 void state_check_forget_changed(struct state_check *c)
@@ -325,24 +353,58 @@ static bool compare_sections(struct reader *now, struct reader *then, char *what
     return true;
 }
 
-/* The first frame that is in one list only, or differs. */
-static void compare_frames(struct reader *now, struct reader *then, char *what, size_t size)
+/* The next of a list of frames; false at its end. */
+static bool read_frame(struct reader *r, u32 *left, frame_id *id, u16 *hash)
+{
+    const u8 *p = *left ? take(r, FRAME_BYTES) : NULL;
+
+    if (!p)
+        return false;
+    --*left;
+    *id = get_le32(p);
+    *hash = get_le16(p + 4);
+    return true;
+}
+
+/*
+ * The first frame that changed on one side only, or to something else; 0 if the lists do not tell.
+ * A frame in their list that holds what it says here did not change there, or before our first
+ * check.
+ */
+static frame_id find_frame(const struct state_check *c, struct reader *now, u32 now_left,
+                           struct reader *then, u32 then_left)
+{
+    frame_id ours = 0, theirs = 0;
+    u16 our_hash = 0, their_hash = 0;
+    bool we = read_frame(now, &now_left, &ours, &our_hash),
+         they = read_frame(then, &then_left, &theirs, &their_hash);
+
+    while (we || they) {
+        if (!they || (we && ours < theirs)) {
+            if (!c->first)
+                return ours;
+            we = read_frame(now, &now_left, &ours, &our_hash);
+            continue;
+        }
+        if (theirs >= c->frames || (u16)c->of_frame[theirs].lo != their_hash)
+            return theirs;
+        if (we && ours == theirs)
+            we = read_frame(now, &now_left, &ours, &our_hash);
+        they = read_frame(then, &then_left, &theirs, &their_hash);
+    }
+    return 0;
+}
+
+static void compare_frames(const struct state_check *c, struct reader *now, struct reader *then,
+                           char *what, size_t size)
 {
     const u8 *a = take(now, 4), *b = take(then, 4);
-    u32 x = a ? get_le32(a) : TOO_MANY, y = b ? get_le32(b) : TOO_MANY, id;
-    char text[80];
+    u32 x = a ? get_le32(a) : TOO_MANY, y = b ? get_le32(b) : TOO_MANY;
+    frame_id id = x == TOO_MANY || y == TOO_MANY ? 0 : find_frame(c, now, x, then, y);
+    char text[80] = "memory";
 
-    if (x == TOO_MANY || y == TOO_MANY) {
-        add(what, size, "memory", "");
-        return;
-    }
-    do {
-        a = x && x-- ? take(now, FRAME_BYTES) : NULL;
-        b = y && y-- ? take(then, FRAME_BYTES) : NULL;
-    } while (a && b && !memcmp(a, b, FRAME_BYTES));
-    id = a && b ? (u32)min_u64(get_le32(a), get_le32(b)) : a ? get_le32(a) : b ? get_le32(b) : 0;
-    snprintf(text, sizeof text, "memory (frame %u%s)", id,
-             a && b && get_le32(a) == get_le32(b) ? "" : ", written on one side only");
+    if (id)
+        snprintf(text, sizeof text, "memory (frame %u)", id);
     add(what, size, text, "");
 }
 
@@ -367,6 +429,6 @@ bool state_check_compare(struct state_check *c, const u8 *then, u32 len, char *w
         return false;
     }
     if (memcmp(a, b, 16))
-        compare_frames(&now, &other, what, what_size);
+        compare_frames(c, &now, &other, what, what_size);
     return !what[0];
 }

@@ -27,8 +27,8 @@ const u8 *state_check_take(struct state_check *c, u32 *len);
  */
 bool state_check_compare(struct state_check *c, const u8 *then, u32 len, char *what,
                          size_t what_size);
-/* How many frames the last one found written since the one before. */
-u32 state_check_written(const struct state_check *c);
+/* How many frames the last one found written whose next write it will have to see. */
+u32 state_check_guarded(const struct state_check *c);
 
 /*
  * Frames whose contents are others, as far as checks have seen, than when they were forgotten. With

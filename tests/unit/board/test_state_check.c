@@ -6,6 +6,7 @@
 #include "tests/fuzz/bare_machine.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 
 #define MS 1000000ull
@@ -119,6 +120,81 @@ Test(state_check, a_byte_of_memory_and_a_chip_that_differ_are_named)
     cr_assert_not(strstr(what, "memory"), "%s", what);
     state_check_free(a);
     state_check_free(b);
+}
+
+/* The frame that differs is named, whether it changed on both sides or on one. */
+static void expect_named(struct state_check *a, struct state_check *b, frame_id id)
+{
+    char what[300], wanted[40];
+    u32 len;
+    const u8 *p = state_check_take(a, &len);
+
+    cr_assert_not(state_check_compare(b, p, len, what, sizeof what));
+    snprintf(wanted, sizeof wanted, "memory (frame %u)", id);
+    cr_assert_str_eq(what, wanted);
+}
+
+Test(state_check, the_first_frame_that_differs_is_named)
+{
+    struct state_check *a = state_check_new(machine_board(m)),
+                       *b = state_check_new(machine_board(twin));
+    frame_id first = machine_board(m)->ram;
+    char what[300];
+    const u8 *p;
+    u32 len;
+
+    p = state_check_take(a, &len);
+    cr_assert(state_check_compare(b, p, len, what, sizeof what), "%s", what);
+    for (u64 at = 0x20000; at < 0x30000; at += PAGE_SIZE) {
+        machine_write_physical(m, at, "same", 4);
+        machine_write_physical(twin, at, "same", 4);
+    }
+    machine_write_physical(m, 0x25000, "else", 4);
+    expect_named(a, b, first + 0x25);
+    machine_write_physical(twin, 0x25000, "else", 4);
+    state_check_take(a, &len);
+    state_check_take(b, &len);
+    machine_write_physical(twin, 0x70000, "else", 4);
+    expect_named(a, b, first + 0x70);
+    state_check_free(a);
+    state_check_free(b);
+}
+
+/* As when a replay begins at a point: what came before it, the recording's list does not have. */
+Test(state_check, a_side_that_has_just_begun_names_the_frame_too)
+{
+    struct state_check *a = state_check_new(machine_board(m)), *b;
+    frame_id first = machine_board(m)->ram;
+    u32 len;
+
+    state_check_take(a, &len);
+    b = state_check_new(machine_board(twin));
+    machine_write_physical(m, 0x25000, "else", 4);
+    expect_named(a, b, first + 0x25);
+    state_check_free(a);
+    state_check_free(b);
+}
+
+Test(state_check, a_frame_is_guarded_when_it_was_not_written_for_a_while)
+{
+    struct state_check *c = state_check_new(machine_board(m));
+    u32 len;
+    u8 value = 0;
+
+    state_check_take(c, &len);
+    for (unsigned i = 0; i < 30; i++) {
+        value ^= 1;
+        machine_write_physical(m, 0x25000, &value, 1);
+        state_check_take(c, &len);
+        cr_assert_eq(state_check_guarded(c), 0, "written all the time");
+    }
+    for (unsigned i = 0, guarded = 0; i < 30; i++) {
+        state_check_take(c, &len);
+        guarded += state_check_guarded(c);
+        cr_assert_leq(guarded, 1);
+        cr_assert(i < 29 || guarded == 1);
+    }
+    state_check_free(c);
 }
 
 Test(state_check, damaged_bytes_are_refused_or_differ)

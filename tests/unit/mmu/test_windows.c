@@ -466,6 +466,26 @@ Test(window, a_new_dirty_epoch_leaves_pages_for_reading_only)
     cr_assert(physmap_take_dirty(rig.pm, DIRTY_CHECK, id, 1, &bits));
 }
 
+Test(window, frames_that_stay_dirty_are_reported_and_stay_open_for_writing)
+{
+    frame_id id = rig.ram + (AT_DATA >> PAGE_SHIFT);
+    static const u8 stays[] = {1}, goes[] = {0};
+    u64 bits = 0;
+
+    physmap_track(rig.pm, DIRTY_CHECK, true);
+    on();
+    cr_assert(use(MMU_SUPERVISOR, AT_DATA, MMU_WRITE));
+    for (unsigned i = 0; i < 3; i++) {
+        bits = 0;
+        cr_assert(physmap_take_dirty_but(rig.pm, DIRTY_CHECK, id, 1, &bits, stays));
+        cr_assert_eq(bits, 1);
+        cr_assert(can_write(MMU_SUPERVISOR, AT_DATA));
+    }
+    cr_assert(physmap_take_dirty_but(rig.pm, DIRTY_CHECK, id, 1, &bits, goes));
+    cr_assert_not(can_write(MMU_SUPERVISOR, AT_DATA));
+    cr_assert_not(physmap_take_dirty_but(rig.pm, DIRTY_CHECK, id, 1, &bits, stays));
+}
+
 static void keep(void *opaque, frame_id id)
 {
     ++*(unsigned *)opaque;
