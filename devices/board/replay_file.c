@@ -36,8 +36,6 @@ struct replay_writer {
     pthread_mutex_t lock; /* guards what follows */
     int error;
     u64 size;
-    u8 *buffer; /* a chunk's head and bytes */
-    size_t capacity;
 };
 
 static void write_all(struct replay_writer *w, const u8 *p, size_t len)
@@ -79,49 +77,37 @@ struct replay_writer *replay_writer_new(const char *path, char *err, size_t err_
     return w;
 }
 
-static bool make_room(struct replay_writer *w, size_t len)
+/* A chunk of `data` with its head, and its size; `out` has room for CHUNK_HEAD + len bytes. */
+static size_t make_chunk(const char *tag, const void *data, size_t len, u8 *out)
 {
-    u8 *buffer;
+    u8 *bytes = out + CHUNK_HEAD;
+    uLongf packed = len;
 
-    if (w->capacity >= len)
-        return true;
-    buffer = realloc(w->buffer, len);
-    if (!buffer) {
-        w->error = -ENOMEM;
-        return false;
-    }
-    w->buffer = buffer;
-    w->capacity = len;
-    return true;
-}
-
-static void put_locked(struct replay_writer *w, const char *tag, const void *data, size_t len)
-{
-    uLongf packed = compressBound(len);
-    u8 *bytes;
-
-    if (w->error || !make_room(w, CHUNK_HEAD + packed))
-        return;
-    bytes = w->buffer + CHUNK_HEAD;
-    if (!len || compress2(bytes, &packed, data, len, LEVEL) != Z_OK || packed >= len) {
-        if (len)
-            memcpy(bytes, data, len);
+    if (len && (compress2(bytes, &packed, data, len, LEVEL) != Z_OK || packed >= len)) {
+        memcpy(bytes, data, len);
         packed = len;
     }
-    memcpy(w->buffer, tag, 4);
-    put_le32(w->buffer + 4, (u32)len);
-    put_le32(w->buffer + 8, (u32)packed);
-    put_le32(w->buffer + 12, (u32)crc32(0, bytes, (uInt)packed));
-    put_le32(w->buffer + 16, (u32)crc32(0, w->buffer, 16));
-    write_all(w, w->buffer, CHUNK_HEAD + packed);
+    memcpy(out, tag, 4);
+    put_le32(out + 4, (u32)len);
+    put_le32(out + 8, (u32)packed);
+    put_le32(out + 12, (u32)crc32(0, bytes, (uInt)packed));
+    put_le32(out + 16, (u32)crc32(0, out, 16));
+    return CHUNK_HEAD + packed;
 }
 
+/* Only the file is for one thread at a time: who compresses much makes nobody wait. */
 void replay_writer_put(struct replay_writer *w, const char *tag, const void *data, size_t len)
 {
+    u8 *chunk = malloc(CHUNK_HEAD + len);
+    size_t size = chunk ? make_chunk(tag, data, len, chunk) : 0;
+
     assert(len <= REPLAY_CHUNK_MAX);
     pthread_mutex_lock(&w->lock);
-    put_locked(w, tag, data, len);
+    if (!chunk && !w->error)
+        w->error = -ENOMEM;
+    write_all(w, chunk, size);
     pthread_mutex_unlock(&w->lock);
+    free(chunk);
 }
 
 int replay_writer_error(struct replay_writer *w)
@@ -141,7 +127,6 @@ int replay_writer_close(struct replay_writer *w)
     if (close(w->fd) < 0 && !e)
         e = -errno;
     pthread_mutex_destroy(&w->lock);
-    free(w->buffer);
     free(w);
     return e;
 }
