@@ -107,12 +107,24 @@ static void settle(struct vga *v)
     r[DISPI_Y_OFFSET] = (u16)min_u64(r[DISPI_Y_OFFSET], r[DISPI_VIRT_HEIGHT] - r[DISPI_YRES]);
 }
 
+/* All four planes; their bytes do not lie one after the other. */
+static void clear_planes(struct vga *v, u32 len)
+{
+    u32 p;
+
+    for (p = 0; p < len; p++)
+        v->planes[vga_block_slot(p)] = 0;
+    vram_mark(v->vram, 0, min_u64(((len + 0xFFFFull) & ~0xFFFFull) * 4, v->vram_bytes));
+}
+
 static void clear_screen(struct vga *v)
 {
-    size_t bytes = (size_t)vga_dispi_pitch(v) * v->dispi.regs[DISPI_YRES];
+    u64 bytes = (u64)vga_dispi_pitch(v) * v->dispi.regs[DISPI_YRES];
 
-    if (v->dispi.regs[DISPI_BPP] == 4)
-        bytes *= 4;
+    if (v->dispi.regs[DISPI_BPP] == 4) {
+        clear_planes(v, (u32)min_u64(bytes, v->vram_bytes / 4));
+        return;
+    }
     bytes = min_u64(bytes, v->vram_bytes);
     memset(v->planes, 0, bytes);
     vram_mark(v->vram, 0, bytes);

@@ -228,10 +228,11 @@ static bool data_untouched(const struct vga *v)
 
 static bool is_plain_text(const struct vga *v)
 {
-    return data_untouched(v) && v->seq[SEQ_MAP_MASK] == 3 &&
+    /* DISPI with 4 bits per pixel shows the planes themselves. */
+    return !vga_dispi_on(v) && data_untouched(v) && v->seq[SEQ_MAP_MASK] == 3 &&
            !(v->seq[SEQ_MEMORY] & (MEMORY_CHAIN4 | MEMORY_SEQUENTIAL)) &&
            v->gr[GR_MODE] & MODE_ODD_EVEN && !(v->gr[GR_READ_MAP] & 2) &&
-           (v->gr[GR_MISC] & (0x08 | GMISC_CHAIN)) == (0x08 | GMISC_CHAIN) && v->bank == 0;
+           (v->gr[GR_MISC] & (0x08 | GMISC_CHAIN)) == (0x08 | GMISC_CHAIN);
 }
 
 static struct vga_window window_now(const struct vga *v)

@@ -434,7 +434,7 @@ static void dispi_planar_line(const struct vga *v, u32 *out, u32 address, u32 fi
 
     for (x = 0; x < width; x++) {
         u32 p = address + (first + x) / 8;
-        u32 data = v->planes[(p & ~0xFFFFu) | vga_slot(p & 0xFFFF)];
+        u32 data = v->planes[vga_block_slot(p)];
         u32 index = data >> (7 - (first + x) % 8) & 0x01010101;
 
         out[x] = v->view.palette[(index | index >> 7 | index >> 14 | index >> 21) & 0x0F];
@@ -770,7 +770,7 @@ static void locate_dispi(const struct vga *v, u32 x, u32 y, struct display_dot *
     if (r[DISPI_BPP] == 4) {
         at = line + first / 8;
         for (i = 0; i < 4; i++)
-            add_part(b, ((at & ~0xFFFFu) | vga_slot(at & 0xFFFF)) * 4 + i, 0x80u >> first % 8);
+            add_part(b, vga_block_slot(at) * 4 + i, 0x80u >> first % 8);
         snprintf(out->text, sizeof out->text, "pixel %u, %u: planes f, bit %u of plane address %x",
                  x, y, 7 - first % 8, at);
         return;

@@ -167,6 +167,10 @@ writer: mov byte [es:di], 42
 %elif MODE >= 0x1000                    ; DISPI with MODE - 1000h bits a pixel: pixel 100, 50
 %assign BPP MODE & 0FFh
 %assign BYTES (BPP + 7) / 8
+%if BPP = 4                             ; planes, by the VGA's registers
+        mov ax, 12h
+        int 10h
+%endif
         mov si, regs
         mov cx, 8
 .reg:   mov dx, 1CEh
@@ -178,7 +182,11 @@ writer: mov byte [es:di], 42
         loop .reg
         mov ax, 0A000h
         mov es, ax
+%if BPP = 4
+%assign AT 57 * 125 + 103 / 8
+%else
 %assign AT (57 * 1000 + 103) * BYTES    ; the offsets are 3 and 7, and a line has 1000 pixels
+%endif
         mov dx, 1CEh
         mov ax, 5                       ; the bank
         out dx, ax
@@ -217,6 +225,14 @@ writer: mov dword [es:edi], 123456h
         out dx, ax
         inc ax
 writer: out dx, ax
+%elif BPP = 4
+writer: mov byte [es:di], 1
+        mov byte [es:di + 1], 0FFh
+        mov dx, 3CEh
+        mov ax, 0FE08h                  ; the other pixels of the byte
+        out dx, ax
+        mov al, [es:di]
+        mov byte [es:di], 0FEh
 %elif BYTES = 1
 writer: mov byte [es:di], 42
         mov byte [es:di + 1], 43

@@ -26,6 +26,7 @@ MODES = [
     (0x312, 100, 50, "pixel 100, 50: planes f, bit 3 of plane address 0fac", "0 -> a"),
     (0x13, 201, 101, "pixel 100, 50: 256 colours, at A000:3ee4", "00 -> 2a"),
     (0x113, 200, 100, "pixel 100, 50: 256 colours, not chained: plane 2 at A000:4fb9", "00 -> 2a"),
+    (0x1004, 100, 50, "pixel 100, 50: planes f, bit 0 of plane address 1be1", "0 -> f"),
     (0x1008, 100, 50, "pixel 100, 50: 8 bits a pixel, video memory 00df0f", "00 -> 2a"),
     (0x100F, 100, 50, "pixel 100, 50: 15 bits a pixel, video memory 01be1e", "0000 -> 1234"),
     (0x1010, 100, 50, "pixel 100, 50: 16 bits a pixel, video memory 01be1e", "0000 -> 1234"),

@@ -141,6 +141,129 @@ Test(vga_dispi, four_bits_are_planes_driven_by_the_vga)
     cr_assert_eq(pixel(798, 599), 0u);
 }
 
+/* Modes of 4 bits per pixel: the BIOS sets the VGA's planar mode first. */
+static void planar_mode(u16 width, u16 height)
+{
+    set_mode(&mode_12h);
+    dispi_mode(width, height, 4, 0);
+}
+
+static u32 planar_color(unsigned index)
+{
+    return gray(mode_12h.attr[index]);
+}
+
+/* Bits of all planes together, in write mode 2, by the CPU's address within the present bank. */
+static void planar_pixel(u32 offset, unsigned bit, u8 index)
+{
+    gr_set(5, 2);
+    gr_set(8, (u8)(1 << bit));
+    mem_read(0xA0000 + offset, 1);
+    mem_write(0xA0000 + offset, index, 1);
+}
+
+Test(vga_dispi, four_bits_show_sixteen_colours_leftmost_pixel_in_bit_7)
+{
+    u8 i;
+
+    planar_mode(800, 600);
+    for (i = 0; i < 16; i++)
+        planar_pixel(3 * 100 + i / 8, 7 - i % 8, i);
+    render();
+    for (i = 0; i < 16; i++)
+        cr_assert_eq(pixel(i, 3), planar_color(i), "colour %u", i);
+    cr_assert_eq(pixel(16, 3), planar_color(0));
+    attr_set(0x12, 0x05); /* planes 0 and 2 only */
+    render();
+    for (i = 0; i < 16; i++)
+        cr_assert_eq(pixel(i, 3), planar_color(i & 5), "colour %u", i);
+}
+
+/* 1024 x 768 has 96 KiB in each plane, of which A0000h shows 64. */
+Test(vga_dispi, four_bits_reach_the_lower_lines_through_the_bank)
+{
+    planar_mode(1024, 768);
+    planar_pixel(0, 7, 9);
+    dispi(5, 1);
+    planar_pixel(0, 7, 3);
+    planar_pixel(255 * 128 + 127, 0, 6);
+    render();
+    cr_assert_eq(pixel(0, 0), planar_color(9));
+    cr_assert_eq(pixel(0, 512), planar_color(3));
+    cr_assert_eq(pixel(1023, 767), planar_color(6));
+    cr_assert_eq(pixel(1022, 767), planar_color(0));
+}
+
+Test(vga_dispi, four_bits_pan_by_single_pixels)
+{
+    planar_mode(640, 480);
+    dispi(6, 1003);
+    cr_assert_eq(dispi_get(6), 1008, "whole bytes");
+    cr_assert_eq(dispi_get(7), 4 * 1024 * 1024 / 126, "lines of 126 bytes in planes of 4 MiB");
+    planar_pixel(7 * 126 + 5 / 8, 7 - 5 % 8, 12);
+    planar_pixel(7 * 126 + (5 + 639) / 8, 7 - (5 + 639) % 8, 10);
+    dispi(8, 5);
+    dispi(9, 7);
+    render();
+    cr_assert_eq(pixel(0, 0), planar_color(12));
+    cr_assert_eq(pixel(639, 0), planar_color(10));
+    cr_assert_eq(pixel(638, 0), planar_color(0));
+}
+
+Test(vga_dispi, four_bits_are_cleared_in_all_planes_as_far_as_they_show)
+{
+    planar_mode(1024, 768);
+    dispi(5, 1);
+    planar_pixel(256 * 128 - 1, 0, 15);
+    dispi_mode(1024, 768, 4, 0x80);
+    render();
+    cr_assert_eq(pixel(1023, 767), planar_color(15), "kept");
+    dispi_mode(1024, 768, 4, 0);
+    render();
+    cr_assert_eq(pixel(1023, 767), planar_color(0));
+}
+
+Test(vga_dispi, four_bits_and_text_registers_show_what_text_memory_holds)
+{
+    dispi_mode(640, 480, 4, 0);
+    mem_write(0xB8000, 0x80, 1); /* plane 0 of plane address 0 */
+    mem_write(0xB8001, 0x80, 1); /* and of plane 1 */
+    render();
+    cr_assert_eq(pixel(0, 0), planar_color(3));
+}
+
+Test(vga_dispi, a_located_dot_of_four_bits_is_what_the_picture_shows)
+{
+    struct display_dot dot;
+    u32 i, x, y;
+    u8 plane;
+
+    planar_mode(1024, 768);
+    for (plane = 0; plane < 4; plane++) {
+        seq_set(2, (u8)(1 << plane));
+        for (dispi(5, 0), i = 0; i < 0x10000; i++)
+            mem_write(0xA0000 + i, (i + plane) * 7 + (i >> 8), 1);
+        for (dispi(5, 1), i = 0; i < 0x8000; i++)
+            mem_write(0xA0000 + i, (i + plane) * 5 + (i >> 8), 1);
+    }
+    dispi(6, 1032);
+    dispi(8, 3);
+    render();
+    for (y = 0; y < 700; y += 7)
+        for (x = 0; x < 1024; x += 5) {
+            cr_assert(source.locate(source.opaque, x, y, rig_now(&rig), &dot));
+            cr_assert_eq(pixel(x, y),
+                         planar_color(source.bits_value(source.opaque, &dot.item[0].bits)),
+                         "%u, %u", x, y);
+        }
+    cr_assert(source.locate(source.opaque, 100, 600, rig_now(&rig), &dot));
+    cr_assert_str_eq(dot.text, "pixel 100, 600: planes f, bit 0 of plane address 12e64");
+    cr_assert(source.bits_written(source.opaque, &dot.item[0].bits, 0xA2E64, 1, 1));
+    cr_assert(source.bits_near(source.opaque, &dot.item[0].bits, 0xA2E64));
+    dispi(5, 0);
+    cr_assert_not(source.bits_written(source.opaque, &dot.item[0].bits, 0xA2E64, 1, 1));
+}
+
 Test(vga_dispi, offsets_pan_in_the_virtual_screen)
 {
     dispi_mode(640, 480, 8, 0x40);
