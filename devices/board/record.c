@@ -27,7 +27,6 @@ enum {
     COST_SHARE = 200,      /* a check may cost this part of the host's time since the last one */
     FLUSH_BYTES = 256 << 10,
     FLUSH_MS = 1000,
-    FRAMES_A_CHUNK = 1000,
 };
 
 struct recording {
@@ -43,6 +42,7 @@ struct recording {
     u64 interval_ns, flushed_ns;
     u64 host_ns;        /* when the last check ended */
     u64 inputs, checks; /* how many */
+    bool has_start;     /* the file: inputs may follow */
     bool broken;        /* the state was replaced, or memory ran out: `why` */
     const char *why;
 };
@@ -58,13 +58,24 @@ static void fail(struct recording *r, const char *why)
 
 /* ---- Inputs and checks ---- */
 
+/* The start is written by a thread of its own; until it is there all else has to wait. */
+static bool has_start(struct recording *r)
+{
+    if (!r->has_start && record_points_are_written(r->points)) {
+        r->has_start = true;
+        if (record_points_failed(r->points))
+            fail(r, "the host has no memory left");
+    }
+    return r->has_start && !r->broken;
+}
+
 static void flush(struct recording *r)
 {
     size_t len;
     const u8 *bytes = input_log_bytes(r->fresh, &len);
 
     r->flushed_ns = clock_now(r->m->board.clock);
-    if (!len || r->broken)
+    if (!len || !has_start(r))
         return;
     replay_writer_put(r->file, REPLAY_INPUT, bytes, len);
     r->put_bytes += len;
@@ -86,7 +97,8 @@ static void add(struct recording *r, const struct input_record *rec)
         flush(r);
 }
 
-static void take_check(struct recording *r)
+/* False when out of memory: the next one will do, but for the first. */
+static bool take_check(struct recording *r)
 {
     struct input_record rec = {
         .source = INPUT_CHECK,
@@ -95,10 +107,11 @@ static void take_check(struct recording *r)
     };
 
     rec.data = state_check_take(r->check, &rec.len);
-    if (!rec.data || rec.len > INPUT_DATA_MAX)
-        return; /* the next one will do */
-    add(r, &rec);
-    r->checks++;
+    if (rec.data && rec.len <= INPUT_DATA_MAX) {
+        add(r, &rec);
+        r->checks++;
+    }
+    return rec.data;
 }
 
 /* Often enough to narrow a difference down, seldom enough to cost little. */
@@ -199,65 +212,12 @@ static bool put_head(struct recording *r, char *err, size_t err_size)
     return good;
 }
 
-static bool put_machine(struct recording *r, char *err, size_t err_size)
-{
-    struct state *s = record_chips(&r->m->board, err, err_size);
-
-    if (!s)
-        return false;
-    put_state(r->file, REPLAY_STATE, s);
-    state_free(s);
-    return true;
-}
-
-struct frame_buffer {
-    struct replay_writer *file;
-    u8 *bytes;
-    u32 count;
-};
-
-static void put_frame(struct frame_buffer *f, frame_id id, const u8 *page)
-{
-    u8 *p = f->bytes + (size_t)f->count * REPLAY_FRAME_BYTES;
-
-    put_le32(p, id);
-    memcpy(p + 4, page, PAGE_SIZE);
-    if (++f->count < FRAMES_A_CHUNK)
-        return;
-    replay_writer_put(f->file, REPLAY_FRAMES, f->bytes, (size_t)f->count * REPLAY_FRAME_BYTES);
-    f->count = 0;
-}
-
-static bool put_memory(struct recording *r)
-{
-    static const u8 zeros[PAGE_SIZE];
-    struct frame_buffer f = {.file = r->file, .bytes = malloc(FRAMES_A_CHUNK * REPLAY_FRAME_BYTES)};
-    struct physmap *pm = r->m->board.pm;
-    struct physmap_block block;
-
-    if (!f.bytes)
-        return false;
-    for (unsigned i = 0; physmap_block(pm, i, &block); i++)
-        for (u32 page = 0, count;
-             !(block.flags & FRAME_ROM) && physmap_next_touched(pm, i, &page, &count);)
-            for (; count; count--, page++) {
-                const u8 *host = frame_host(physmap_frame(pm, block.first + page));
-
-                if (memcmp(host, zeros, PAGE_SIZE))
-                    put_frame(&f, block.first + page, host);
-            }
-    if (f.count)
-        replay_writer_put(f.file, REPLAY_FRAMES, f.bytes, (size_t)f.count * REPLAY_FRAME_BYTES);
-    free(f.bytes);
-    return true;
-}
-
 static bool begin(struct recording *r, const char *path, char *err, size_t err_size)
 {
     struct board *b = &r->m->board;
 
     r->file = replay_writer_new(path, err, err_size);
-    if (!r->file || !put_head(r, err, err_size) || !put_machine(r, err, err_size))
+    if (!r->file || !put_head(r, err, err_size))
         return false;
     r->path = strdup(path);
     r->fresh = input_log_new();
@@ -265,10 +225,13 @@ static bool begin(struct recording *r, const char *path, char *err, size_t err_s
     r->disks = record_disks_new(b, r->file);
     if (r->disks && r->check)
         r->points = record_points_new(r->m, r->file, r->disks, r->check, r->m->record_points_ns);
-    if (!r->path || !r->fresh || !r->points || !put_memory(r)) {
+    /* The check is the first record: the start, as everybody must find it. */
+    if (!r->path || !r->fresh || !r->points || !take_check(r)) {
         snprintf(err, err_size, "record: the host has no memory left");
         return false;
     }
+    if (!record_points_start(r->points, err, err_size))
+        return false;
     if (!replay_writer_error(r->file))
         return true;
     snprintf(err, err_size, "record: '%s' cannot be written: %s", path,
@@ -316,8 +279,6 @@ struct recording *record_start(struct machine *m, const char *path, char *err, s
     }
     r->listener = (struct input_listener){
         .opaque = r, .applied = on_input, .point = on_point, .jumped = on_jump};
-    take_check(r); /* the start, as everybody must find it */
-    state_check_forget_changed(r->check);
     machine_listen_inputs(m, &r->listener);
     return r;
 }
@@ -328,12 +289,13 @@ bool record_stop(struct recording *r, char *told, size_t told_size)
     int e;
 
     machine_unlisten_inputs(r->m, &r->listener);
+    points = record_points_count(r->points);
     if (!r->broken) {
         machine_settle(r->m);
         take_check(r);
+        record_points_wait(r->points);
         flush(r);
     }
-    points = record_points_count(r->points);
     end_parts(r); /* nothing of them may come behind the end */
     if (!r->broken)
         replay_writer_put(r->file, REPLAY_END, NULL, 0);

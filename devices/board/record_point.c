@@ -4,6 +4,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/state.h"
+#include "devices/board/frame_copy.h"
 #include "devices/board/interval.h"
 #include "devices/board/machine_private.h"
 #include "devices/board/record_disk.h"
@@ -24,15 +25,17 @@ enum {
     MOST_S = 600,       /* virtual, between two, however much they cost */
     BYTES_A_SECOND = 1024 * 1024, /* of virtual time, in the file */
     FRAMES_A_CHUNK = 64,
+    FRAMES_AT_ONCE = 2048, /* are copied while the guest waits: for 2 ms */
+    FRAMES_IN_USE = 4096,  /* of those that are copied later the guest may soon write so many */
 };
 
-/* One point on its way into the file. */
+/* The start, or a point, on its way into the file. */
 struct job {
     struct replay_writer *file;
+    bool is_start;
     u8 point[REPLAY_POINT_BYTES];
     struct state *chips;
-    u8 *frames; /* as in FRAM chunks */
-    u32 frame_count;
+    struct frame_copy *memory;
     struct record_piece *written;
 };
 
@@ -45,11 +48,13 @@ struct record_points {
     u64 interval_ns, host_ns;
     u64 last_ns; /* virtual time of the last one */
     u64 count;
+    bool has_start; /* or the job is it */
 
     struct job job;
     pthread_t worker;
     bool has_worker;
     atomic_bool busy;       /* the worker has not done yet; until then the job is its own */
+    atomic_bool failed;     /* what it wrote is not whole: there can be no more */
     atomic_ullong filled;   /* bytes that the last one took */
     atomic_ullong spent_ns; /* processor time of the worker for it */
 };
@@ -72,22 +77,18 @@ struct state *record_chips(struct board *b, char *err, size_t err_size)
 
 /* ---- The worker ---- */
 
-static void clear(struct job *j)
+/* True if all frames are in the file. */
+static bool put_frames(const struct job *j)
 {
-    state_free(j->chips);
-    free(j->frames);
-    record_pieces_free(j->written);
-    *j = (struct job){.file = j->file};
-}
+    u8 *chunk = malloc(FRAMES_A_CHUNK * REPLAY_FRAME_BYTES);
+    u32 n;
 
-static void put_frames(const struct job *j)
-{
-    for (u32 at = 0; at < j->frame_count; at += FRAMES_A_CHUNK) {
-        u32 n = (u32)min_u64(FRAMES_A_CHUNK, j->frame_count - at);
-
-        replay_writer_put(j->file, REPLAY_FRAMES, j->frames + (size_t)at * REPLAY_FRAME_BYTES,
-                          (size_t)n * REPLAY_FRAME_BYTES);
-    }
+    static_assert((int)REPLAY_FRAME_BYTES == (int)FRAME_COPY_BYTES,
+                  "FRAM holds frames as they are copied");
+    while (chunk && (n = frame_copy_next(j->memory, chunk, FRAMES_A_CHUNK)))
+        replay_writer_put(j->file, REPLAY_FRAMES, chunk, (size_t)n * REPLAY_FRAME_BYTES);
+    free(chunk);
+    return chunk && frame_copy_is_whole(j->memory);
 }
 
 static u64 thread_ns(void)
@@ -98,29 +99,47 @@ static u64 thread_ns(void)
     return (u64)t.tv_sec * NS_PER_SEC + (u64)t.tv_nsec;
 }
 
-/* Only the last chunk makes it a point. */
-static void write_job(struct record_points *p)
+/* Only the last chunk makes it a start or a point. */
+static bool write_job(const struct job *j)
 {
-    struct job *j = &p->job;
-    u64 before = replay_writer_size(j->file), began_ns = thread_ns();
     size_t len;
     const void *chips = state_data(j->chips, &len);
 
     for (const struct record_piece *w = j->written; w; w = w->next)
         replay_writer_put(j->file, REPLAY_WRITTEN, w->bytes, w->len);
-    put_frames(j);
+    if (!put_frames(j))
+        return false;
     replay_writer_put(j->file, REPLAY_STATE, chips, len);
-    replay_writer_put(j->file, REPLAY_POINT, j->point, sizeof j->point);
-    atomic_store(&p->filled, replay_writer_size(j->file) - before);
-    clear(j);
-    atomic_store(&p->spent_ns, thread_ns() - began_ns);
+    if (!j->is_start)
+        replay_writer_put(j->file, REPLAY_POINT, j->point, sizeof j->point);
+    return true;
+}
+
+static void do_job(struct record_points *p)
+{
+    u64 before = replay_writer_size(p->file), began_ns = thread_ns();
+
+    if (!write_job(&p->job))
+        atomic_store(&p->failed, true);
+    if (!p->job.is_start) { /* which is wanted anyway, and puts no point off */
+        atomic_store(&p->filled, replay_writer_size(p->file) - before);
+        atomic_store(&p->spent_ns, thread_ns() - began_ns);
+    }
     atomic_store(&p->busy, false);
 }
 
 static void *work(void *opaque)
 {
-    write_job(opaque);
+    do_job(opaque);
     return NULL;
+}
+
+static void clear(struct job *j)
+{
+    state_free(j->chips);
+    frame_copy_free(j->memory);
+    record_pieces_free(j->written);
+    *j = (struct job){.file = j->file};
 }
 
 static void join(struct record_points *p)
@@ -128,6 +147,7 @@ static void join(struct record_points *p)
     if (p->has_worker)
         pthread_join(p->worker, NULL);
     p->has_worker = false;
+    clear(&p->job);
 }
 
 /* Signals are for the threads of the front end. */
@@ -141,25 +161,19 @@ static void start_worker(struct record_points *p)
     p->has_worker = pthread_create(&p->worker, NULL, work, p) == 0;
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     if (!p->has_worker)
-        write_job(p);
+        do_job(p);
 }
 
 /* ---- Taking one ---- */
 
 static bool copy_frames(struct record_points *p, struct job *j)
 {
-    struct physmap *pm = p->m->board.pm;
-    u8 *to;
-
-    j->frame_count = state_check_changed(p->check, NULL);
-    j->frames = to = malloc((size_t)j->frame_count * REPLAY_FRAME_BYTES + 1);
-    if (!to)
+    j->memory = frame_copy_new(p->m->board.pm);
+    if (!j->memory)
         return false;
-    for (frame_id id = 0; state_check_changed(p->check, &id); id++, to += REPLAY_FRAME_BYTES) {
-        put_le32(to, id);
-        memcpy(to + 4, frame_host(physmap_frame(pm, id)), PAGE_SIZE);
-    }
-    return true;
+    for (frame_id id = 0; state_check_changed(p->check, &id); id++)
+        frame_copy_add(j->memory, id);
+    return frame_copy_begin(j->memory, FRAMES_AT_ONCE);
 }
 
 static void describe(const struct record_points *p, u64 log_at, u8 out[REPLAY_POINT_BYTES])
@@ -175,25 +189,59 @@ static void describe(const struct record_points *p, u64 log_at, u8 out[REPLAY_PO
         put_le32(out + 36 + 4 * i, record_disks_number(p->disks, i));
 }
 
+/* Once the job says what it is. False, and nothing has happened, with a sentence in err. */
+static bool take(struct record_points *p, char *err, size_t err_size)
+{
+    struct job *j = &p->job;
+
+    snprintf(err, err_size, "record: the host has no memory left");
+    /* The chips first: they finish what they have started. */
+    j->chips = record_chips(&p->m->board, err, err_size);
+    if (!j->chips || !copy_frames(p, j) || !record_disks_written(p->disks, &j->written)) {
+        clear(j);
+        return false;
+    }
+    state_check_forget_changed(p->check);
+    start_worker(p);
+    return true;
+}
+
+bool record_points_start(struct record_points *p, char *err, size_t err_size)
+{
+    p->job.is_start = true;
+    p->has_start = take(p, err, err_size);
+    return p->has_start;
+}
+
 void record_points_take(struct record_points *p, u64 log_at)
 {
-    u64 began = host_monotonic_ns();
-    struct job *j = &p->job;
+    u64 began = host_monotonic_ns(), later;
     char err[200];
 
     join(p);
-    describe(p, log_at, j->point);
-    /* The chips first: they finish what they have started. */
-    j->chips = record_chips(&p->m->board, err, sizeof err);
-    if (j->chips && copy_frames(p, j) && record_disks_written(p->disks, &j->written)) {
-        state_check_forget_changed(p->check);
-        p->count++;
-        start_worker(p);
-    } else {
-        clear(j); /* the next one holds what this one would have */
-    }
+    describe(p, log_at, p->job.point);
+    p->count += take(p, err, sizeof err);
+    later = p->job.memory ? min_u64(frame_copy_later(p->job.memory), FRAMES_IN_USE) : 0;
     p->last_ns = clock_now(p->m->board.clock);
-    interval_adapt(&p->rule, &p->interval_ns, &p->host_ns, began, 0);
+    interval_adapt(&p->rule, &p->interval_ns, &p->host_ns, began, later * FIRST_WRITE_NS);
+}
+
+bool record_points_are_written(struct record_points *p)
+{
+    if (!p->has_start || atomic_load(&p->busy))
+        return false;
+    join(p);
+    return true;
+}
+
+void record_points_wait(struct record_points *p)
+{
+    join(p);
+}
+
+bool record_points_failed(const struct record_points *p)
+{
+    return atomic_load(&p->failed);
 }
 
 bool record_points_due(struct record_points *p)
@@ -201,7 +249,7 @@ bool record_points_due(struct record_points *p)
     u64 gap = max_u64(p->interval_ns,
                       atomic_load(&p->filled) * (NS_PER_SEC / 1000) / (BYTES_A_SECOND / 1000));
 
-    return p->rule.least_ns && !atomic_load(&p->busy) &&
+    return p->rule.least_ns && !atomic_load(&p->failed) && record_points_are_written(p) &&
            host_monotonic_ns() >= p->host_ns + atomic_load(&p->spent_ns) * WORKER_SHARE &&
            clock_now(p->m->board.clock) >= p->last_ns + gap;
 }

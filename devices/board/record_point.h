@@ -1,7 +1,7 @@
 /*
- * Points of a recording: states of the machine on the way, at which a replay can begin. A point
- * holds what has changed since the one before. It is copied on the machine thread; a worker
- * compresses and writes it.
+ * States of the machine in a recording: the start, and points on the way, at which a replay can
+ * begin too. A point holds what has changed since the one before. A worker compresses and writes
+ * it, and copies memory if there is much of it (frame_copy.h).
  */
 #ifndef DEVICES_BOARD_RECORD_POINT_H
 #define DEVICES_BOARD_RECORD_POINT_H
@@ -17,15 +17,26 @@ struct state;
 struct state_check;
 
 /*
- * Points at least `least_ns` of virtual time apart; 0: none. They are fewer where they would take
- * more than a fortieth of the host's time, most of it the worker's, or more than 1 MiB of the file
- * for each second of virtual time. NULL when out of memory.
+ * For the start; and points at least `least_ns` of virtual time apart; 0: none. They are fewer
+ * where they would take more than a sixtieth of the host's time, most of it the worker's, or more
+ * than 1 MiB of the file for each second of virtual time. NULL when out of memory.
  */
 struct record_points *record_points_new(struct machine *m, struct replay_writer *file,
                                         struct record_disks *disks, struct state_check *check,
                                         u64 least_ns);
 /* Waits for the worker. */
 void record_points_free(struct record_points *p);
+
+/*
+ * Begin to write the start: all that the first state check, of this moment, found. False and a
+ * sentence in err. Inputs must not come into the file before it is written.
+ */
+bool record_points_start(struct record_points *p, char *err, size_t err_size);
+/* The start, and what was begun last, are in the file. */
+bool record_points_are_written(struct record_points *p);
+void record_points_wait(struct record_points *p);
+/* No: memory ran out on the way. There will be no more. */
+bool record_points_failed(const struct record_points *p);
 
 /* It is time for the next one, and the last one is in the file. */
 bool record_points_due(struct record_points *p);
