@@ -47,7 +47,8 @@ enum {
     JIT_BLOCK_BYTES_MAX = 64 << 10,
     /* Jumps whose target is known only at run time: slots for each mode of blocks, by target. */
     JUMP_SLOTS = 65536,
-    JUMP_FORMS = 2, /* with the flags in the host's, in memory */
+    JUMP_FORMS = 2,     /* with the flags in the host's, in memory */
+    NOWHERE_BYTES = 16, /* of what empty slots lead to, see make_nowhere */
     JUMP_MODES = 512,
     /* What the mode of a block has besides its run's: it uses windows. */
     MODE_WINDOW = 1 << 8,
@@ -135,12 +136,12 @@ struct block {
  * return address. A slot of zero leads to the cache's first bytes, where the dispatcher is called.
  */
 struct door {
-    struct door *next; /* of the block */
-    const u8 *code[JUMP_FORMS];
-    u32 rip;
+    struct door *next;     /* of the block */
+    struct door *behind;   /* of the slot */
+    u8 *code[JUMP_FORMS];  /* in the writable view */
+    u8 *other[JUMP_FORMS]; /* the jump of what is not for it */
+    u32 rip, mode;
 };
-
-enum { DOORS_PER_BLOCK = 4 };
 
 static inline u32 jump_table_at(u32 mode, unsigned form)
 {
@@ -207,7 +208,7 @@ struct jit {
     const u8 *helper;                        /* r8: insn, r9d: see HELPER_LEAVE */
     const u8 *fault;                         /* from anywhere in hot code; flags in the host's */
     const u8 *indirect[JUMP_MODES];          /* r8d: target; flags in memory */
-    const u8 *nowhere[JUMP_FORMS];           /* r8d: target that is in no slot */
+    const u8 *nowhere[JUMP_FORMS];           /* r8d: target that has no door */
     bool bmi2;
     /* r8d: linear address, r9d: size; r9 and ZF become what lean.c says, all else stays. */
     const u8 *reach_read, *reach_write;

@@ -4,7 +4,7 @@
  */
 #include "jit/x64/translate.h"
 
-enum { SAVED = 6, NOWHERE_BYTES = 16 };
+enum { SAVED = 6 };
 
 static const u8 saved[SAVED] = {H_RBX, H_RBP, H_ESP, H_TABLE, H_CPU, H_LEFT};
 
@@ -265,118 +265,6 @@ static void aim_nowhere(struct jit *j, struct emit *e)
         emit_mov_imm32(e, H_DIFF, 0);
         patch_rel32(emit_jmp(e), j->code.write + (to[form] - j->code.exec));
     }
-}
-
-/*
- * The guest's flags are in the host's: LEA and JRCXZ are all there is. Two differences of 32 bits
- * are both zero if their sum of 64 is.
- */
-static void check_quietly(struct emit *e, const struct block *b, u32 rip, const u8 *nowhere)
-{
-    u8 *good;
-
-    emit_mov(e, 8, H_DIFF, H_RCX);
-    e8(e, 0x41), e8(e, 0x8B), e8(e, H_RCX << 3 | (H_EXEC & 7)); /* mov ecx, [r10] */
-    emit_lea(e, 4, H_RCX, H_RCX, NO_REG, 0, -(s32)b->run->frame);
-    emit_lea(e, 4, H_BASE, H_ADDR, NO_REG, 0, -(s32)rip);
-    emit_lea(e, 8, H_RCX, H_RCX, H_BASE, 0, 0);
-    e8(e, 0xE3), e8(e, 0); /* jrcxz */
-    good = e->p;
-    emit_mov(e, 8, H_RCX, H_DIFF);
-    patch_rel32(emit_jmp(e), nowhere);
-    good[-1] = (u8)(e->p - good);
-    emit_mov(e, 8, H_RCX, H_DIFF);
-}
-
-static void check(struct emit *e, const struct block *b, u32 rip, const u8 *nowhere)
-{
-    e8(e, 0x41), e8(e, 0x81), e8(e, 7 << 3 | (H_EXEC & 7)), e32(e, b->run->frame);
-    patch_rel32(emit_jcc(e, CC_NZ), nowhere);
-    emit_op(e, 0x81, 4, A_CMP, RM_R(H_ADDR));
-    e32(e, rip);
-    patch_rel32(emit_jcc(e, CC_NZ), nowhere);
-}
-
-static const u8 *make_door(struct jit *j, const struct block *b, u32 rip, unsigned form)
-{
-    const u8 *nowhere = j->code.write + (j->nowhere[form] - j->code.exec);
-    const u8 *entry = b->entry[form ? ENTER_MEMORY : ENTER_REGISTER];
-    struct emit emit = {j->code.write + j->code.cold}, *e = &emit;
-    const u8 *start = here(j, e);
-
-    emit_lea(e, 8, H_EXEC, H_TABLE, NO_REG, 0, MMU_EXEC_AT + (s32)(rip >> PAGE_SHIFT) * 4);
-    if (form)
-        check(e, b, rip, nowhere);
-    else
-        check_quietly(e, b, rip, nowhere);
-    emit_mov_imm32(e, H_BASE, rip - b->run->offset);
-    patch_rel32(emit_jmp(e), j->code.write + (entry - j->code.exec));
-    j->code.cold = (size_t)(e->p - j->code.write + 15) & ~(size_t)15;
-    return start;
-}
-
-static void shut(struct jit *j, const struct door *d)
-{
-    for (unsigned form = 0; form < JUMP_FORMS; form++) {
-        u8 *at = j->code.write + (d->code[form] - j->code.exec);
-
-        *at = 0xE9;
-        patch_rel32(at + 1, j->code.write + (j->nowhere[form] - j->code.exec));
-    }
-}
-
-void x64_shut_doors(struct jit *j, struct block *b)
-{
-    for (const struct door *d = b->doors; d; d = d->next)
-        shut(j, d);
-    b->doors = NULL;
-}
-
-/* An unused one, or of too many the one that was used first; NULL if there is no room. */
-static struct door *unused_door(struct jit *j, struct block *b)
-{
-    struct door **at = &b->doors, *d;
-    unsigned count = 0;
-
-    for (; *at && (*at)->next; at = &(*at)->next)
-        count++;
-    if (count + 1 >= DOORS_PER_BLOCK) {
-        d = *at;
-        *at = NULL;
-        shut(j, d);
-        return d;
-    }
-    return arena_new_door(j);
-}
-
-static struct door *new_door(struct jit *j, struct block *b, u32 rip)
-{
-    struct door *d;
-
-    if (j->code.cold + JIT_BLOCK_BYTES_MAX > j->code.cold_end)
-        return NULL; /* the next translation will make room */
-    d = unused_door(j, b);
-    if (!d)
-        return NULL;
-    *d = (struct door){.next = b->doors, .rip = rip};
-    b->doors = d;
-    for (unsigned form = 0; form < JUMP_FORMS; form++)
-        d->code[form] = make_door(j, b, rip, form);
-    return d;
-}
-
-void x64_open_doors(struct jit *j, struct block *b, u32 rip)
-{
-    u32 mode = run_mode(b->run) | (b->window ? MODE_WINDOW : 0);
-    struct door *d = b->doors;
-
-    while (d && d->rip != rip)
-        d = d->next;
-    if (!d)
-        d = new_door(j, b, rip);
-    for (unsigned form = 0; d && form < JUMP_FORMS; form++)
-        j->code.jumps[jump_table_at(mode, form) + (u16)rip] =
-            (u32)(d->code[form] - j->code.exec) - form * NOWHERE_BYTES;
 }
 
 /* To the offset in H_ADDR of code of `mode`; the flags are in memory. */
