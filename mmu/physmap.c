@@ -696,17 +696,12 @@ bool physmap_take_dirty_but(struct physmap *pm, enum dirty_user user, frame_id f
     bool any = false;
 
     for (u32 i = 0; i < count; i++) {
-        struct frame *f = &pm->frames[first + i];
-
-        if (!(f->flags & user))
+        if (!(pm->frames[first + i].flags & user))
             continue;
         bits[i / 64] |= 1ull << (i % 64);
         any = true;
-        if (stays && stays[i])
-            continue;
-        f->flags &= (u16)~user;
-        if (f->writer != FRAME_NO_WRITER)
-            physmap_protect_frame(pm, first + i);
+        if (!stays || !stays[i])
+            physmap_clean(pm, user, first + i);
     }
     return any;
 }
@@ -715,6 +710,23 @@ bool physmap_take_dirty(struct physmap *pm, enum dirty_user user, frame_id first
                         u64 *bits)
 {
     return physmap_take_dirty_but(pm, user, first, count, bits, NULL);
+}
+
+void physmap_see_dirty(const struct physmap *pm, enum dirty_user user, frame_id first, u32 count,
+                       u64 *bits)
+{
+    for (u32 i = 0; i < count; i++)
+        if (pm->frames[first + i].flags & user)
+            bits[i / 64] |= 1ull << (i % 64);
+}
+
+void physmap_clean(struct physmap *pm, enum dirty_user user, frame_id id)
+{
+    struct frame *f = &pm->frames[id];
+
+    f->flags &= (u16)~user;
+    if (f->writer != FRAME_NO_WRITER)
+        physmap_protect_frame(pm, id);
 }
 
 /* ---- State ---- */

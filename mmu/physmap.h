@@ -214,6 +214,11 @@ bool physmap_take_dirty(struct physmap *pm, enum dirty_user user, frame_id first
  */
 bool physmap_take_dirty_but(struct physmap *pm, enum dirty_user user, frame_id first, u32 count,
                             u64 *bits, const u8 *stays);
+/* Only look: the frames stay dirty. */
+void physmap_see_dirty(const struct physmap *pm, enum dirty_user user, frame_id first, u32 count,
+                       u64 *bits);
+/* One frame is not dirty any more. */
+void physmap_clean(struct physmap *pm, enum dirty_user user, frame_id id);
 
 /* What one physmap_new_frames made. */
 struct physmap_block {

@@ -4,12 +4,22 @@
 
 #include <time.h>
 
-u64 host_monotonic_ns(void)
+static u64 clock_ns(clockid_t clock)
 {
     struct timespec t;
 
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(clock, &t);
     return (u64)t.tv_sec * NS_PER_SEC + (u64)t.tv_nsec;
+}
+
+u64 host_monotonic_ns(void)
+{
+    return clock_ns(CLOCK_MONOTONIC);
+}
+
+u64 host_thread_ns(void)
+{
+    return clock_ns(CLOCK_THREAD_CPUTIME_ID);
 }
 
 void interval_adapt(const struct interval_rule *rule, u64 *interval_ns, u64 *host_ns, u64 began,

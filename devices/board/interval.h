@@ -9,6 +9,8 @@
 
 /* The host's monotonic clock in nanoseconds. */
 u64 host_monotonic_ns(void);
+/* What the calling thread has had of the host's processors, in nanoseconds. */
+u64 host_thread_ns(void);
 
 struct interval_rule {
     u64 least_ns, most_ns; /* virtual, between two times */

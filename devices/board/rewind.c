@@ -157,19 +157,21 @@ static const struct interval_rule interval_rule = {
     .least_ns = INTERVAL_LEAST_MS * 1000000ull,
     .most_ns = INTERVAL_MOST_MS * 1000000ull,
     .share = COST_SHARE,
-    .ease = 3,
+    .ease = 2, /* twice as many then cost no more than is allowed */
 };
 
 static void on_point(void *opaque)
 {
     struct rewind *r = opaque;
-    u64 began = host_monotonic_ns(), later_ns = 0;
+    u64 began = host_thread_ns(), later_ns = 0;
 
     if (!r->past && take(r)) {
-        later_ns = (u64)point(r, points(r) - 1)->frame_count * FIRST_WRITE_NS;
+        later_ns = (u64)point(r, points(r) - 1)->protected_count * FIRST_WRITE_NS;
         keep_limit(r);
     }
-    interval_adapt(&interval_rule, &r->interval_ns, &r->host_ns, began, later_ns);
+    /* Time that the host gave to others meanwhile is not its cost. */
+    interval_adapt(&interval_rule, &r->interval_ns, &r->host_ns,
+                   host_monotonic_ns() - (host_thread_ns() - began), later_ns);
     r->listener.point_ns = clock_now(r->m->board.clock) + r->interval_ns;
 }
 

@@ -8,7 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { POINTS_FIRST = 64 };
+enum {
+    POINTS_FIRST = 64,
+    HEAT_CHANGED = 2, /* what a frame gains with each snapshot that finds it changed; else -1 */
+    HEAT_HOT = 3,
+    HEAT_MOST = 8,
+};
 
 /* Contents of a frame from snapshot `number` on. */
 struct version {
@@ -23,6 +28,7 @@ struct rewind_store {
     struct version **newest; /* of each frame; NULL: zero from the beginning */
     u32 frame_end;
     u64 *dirty;   /* room for a bit for each frame of the longest block */
+    u8 *heat;     /* of each frame, see clean */
     u32 *written; /* room for all frames */
     struct rewind_point *points;
     unsigned count, capacity;
@@ -56,10 +62,11 @@ struct rewind_store *rewind_store_new(struct machine *m)
     s->newest = calloc(s->frame_end, sizeof *s->newest);
     s->dirty = calloc(longest / 64 + 1, sizeof *s->dirty);
     s->written = calloc(s->frame_end, sizeof *s->written);
+    s->heat = calloc(s->frame_end, sizeof *s->heat);
     s->points = calloc(POINTS_FIRST, sizeof *s->points);
     s->capacity = POINTS_FIRST;
     s->next_number = 1;
-    if (!s->newest || !s->dirty || !s->written || !s->points) {
+    if (!s->newest || !s->dirty || !s->written || !s->heat || !s->points) {
         s->m = NULL;
         rewind_store_free(s);
         return NULL;
@@ -79,6 +86,7 @@ void rewind_store_free(struct rewind_store *s)
     free(s->newest);
     free(s->dirty);
     free(s->written);
+    free(s->heat);
     free(s->points);
     free(s);
 }
@@ -155,8 +163,11 @@ static void drop_newest(struct rewind_store *s, const u32 *frames, u32 count, u3
 
 /* ---- Taking ---- */
 
-/* Frames written since the dirty bits were last taken, to s->written; how many. */
-static u32 take_written(struct rewind_store *s)
+/*
+ * Frames that may have been written since s->base, to s->written; how many. All others are as they
+ * were then.
+ */
+static u32 see_written(struct rewind_store *s)
 {
     struct physmap *pm = s->m->board.pm;
     struct physmap_block b;
@@ -168,7 +179,7 @@ static u32 take_written(struct rewind_store *s)
         if (b.flags & FRAME_ROM)
             continue;
         memset(s->dirty, 0, words * sizeof *s->dirty);
-        physmap_take_dirty(pm, DIRTY_REWIND, b.first, b.count, s->dirty);
+        physmap_see_dirty(pm, DIRTY_REWIND, b.first, b.count, s->dirty);
         for (u32 w = 0; w < words; w++)
             for (u64 bits = s->dirty[w]; bits; bits &= bits - 1)
                 s->written[n++] = b.first + w * 64 + (u32)__builtin_ctzll(bits);
@@ -176,14 +187,40 @@ static u32 take_written(struct rewind_store *s)
     return n;
 }
 
+/*
+ * The first `count` of s->written are as s->base has them: from now on the first write to each is
+ * to be seen, but for hot ones. Those will be written again soon, and to compare a page costs a
+ * tenth of what the fault costs that brings its first write to us.
+ */
+static u32 clean(struct rewind_store *s, u32 count)
+{
+    u32 protected = 0;
+
+    for (u32 i = 0; i < count; i++) {
+        if (s->heat[s->written[i]] >= HEAT_HOT)
+            continue;
+        physmap_clean(s->m->board.pm, DIRTY_REWIND, s->written[i]);
+        protected++;
+    }
+    return protected;
+}
+
+static void warm(u8 *heat, bool changed)
+{
+    if (changed)
+        *heat = (u8)min_u64(*heat + HEAT_CHANGED, HEAT_MOST);
+    else if (*heat)
+        --*heat;
+}
+
 /* For the first one: all frames that the host has given memory to. */
-static u32 take_touched(struct rewind_store *s)
+static u32 see_touched(struct rewind_store *s)
 {
     struct physmap *pm = s->m->board.pm;
     struct physmap_block b;
     u32 n = 0;
 
-    take_written(s);
+    clean(s, see_written(s));
     for (unsigned i = 0; physmap_block(pm, i, &b); i++)
         for (u32 page = 0, count;
              !(b.flags & FRAME_ROM) && physmap_next_touched(pm, i, &page, &count);)
@@ -192,16 +229,9 @@ static u32 take_touched(struct rewind_store *s)
     return n;
 }
 
-/* What was taken is written still, as far as anybody knows. */
-static void give_back(struct rewind_store *s, u32 count)
-{
-    for (u32 i = 0; i < count; i++)
-        physmap_frame(s->m->board.pm, s->written[i])->flags |= DIRTY_REWIND;
-}
-
 static bool take_memory(struct rewind_store *s, struct rewind_point *p)
 {
-    u32 count = s->count ? take_written(s) : take_touched(s), kept = 0;
+    u32 count = s->count ? see_written(s) : see_touched(s), kept = 0;
     bool good = true;
 
     p->frames = malloc((count ? count : 1) * sizeof *p->frames);
@@ -212,14 +242,16 @@ static bool take_memory(struct rewind_store *s, struct rewind_point *p)
         good = add_version(s, s->written[i], p->number, &added);
         if (good && added)
             p->frames[kept++] = s->written[i];
+        if (s->count)
+            warm(&s->heat[s->written[i]], added);
     }
     if (!good) {
         drop_newest(s, p->frames, kept, p->number);
-        give_back(s, count);
         free(p->frames);
         return false;
     }
     p->frame_count = kept;
+    p->protected_count = clean(s, count);
     return true;
 }
 
@@ -298,7 +330,7 @@ static void load_frame(struct rewind_store *s, frame_id id, u32 number)
 
 static void load_memory(struct rewind_store *s, unsigned index)
 {
-    u32 number = s->points[index].number, count = take_written(s);
+    u32 number = s->points[index].number, count = see_written(s);
     unsigned from = index < s->base ? index : s->base, to = index < s->base ? s->base : index;
 
     for (u32 i = 0; i < count; i++)
@@ -306,7 +338,7 @@ static void load_memory(struct rewind_store *s, unsigned index)
     for (unsigned k = from + 1; k <= to; k++)
         for (u32 i = 0; i < s->points[k].frame_count; i++)
             load_frame(s, s->points[k].frames[i], number);
-    take_written(s);
+    clean(s, see_written(s));
     s->base = index;
 }
 

@@ -21,7 +21,8 @@ struct rewind_point {
     size_t state_len;
     u32 *frames; /* with a version of this snapshot */
     u32 frame_count;
-    u32 number; /* rising; versions carry it */
+    u32 protected_count; /* frames whose next write the host will see, when it was taken */
+    u32 number;          /* rising; versions carry it */
 };
 
 /* Begins to keep book of written frames. NULL when out of memory. */
