@@ -358,6 +358,8 @@ bool mem_chip_range(struct cpu *c, enum seg_reg seg, u64 off, unsigned want, boo
     p = physmap_page(c->mmu.pm, gpa);
     if (p->kind != PHYS_MMIO || !p->mmio->ops->memory)
         return false;
+    if (write)
+        mmu_note_write(&c->mmu, la, gpa);
     if (!physmap_a20(c->mmu.pm))
         gpa &= ~(1ull << 20);
     *span = (struct chip_span){p->mmio->ops, p->mmio->opaque, gpa - p->mmio->gpa};

@@ -280,7 +280,7 @@ static void note_writer(struct mmu *m, u32 page, struct frame *f)
 }
 
 static void fill_write(struct mmu *m, u32 page, enum mmu_class class, enum mmu_access access,
-                       frame_id id)
+                       u64 gpa, frame_id id)
 {
     struct frame *f = physmap_frame(m->pm, id);
 
@@ -298,6 +298,8 @@ static void fill_write(struct mmu *m, u32 page, enum mmu_class class, enum mmu_a
         else if ((f->flags & FRAME_DIRTY_ALL) != FRAME_DIRTY_ALL)
             return;
     }
+    if (access != MMU_WRITE)
+        mmu_note_write(m, (u64)page << PAGE_SHIFT, gpa);
     note_writer(m, page, f);
     m->table_write[class][page] = host_diff(f, page);
 }
@@ -322,7 +324,7 @@ static void fill(struct mmu *m, u64 la, enum mmu_access access, enum mmu_class c
     if (p->frame)
         m->table_read[class][page] = host_diff(physmap_frame(m->pm, p->frame), page);
     if (p->write_frame && writable)
-        fill_write(m, page, class, access, p->write_frame);
+        fill_write(m, page, class, access, gpa, p->write_frame);
 }
 
 bool mmu_record_allows(const struct mmu *m, u64 rec, enum mmu_access access, enum mmu_class class)
@@ -376,6 +378,8 @@ bool mmu_try(struct mmu *m, u64 la, enum mmu_access access, enum mmu_class class
 
     if (!m->paging.enabled) {
         out->gpa = la;
+        if (access == MMU_WRITE)
+            mmu_note_write(m, la, la);
         fill(m, la, access, class, la, true);
         return true;
     }
@@ -392,6 +396,8 @@ bool mmu_try(struct mmu *m, u64 la, enum mmu_access access, enum mmu_class class
         mmu_check_range(m, page, page + 1);
     }
     out->gpa = (rec & ~(u64)REC_BITS) | (la & PAGE_MASK);
+    if (access == MMU_WRITE)
+        mmu_note_write(m, la, out->gpa);
     fill(m, la, access, class, out->gpa, mmu_record_allows(m, rec, MMU_WRITE, class));
     return true;
 }
@@ -405,6 +411,26 @@ bool mmu_translate(struct mmu *m, u64 la, enum mmu_access access, enum mmu_class
     because(m, TAKEN_BY_FAULT);
     invalidate(m, (u32)la >> PAGE_SHIFT);
     return false;
+}
+
+/* ---- The book of what is written ---- */
+
+void mmu_begin_book(struct mmu *m)
+{
+    for (u32 i = 0; i < m->logged_count; i++) {
+        u32 page = m->log[i];
+        u64 la = (u64)page << PAGE_SHIFT;
+
+        if (m->table_write[MMU_SUPERVISOR][page] || m->table_write[MMU_USER][page])
+            mmu_note_write(m, la, m->paging.enabled ? m->record[page] & ~(u64)REC_BITS : la);
+    }
+}
+
+void mmu_keep_book(struct mmu *m, struct write_book *b)
+{
+    m->written = b;
+    if (b)
+        mmu_begin_book(m);
 }
 
 /* ---- Windows ---- */

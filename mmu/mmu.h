@@ -16,6 +16,7 @@
 #define MMU_MMU_H
 
 #include "base/types.h"
+#include "mmu/page_book.h"
 #include "mmu/physmap.h"
 #include "mmu/window.h"
 
@@ -98,6 +99,7 @@ struct mmu {
      */
     u32 (*hides)(void *opaque, u64 la, u64 gpa);
     void *hides_opaque;
+    struct write_book *written; /* see mmu_keep_book */
     /* Where code_written goes: the engine. */
     void (*code_written)(void *opaque, frame_id id, u32 offset, u32 len);
     void *code_opaque;
@@ -159,6 +161,22 @@ void mmu_hide_some_pages(struct mmu *m, u32 one_in, u64 seed);
  * shown. NULL: no more. False if the host has no memory for it.
  */
 bool mmu_check_windows(struct mmu *m, void (*wrong)(void *opaque, const char *text), void *opaque);
+
+/*
+ * From now on, each page that an instruction writes is in the book before it does; also some that
+ * none does write. NULL: no more. Who empties the book calls mmu_begin_book afterwards, for those
+ * that can be written without asking again.
+ */
+void mmu_keep_book(struct mmu *m, struct write_book *b);
+void mmu_begin_book(struct mmu *m);
+/* For who writes without mmu_translate: la, recorded as being at gpa, will be written. */
+static inline void mmu_note_write(const struct mmu *m, u64 la, u64 gpa)
+{
+    if (!m->written)
+        return;
+    page_book_note(&m->written->linear, (u32)la);
+    page_book_note(&m->written->physical, gpa);
+}
 
 /* Save, load or hash the record. */
 void mmu_state(struct mmu *m, struct state *s);

@@ -8,6 +8,7 @@
 #include "base/sparse.h"
 #include "base/state.h"
 #include "mmu/bus.h"
+#include "mmu/page_book.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -45,6 +46,7 @@ struct physmap {
     /* See physmap_watch_chips. */
     void (*chip_writes)(void *opaque, u64 gpa, const u8 *data, size_t len);
     void *chip_writes_opaque;
+    struct page_book *chip_book; /* see physmap_book_chips */
     struct phys_page **root;
     size_t root_end; /* entries from here on were never used */
     struct frame *frames;
@@ -615,6 +617,8 @@ void physmap_write(struct physmap *pm, u64 gpa, const void *data, size_t len)
 
         n = page_rest(gpa, len);
         if (p->kind == PHYS_RAM && p->write_frame) {
+            if (pm->chip_book)
+                page_book_note(pm->chip_book, gpa);
             if (unlikely(pm->chip_writes != NULL))
                 pm->chip_writes(pm->chip_writes_opaque, gpa, in, n);
             store_frame(pm, p->write_frame, gpa, in, n);
@@ -630,6 +634,11 @@ void physmap_watch_chips(struct physmap *pm,
 {
     pm->chip_writes = writes;
     pm->chip_writes_opaque = opaque;
+}
+
+void physmap_book_chips(struct physmap *pm, struct page_book *b)
+{
+    pm->chip_book = b;
 }
 
 size_t physmap_debug_read(struct physmap *pm, u64 gpa, void *data, size_t len)

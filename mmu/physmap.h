@@ -12,6 +12,7 @@
 #include "base/types.h"
 
 struct mmio_ops;
+struct page_book;
 struct physmap;
 struct state;
 
@@ -184,6 +185,8 @@ void physmap_write(struct physmap *pm, u64 gpa, const void *data, size_t len);
 void physmap_watch_chips(struct physmap *pm,
                          void (*writes)(void *opaque, u64 gpa, const u8 *data, size_t len),
                          void *opaque);
+/* What they write is noted in this book, by guest-physical page. NULL: no more. */
+void physmap_book_chips(struct physmap *pm, struct page_book *b);
 size_t physmap_debug_read(struct physmap *pm, u64 gpa, void *data, size_t len);
 size_t physmap_debug_write(struct physmap *pm, u64 gpa, const void *data, size_t len);
 
