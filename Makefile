@@ -105,7 +105,7 @@ $(B)/tests/unit/%: $(B)/tests/unit/%.o $(SUPPORT_OBJ) $(B)/libbygone.a
 
 $(addprefix $(B)/tests/unit/board/test_,machine wires input_log): $(B)/tests/fuzz/bare_machine.o
 $(addprefix $(B)/tests/unit/frontend/test_,gdb_session qmp_session): $(B)/tests/fuzz/bare_machine.o
-$(addprefix $(B)/tests/unit/board/test_,disk_copy fork state_check replay rewind): $(B)/tests/fuzz/bare_machine.o
+$(addprefix $(B)/tests/unit/board/test_,disk_copy fork state_check replay rewind rewind_search): $(B)/tests/fuzz/bare_machine.o
 $(B)/tests/unit/board/test_snapshot: $(addprefix $(B)/tests/fuzz/,bare_machine.o snapdamage.o)
 
 $(B)/tests/unit/board/test_golden: $(B)/tests/fuzz/bare_machine.o

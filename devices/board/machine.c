@@ -389,7 +389,8 @@ static bool attend(struct machine *m, enum machine_stop *why)
 
     if (!m->alone)
         machine_run_posted(m);
-    if (b->cpu->count >= m->stop_count) {
+    if (b->cpu->count >= m->stop_count &&
+        (clock_now(b->clock) >= m->stop_ns || !(b->cpu->halted || b->waiting))) {
         machine_settle(m);
         *why = MACHINE_TIME;
         return true;
@@ -428,6 +429,8 @@ static void idle(struct machine *m, u64 until_ns)
     u64 now = clock_now(clock), target = min_u64(clock_next_deadline(clock), until_ns), to;
 
     target = min_u64(target, machine_player_idle_until(m));
+    if (m->stop_count != UINT64_MAX && m->stop_ns > now)
+        target = min_u64(target, m->stop_ns);
     if (target <= now)
         return;
     to = pace_idle(&m->pace, target);

@@ -78,6 +78,7 @@ struct machine {
     bool alone;     /* run without looking at the outside */
     bool muted;     /* the past: nothing goes out */
     u64 stop_count; /* machine_run ends at this count, before its inputs; UINT64_MAX: does not */
+    u64 stop_ns;    /* and, if it sleeps there, not before this time */
     struct sound_sink *sound, sound_gate;
     struct rewind *rewind; /* NULL: nobody keeps the past */
 

@@ -6,9 +6,7 @@
 
 #include "base/log.h"
 #include "devices/board/interval.h"
-#include "devices/board/machine_private.h"
-#include "devices/board/rewind_disk.h"
-#include "devices/board/rewind_store.h"
+#include "devices/board/rewind_private.h"
 #include "devices/host/chr.h"
 
 #include <errno.h>
@@ -22,25 +20,8 @@ enum {
     COST_SHARE = 33, /* taking one may cost this part of the host's time since the last */
     POINTS_MOST = 2000,
     POINTS_LEAST = 3,
+    PASSING_MOST = 24,
     KEY_NUMBERS = 0x300, /* of devices/host/input.h, all below */
-};
-
-struct rewind {
-    struct machine *m;
-    struct rewind_store *store;
-    struct rewind_disks *disks;
-    struct input_log *log;
-    u64 log_first; /* position of its first byte */
-    size_t limit;
-    struct input_listener listener;
-    u64 interval_ns, host_ns;
-    bool off;   /* the limit is too small for this guest */
-    bool fresh; /* a medium has changed or the state was replaced: the past begins anew */
-
-    bool past, restoring;
-    struct input_player player; /* in the past */
-    struct input_player *outer; /* whom it stands in for: a replay, or NULL */
-    u64 played;                 /* position of the next input */
 };
 
 static u64 log_end(const struct rewind *r)
@@ -49,16 +30,6 @@ static u64 log_end(const struct rewind *r)
 
     input_log_bytes(r->log, &len);
     return r->log_first + len;
-}
-
-static unsigned points(const struct rewind *r)
-{
-    return rewind_store_count(r->store);
-}
-
-static const struct rewind_point *point(const struct rewind *r, unsigned i)
-{
-    return rewind_store_point(r->store, i);
 }
 
 /* ---- The ring ---- */
@@ -284,8 +255,7 @@ static bool live(void *opaque, const struct input_record *rec)
     return true;
 }
 
-/* To a snapshot. The newest moment must be one already if this is the first step back. */
-static bool restore(struct rewind *r, unsigned i, char *err, size_t err_size)
+bool rewind_restore(struct rewind *r, unsigned i, char *err, size_t err_size)
 {
     struct machine *m = r->m;
     bool good;
@@ -308,8 +278,7 @@ static bool restore(struct rewind *r, unsigned i, char *err, size_t err_size)
     return good;
 }
 
-/* Make sure that the present can be found again. */
-static bool mark_present(struct rewind *r, char *err, size_t err_size)
+bool rewind_mark_present(struct rewind *r, char *err, size_t err_size)
 {
     if (r->past)
         return true;
@@ -321,8 +290,7 @@ static bool mark_present(struct rewind *r, char *err, size_t err_size)
     return false;
 }
 
-/* Run until a count or a time, with nothing from outside; why it stopped. */
-static enum machine_stop run_alone(struct rewind *r, u64 count, u64 until_ns)
+enum machine_stop rewind_run_alone(struct rewind *r, u64 count, u64 ns, u64 until_ns)
 {
     struct machine *m = r->m;
     bool paused = m->paused, free_run = m->pace.config.free_run;
@@ -332,14 +300,94 @@ static enum machine_stop run_alone(struct rewind *r, u64 count, u64 until_ns)
     m->paused = false;
     m->pace.config.free_run = true;
     m->stop_count = count;
+    m->stop_ns = ns;
     why = machine_run(m, until_ns);
     m->stop_count = UINT64_MAX;
+    m->stop_ns = 0;
     m->pace.config.free_run = free_run;
     m->paused = paused;
     m->alone = false;
     pace_restart(&m->pace, m->board.cpu->count);
     return why;
 }
+
+/* ---- Snapshots on the way ---- */
+
+static u64 distance(u64 a, u64 b)
+{
+    return a < b ? b - a : a - b;
+}
+
+/* Of those made in passing the one that is farthest from here; false if there is none. */
+static bool farthest_passing(const struct rewind *r, unsigned *index, unsigned *count)
+{
+    u64 here = r->m->board.cpu->count, most = 0;
+
+    *count = 0;
+    for (unsigned i = 1; i + 1 < points(r); i++) {
+        u64 far = distance(point(r, i)->at.count, here);
+
+        if (!point(r, i)->passing)
+            continue;
+        if (!(*count)++ || far > most) {
+            most = far;
+            *index = i;
+        }
+    }
+    return *count;
+}
+
+/* Room for one more; they may take an eighth of the limit beyond it. */
+static void make_room_in_passing(struct rewind *r)
+{
+    unsigned index, count;
+
+    while (farthest_passing(r, &index, &count) &&
+           (count >= PASSING_MOST || bytes(r) > r->limit + r->limit / 8))
+        if (!rewind_store_drop(r->store, index))
+            return;
+}
+
+bool rewind_pass_point(struct rewind *r, unsigned *index)
+{
+    struct rewind_point *p;
+    u64 disk_at;
+
+    make_room_in_passing(r);
+    if (!r->past || !rewind_disks_here(r->disks, &disk_at))
+        return false;
+    p = rewind_store_insert(r->store, index);
+    if (!p)
+        return false;
+    p->log_at = r->played;
+    p->disk_at = disk_at;
+    /* A write that was under way then may be done by now. */
+    if (disk_at >= p[-1].disk_at && disk_at <= p[1].disk_at)
+        return true;
+    rewind_store_drop(r->store, *index);
+    return false;
+}
+
+enum machine_stop rewind_run_to(struct rewind *r, u64 count, u64 ns, u64 until_ns)
+{
+    /* From near the goal it is soon reached again, and what lies just before it as soon. */
+    static const u64 before[] = {1 << 25, 1 << 21, 1 << 17};
+    const struct cpu *c = r->m->board.cpu;
+    enum machine_stop why;
+    unsigned index;
+
+    for (unsigned i = 0; i < ARRAY_LEN(before) && count != UINT64_MAX; i++) {
+        if (count < c->count + 2 * before[i])
+            continue;
+        why = rewind_run_alone(r, count - before[i], 0, until_ns);
+        if (why != MACHINE_TIME || c->count < count - before[i])
+            return why;
+        rewind_pass_point(r, &index);
+    }
+    return rewind_run_alone(r, count, ns, until_ns);
+}
+
+/* ---- To a moment ---- */
 
 /* The last snapshot that is not behind a count or a time. */
 static unsigned point_before(const struct rewind *r, u64 count, u64 now_ns)
@@ -352,16 +400,17 @@ static unsigned point_before(const struct rewind *r, u64 count, u64 now_ns)
     return i;
 }
 
-static bool go_to(struct rewind *r, u64 count, u64 now_ns, char *err, size_t err_size)
+/* To the first moment of a count, or at time `ns` if it sleeps there; but not past `until_ns`. */
+static bool go_to(struct rewind *r, u64 count, u64 ns, u64 until_ns, char *err, size_t err_size)
 {
     struct machine *m = r->m;
     enum machine_stop why;
 
-    if (!restore(r, point_before(r, count, now_ns), err, err_size))
+    if (!rewind_restore(r, point_before(r, count, until_ns), err, err_size))
         return false;
     if (m->debug)
         debug_search(m->debug, true, -1);
-    why = run_alone(r, count, now_ns);
+    why = rewind_run_to(r, count, ns, until_ns);
     if (m->debug) {
         debug_search(m->debug, false, 0);
         debug_jumped(m->debug);
@@ -374,9 +423,24 @@ static bool go_to(struct rewind *r, u64 count, u64 now_ns, char *err, size_t err
     return false;
 }
 
+struct rewind_place rewind_here(const struct rewind *r)
+{
+    return (struct rewind_place){
+        .past = r->past,
+        .at = machine_moment(r->m),
+        .now_ns = clock_now(r->m->board.clock),
+    };
+}
+
+bool rewind_go_back_to(struct rewind *r, const struct rewind_place *p, char *err, size_t err_size)
+{
+    return p->past ? go_to(r, p->at.count, p->now_ns, UINT64_MAX, err, err_size)
+                   : rewind_to_present(r, err, err_size);
+}
+
 bool rewind_to_count(struct rewind *r, u64 count, char *err, size_t err_size)
 {
-    if (!mark_present(r, err, err_size))
+    if (!rewind_mark_present(r, err, err_size))
         return false;
     if (count >= point(r, points(r) - 1)->at.count)
         return rewind_to_present(r, err, err_size);
@@ -386,16 +450,16 @@ bool rewind_to_count(struct rewind *r, u64 count, char *err, size_t err_size)
                  (double)(clock_now(r->m->board.clock) - point(r, 0)->now_ns) / 1e9);
         return false;
     }
-    return go_to(r, count, UINT64_MAX, err, err_size);
+    return go_to(r, count, 0, UINT64_MAX, err, err_size);
 }
 
 bool rewind_to_time(struct rewind *r, u64 ns, char *err, size_t err_size)
 {
-    if (!mark_present(r, err, err_size))
+    if (!rewind_mark_present(r, err, err_size))
         return false;
     if (ns >= point(r, points(r) - 1)->now_ns)
         return rewind_to_present(r, err, err_size);
-    return go_to(r, UINT64_MAX, max_u64(ns, point(r, 0)->now_ns), err, err_size);
+    return go_to(r, UINT64_MAX, 0, max_u64(ns, point(r, 0)->now_ns), err, err_size);
 }
 
 bool rewind_step_back(struct rewind *r, u64 instructions, char *err, size_t err_size)
@@ -412,7 +476,7 @@ bool rewind_to_present(struct rewind *r, char *err, size_t err_size)
 {
     if (!r->past)
         return true;
-    if (!restore(r, points(r) - 1, err, err_size))
+    if (!rewind_restore(r, points(r) - 1, err, err_size))
         return false;
     arrive(r);
     return true;
@@ -453,199 +517,6 @@ bool rewind_branch(struct rewind *r, char *err, size_t err_size)
     if (mouse)
         machine_mouse(r->m, 0, 0, 0, 0);
     return true;
-}
-
-/* ---- Searching ---- */
-
-struct search {
-    u64 below;   /* stops at or behind this count are not meant */
-    bool access; /* but accesses of the instruction before it are */
-    u64 found;   /* how many were */
-    u64 stop_at; /* stop at this one; 0: only count */
-    struct debug_stop last;
-};
-
-static bool wants(void *opaque, const struct debug_stop *stop)
-{
-    struct search *s = opaque;
-
-    if (stop->count >= s->below &&
-        !(s->access && stop->count == s->below && stop->kind == DEBUG_WATCH))
-        return false;
-    s->last = *stop;
-    return ++s->found == s->stop_at;
-}
-
-/* Run from snapshot i to the next one or `end`, counting what is found. */
-static enum machine_stop run_segment(struct rewind *r, unsigned i, u64 end, struct search *s)
-{
-    struct debug *d = r->m->debug;
-    enum machine_stop why;
-
-    if (i + 1 < points(r))
-        end = min_u64(end, point(r, i + 1)->at.count);
-    debug_set_filter(d, wants, s);
-    why = run_alone(r, end, UINT64_MAX);
-    debug_set_filter(d, NULL, NULL);
-    return why;
-}
-
-/*
- * The last stop below s->below: the snapshot from which it is found, and in *s which of those from
- * there it is. `prepare` sets up what depends on the state at a snapshot; it may be NULL.
- */
-static enum rewind_found search(struct rewind *r, struct search *s, unsigned *from,
-                                int (*prepare)(void *opaque), void *opaque, char *err,
-                                size_t err_size)
-{
-    struct debug *d = r->m->debug;
-    u64 end = r->m->board.cpu->count;
-
-    for (unsigned i = point_before(r, end, UINT64_MAX) + 1; i-- > 0;) {
-        enum machine_stop why;
-        int only = 0;
-
-        if (!restore(r, i, err, err_size))
-            return REWIND_FAILED;
-        if (prepare)
-            only = prepare(opaque);
-        s->found = 0;
-        debug_search(d, true, only);
-        why = run_segment(r, i, end, s);
-        debug_search(d, false, 0);
-        if (prepare)
-            debug_point_remove(d, only);
-        if (why == MACHINE_INTERRUPTED) {
-            snprintf(err, err_size, "rewind: interrupted");
-            return REWIND_FAILED;
-        }
-        *from = i;
-        if (s->found)
-            return REWIND_FOUND;
-    }
-    return REWIND_NOT_FOUND;
-}
-
-/* Where the machine stood before a search. */
-struct place {
-    bool past;
-    u64 count;
-};
-
-static struct place here(const struct rewind *r)
-{
-    return (struct place){.past = r->past, .count = r->m->board.cpu->count};
-}
-
-static bool go_back_to(struct rewind *r, struct place p, char *err, size_t err_size)
-{
-    return p.past ? go_to(r, p.count, UINT64_MAX, err, err_size)
-                  : rewind_to_present(r, err, err_size);
-}
-
-static enum rewind_found continue_back(struct rewind *r, bool access, char *err, size_t err_size)
-{
-    struct search s = {.below = r->m->board.cpu->count, .access = access};
-    struct debug *d = machine_debug(r->m);
-    enum rewind_found found;
-    struct place start = here(r);
-    char other[200];
-    unsigned from = 0;
-
-    if (!d || !mark_present(r, err, err_size))
-        return REWIND_FAILED;
-    debug_cancel(d);
-    found = search(r, &s, &from, NULL, NULL, err, err_size);
-    if (found == REWIND_FAILED)
-        go_back_to(r, start, other, sizeof other);
-    if (found == REWIND_NOT_FOUND && !restore(r, 0, err, err_size))
-        return REWIND_FAILED;
-    if (found != REWIND_FOUND)
-        return found;
-    s.stop_at = s.found;
-    s.found = 0;
-    if (!restore(r, from, err, err_size))
-        return REWIND_FAILED;
-    debug_search(d, true, 0);
-    run_segment(r, from, start.count, &s);
-    debug_search(d, false, 0);
-    return REWIND_FOUND;
-}
-
-enum rewind_found rewind_continue_back(struct rewind *r, char *err, size_t err_size)
-{
-    return continue_back(r, false, err, err_size);
-}
-
-enum rewind_found rewind_back_before(struct rewind *r, struct debug_stop *out, char *err,
-                                     size_t err_size)
-{
-    enum rewind_found found = continue_back(r, true, err, err_size);
-
-    if (found != REWIND_FOUND)
-        return found;
-    *out = *debug_last_stop(machine_debug(r->m));
-    if (out->kind == DEBUG_WATCH && !rewind_step_back(r, 1, err, err_size))
-        return REWIND_FAILED;
-    return REWIND_FOUND;
-}
-
-struct wanted {
-    struct debug *debug;
-    const struct debug_point *point;
-    const char *expression;
-};
-
-/* -1 instead of "any point" if the debugger has no room for one more. */
-static int prepare_point(void *opaque)
-{
-    struct wanted *w = opaque;
-    char err[200];
-    int id = w->point ? debug_point_add(w->debug, w->point)
-                      : debug_watch_expression(w->debug, w->expression, err, sizeof err);
-
-    return id ? id : -1;
-}
-
-static enum rewind_found find_last(struct rewind *r, struct wanted *w, struct debug_stop *out,
-                                   char *err, size_t err_size)
-{
-    /* What the last instruction did counts as well. */
-    struct search s = {.below = r->m->board.cpu->count + 1};
-    struct place start = here(r);
-    enum rewind_found found;
-    unsigned from;
-
-    w->debug = machine_debug(r->m);
-    if (!w->debug || !mark_present(r, err, err_size))
-        return REWIND_FAILED;
-    debug_cancel(w->debug);
-    found = search(r, &s, &from, prepare_point, w, err, err_size);
-    if (!go_back_to(r, start, err, err_size))
-        return REWIND_FAILED;
-    *out = s.last;
-    return found;
-}
-
-enum rewind_found rewind_last(struct rewind *r, const struct debug_point *wanted,
-                              struct debug_stop *out, char *err, size_t err_size)
-{
-    struct wanted w = {.point = wanted};
-
-    return find_last(r, &w, out, err, err_size);
-}
-
-enum rewind_found rewind_last_change(struct rewind *r, const char *expression,
-                                     struct debug_stop *out, char *err, size_t err_size)
-{
-    struct wanted w = {.expression = expression};
-    struct debug *d = machine_debug(r->m);
-    int id = d ? debug_watch_expression(d, expression, err, err_size) : 0;
-
-    if (!id) /* it is none: say so before anything moves */
-        return REWIND_FAILED;
-    debug_point_remove(d, id);
-    return find_last(r, &w, out, err, err_size);
 }
 
 /* ---- Life ---- */

@@ -264,6 +264,39 @@ bool rewind_disks_go(struct rewind_disks *d, u64 at)
     return true;
 }
 
+static bool same_undo(const struct undo *a, const struct undo *b)
+{
+    return a->drive == b->drive && a->sector == b->sector && a->count == b->count &&
+           !memcmp(a->data, b->data, (size_t)a->count * SECTOR);
+}
+
+/* All that was overwritten again since gone_to was overwritten so, in this order, the first time.
+ */
+static bool find_here(const struct rewind_disks *d, u64 *at)
+{
+    const struct undo *first = d->list.newest, *again = d->again.oldest;
+
+    *at = d->gone_to;
+    if (!again)
+        return true;
+    for (u64 n = d->list.end; first && n > d->gone_to + 1; n--)
+        first = first->older;
+    for (; again; again = again->next, first = first->next, ++*at)
+        if (!first || *at >= d->list.end || !same_undo(first, again))
+            return false;
+    return true;
+}
+
+bool rewind_disks_here(struct rewind_disks *d, u64 *at)
+{
+    bool known;
+
+    pthread_mutex_lock(&d->lock);
+    known = find_here(d, at);
+    pthread_mutex_unlock(&d->lock);
+    return known;
+}
+
 void rewind_disks_return(struct rewind_disks *d)
 {
     for (unsigned i = 0; i < DRIVE_COUNT && d->past; i++) {

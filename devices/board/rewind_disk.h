@@ -24,6 +24,8 @@ void rewind_disks_drop(struct rewind_disks *d, u64 before);
 
 /* Show the disks as they were at a position. False when out of memory: nothing has changed. */
 bool rewind_disks_go(struct rewind_disks *d, u64 at);
+/* In the past: the position that the disks are at now. False if it is not known for sure. */
+bool rewind_disks_here(struct rewind_disks *d, u64 *at);
 /* The newest state again: what is overwritten goes to the files. */
 void rewind_disks_return(struct rewind_disks *d);
 /* What the machine sees becomes the newest state. 0, or the first error of writing as -errno. */

@@ -15,10 +15,14 @@ enum {
     HEAT_MOST = 8,
 };
 
+/* Numbers of snapshots that were taken are so far apart: others come between them. */
+#define NUMBER_STEP (1ull << 32)
+
 /* Contents of a frame from snapshot `number` on. */
 struct version {
-    struct version *older;
-    u32 number;
+    struct version *older, *newer;
+    u64 number;
+    frame_id id;
     bool zero;
     u8 page[]; /* of PAGE_SIZE unless zero */
 };
@@ -32,8 +36,10 @@ struct rewind_store {
     u32 *written; /* room for all frames */
     struct rewind_point *points;
     unsigned count, capacity;
-    u32 next_number;
+    struct rewind_books books;
+    u64 next_number;
     unsigned base; /* what memory was when the dirty bits were last taken: this snapshot */
+    bool video;    /* see_written saw a frame of video memory */
     size_t bytes;
 };
 
@@ -65,8 +71,9 @@ struct rewind_store *rewind_store_new(struct machine *m)
     s->heat = calloc(s->frame_end, sizeof *s->heat);
     s->points = calloc(POINTS_FIRST, sizeof *s->points);
     s->capacity = POINTS_FIRST;
-    s->next_number = 1;
-    if (!s->newest || !s->dirty || !s->written || !s->heat || !s->points) {
+    s->next_number = NUMBER_STEP;
+    if (!s->newest || !s->dirty || !s->written || !s->heat || !s->points ||
+        !rewind_books_open(&s->books, &m->board)) {
         s->m = NULL;
         rewind_store_free(s);
         return NULL;
@@ -83,6 +90,7 @@ void rewind_store_free(struct rewind_store *s)
         rewind_store_cut(s, 0);
         physmap_track(s->m->board.pm, DIRTY_REWIND, false);
     }
+    rewind_books_close(&s->books);
     free(s->newest);
     free(s->dirty);
     free(s->written);
@@ -113,52 +121,98 @@ static size_t version_bytes(const struct version *v)
     return sizeof *v + (v->zero ? 0 : PAGE_SIZE);
 }
 
+/* Out of its frame's line, and gone. */
 static void free_version(struct rewind_store *s, struct version *v)
 {
+    if (v->newer)
+        v->newer->older = v->older;
+    else
+        s->newest[v->id] = v->older;
+    if (v->older)
+        v->older->newer = v->newer;
     s->bytes -= version_bytes(v);
     free(v);
 }
 
-static bool same_page(const struct version *v, const u8 *page, bool zero)
+static void free_versions(struct rewind_store *s, struct version **versions, u32 count)
 {
-    if (!v || v->zero)
-        return zero;
-    return !zero && !memcmp(v->page, page, PAGE_SIZE);
+    for (u32 i = 0; i < count; i++)
+        free_version(s, versions[i]);
 }
 
-/* Keep the frame as it is now, if it is not as it was. *added tells; false when out of memory. */
-static bool add_version(struct rewind_store *s, frame_id id, u32 number, bool *added)
+static bool is_zero(const u8 *page)
 {
     static const u8 zeros[PAGE_SIZE];
-    const u8 *page = frame_host(physmap_frame(s->m->board.pm, id));
-    bool zero = !memcmp(page, zeros, PAGE_SIZE);
-    struct version *v;
 
-    *added = !same_page(s->newest[id], page, zero);
-    if (!*added)
-        return true;
-    v = malloc(sizeof *v + (zero ? 0 : PAGE_SIZE));
-    if (!v)
-        return false;
-    *v = (struct version){.older = s->newest[id], .number = number, .zero = zero};
-    if (!zero)
-        memcpy(v->page, page, PAGE_SIZE);
-    s->newest[id] = v;
-    s->bytes += version_bytes(v);
-    return true;
+    return !memcmp(page, zeros, PAGE_SIZE);
 }
 
-/* Forget versions of a snapshot that is the newest, or being taken. */
-static void drop_newest(struct rewind_store *s, const u32 *frames, u32 count, u32 number)
+static bool same_page(const struct version *v, const u8 *page)
 {
-    for (u32 i = 0; i < count; i++) {
-        struct version *v = s->newest[frames[i]];
+    return !v || v->zero ? is_zero(page) : !memcmp(v->page, page, PAGE_SIZE);
+}
 
-        if (!v || v->number != number)
-            continue;
-        s->newest[frames[i]] = v->older;
-        free_version(s, v);
+/* `page` is NULL for zeros; `newer` the next one of the frame or NULL. NULL when out of memory. */
+static struct version *new_version(struct rewind_store *s, frame_id id, struct version *newer,
+                                   const u8 *page, u64 number)
+{
+    struct version *v = malloc(sizeof *v + (page ? PAGE_SIZE : 0));
+
+    if (!v)
+        return NULL;
+    *v = (struct version){
+        .older = newer ? newer->older : s->newest[id],
+        .newer = newer,
+        .number = number,
+        .id = id,
+        .zero = !page,
+    };
+    if (page)
+        memcpy(v->page, page, PAGE_SIZE);
+    if (v->older)
+        v->older->newer = v;
+    if (newer)
+        newer->older = v;
+    else
+        s->newest[id] = v;
+    s->bytes += version_bytes(v);
+    return v;
+}
+
+/* What a frame is at a snapshot, NULL: zeros; *newer is the version behind it, or NULL. */
+static struct version *version_at(const struct rewind_store *s, frame_id id, u64 number,
+                                  struct version **newer)
+{
+    struct version *v = s->newest[id];
+
+    *newer = NULL;
+    while (v && v->number > number) {
+        *newer = v;
+        v = v->older;
     }
+    return v;
+}
+
+static const u8 *version_page(const struct version *v)
+{
+    return v && !v->zero ? v->page : NULL;
+}
+
+static size_t point_bytes(const struct rewind_point *p)
+{
+    return sizeof *p + p->state_len + p->version_count * sizeof *p->versions +
+           rewind_writes_bytes(&p->writes);
+}
+
+/* Room for more versions. False when out of memory. */
+static bool make_room_for(struct rewind_point *p, u32 more)
+{
+    struct version **all =
+        realloc(p->versions, ((size_t)p->version_count + more + 1) * sizeof *all);
+
+    if (all)
+        p->versions = all;
+    return all;
 }
 
 /* ---- Taking ---- */
@@ -173,8 +227,9 @@ static u32 see_written(struct rewind_store *s)
     struct physmap_block b;
     u32 n = 0;
 
+    s->video = false;
     for (unsigned i = 0; physmap_block(pm, i, &b); i++) {
-        u32 words = b.count / 64 + 1;
+        u32 words = b.count / 64 + 1, before = n;
 
         if (b.flags & FRAME_ROM)
             continue;
@@ -183,6 +238,7 @@ static u32 see_written(struct rewind_store *s)
         for (u32 w = 0; w < words; w++)
             for (u64 bits = s->dirty[w]; bits; bits &= bits - 1)
                 s->written[n++] = b.first + w * 64 + (u32)__builtin_ctzll(bits);
+        s->video |= (b.flags & FRAME_TRACK) && n != before;
     }
     return n;
 }
@@ -229,29 +285,60 @@ static u32 see_touched(struct rewind_store *s)
     return n;
 }
 
-static bool take_memory(struct rewind_store *s, struct rewind_point *p)
+/*
+ * What frame `id` holds and did not at the snapshot before, to p->versions, where there is room.
+ * `next`, if there is one, is as it was then: what it must have of its own for that goes to *saved.
+ * False when out of memory.
+ */
+static bool take_frame(struct rewind_store *s, struct rewind_point *p,
+                       const struct rewind_point *next, frame_id id, struct version **saved)
 {
-    u32 count = s->count ? see_written(s) : see_touched(s), kept = 0;
-    bool good = true;
+    const u8 *page = frame_host(physmap_frame(s->m->board.pm, id));
+    struct version *newer, *v = version_at(s, id, p->number, &newer);
+    bool changed = !same_page(v, page);
 
-    p->frames = malloc((count ? count : 1) * sizeof *p->frames);
-    good = p->frames;
+    if (!next && s->count)
+        warm(&s->heat[id], changed);
+    if (!changed)
+        return true;
+    if (next && (!newer || newer->number != next->number)) {
+        *saved = newer = new_version(s, id, newer, version_page(v), next->number);
+        if (!newer)
+            return false;
+    }
+    v = new_version(s, id, newer, is_zero(page) ? NULL : page, p->number);
+    if (v)
+        p->versions[p->version_count++] = v;
+    return v;
+}
+
+/* The frames written since s->base. `next` is NULL if `p` is going to be the newest. */
+static bool take_memory(struct rewind_store *s, struct rewind_point *p, struct rewind_point *next)
+{
+    u32 count = s->count ? see_written(s) : see_touched(s), saved_count = 0;
+    struct version **saved = malloc(((size_t)count + 1) * sizeof *saved);
+    bool good = saved && make_room_for(p, count) && (!next || make_room_for(next, count)),
+         video = s->video;
+
     for (u32 i = 0; i < count && good; i++) {
-        bool added;
-
-        good = add_version(s, s->written[i], p->number, &added);
-        if (good && added)
-            p->frames[kept++] = s->written[i];
-        if (s->count)
-            warm(&s->heat[s->written[i]], added);
+        saved[saved_count] = NULL;
+        good = take_frame(s, p, next, s->written[i], &saved[saved_count]);
+        saved_count += saved[saved_count] != NULL;
     }
     if (!good) {
-        drop_newest(s, p->frames, kept, p->number);
-        free(p->frames);
+        free_versions(s, p->versions, p->version_count);
+        free_versions(s, saved, saved_count);
+        free(p->versions);
+        free(saved);
         return false;
     }
-    p->frame_count = kept;
+    for (u32 i = 0; i < saved_count; i++)
+        next->versions[next->version_count++] = saved[i];
+    s->bytes += saved_count * sizeof *saved;
+    free(saved);
     p->protected_count = clean(s, count);
+    p->writes = rewind_writes_take(&s->books);
+    p->writes.video |= video;
     return true;
 }
 
@@ -284,9 +371,17 @@ static bool make_room(struct rewind_store *s)
     return true;
 }
 
-static size_t point_bytes(const struct rewind_point *p)
+/* Everything but where it belongs. */
+static bool take_point(struct rewind_store *s, struct rewind_point *p, struct rewind_point *next)
 {
-    return sizeof *p + p->state_len + p->frame_count * sizeof *p->frames;
+    if (!take_chips(s, p))
+        return false;
+    if (!take_memory(s, p, next)) {
+        free(p->state);
+        return false;
+    }
+    s->bytes += point_bytes(p);
+    return true;
 }
 
 struct rewind_point *rewind_store_take(struct rewind_store *s)
@@ -297,47 +392,69 @@ struct rewind_point *rewind_store_take(struct rewind_store *s)
         .number = s->next_number,
     };
 
-    if (!make_room(s) || !take_chips(s, &p))
+    if (!make_room(s) || !take_point(s, &p, NULL))
         return NULL;
-    if (!take_memory(s, &p)) {
-        free(p.state);
-        return NULL;
-    }
-    s->next_number++;
-    s->bytes += point_bytes(&p);
+    s->next_number += NUMBER_STEP;
     s->base = s->count;
     s->points[s->count++] = p;
     return &s->points[s->base];
 }
 
-/* ---- Going back ---- */
-
-static const struct version *version_at(const struct rewind_store *s, frame_id id, u32 number)
+/* As far between theirs as the time is; 0 if there is nothing left between them. */
+static u64 number_between(const struct rewind_point *a, const struct rewind_point *b, u64 now_ns)
 {
-    const struct version *v = s->newest[id];
+    double part = (double)(now_ns - a->now_ns) / (double)(b->now_ns - a->now_ns);
+    u64 number;
 
-    while (v && v->number > number)
-        v = v->older;
-    return v;
+    if (now_ns <= a->now_ns || now_ns >= b->now_ns)
+        return 0;
+    number = a->number + (u64)((double)(b->number - a->number) * part);
+    return number > a->number && number < b->number ? number : 0;
 }
 
-static void load_frame(struct rewind_store *s, frame_id id, u32 number)
+struct rewind_point *rewind_store_insert(struct rewind_store *s, unsigned *index)
 {
-    const struct version *v = version_at(s, id, number);
+    struct rewind_point p = {
+        .at = machine_moment(s->m),
+        .now_ns = clock_now(s->m->board.clock),
+        .passing = true,
+    };
+    unsigned i = 0;
 
-    physmap_load_frame(s->m->board.pm, id, v && !v->zero ? v->page : NULL);
+    while (i < s->count && input_time_compare(&s->points[i].at, &p.at) <= 0)
+        i++;
+    if (!i || i == s->count)
+        return NULL;
+    p.number = number_between(&s->points[i - 1], &s->points[i], p.now_ns);
+    if (!p.number || !make_room(s) || !take_point(s, &p, &s->points[i]))
+        return NULL;
+    memmove(&s->points[i + 1], &s->points[i], (s->count - i) * sizeof p);
+    s->points[i] = p;
+    s->count++;
+    s->base = *index = i;
+    return &s->points[i];
+}
+
+/* ---- Going back ---- */
+
+static void load_frame(struct rewind_store *s, frame_id id, u64 number)
+{
+    struct version *newer;
+
+    physmap_load_frame(s->m->board.pm, id, version_page(version_at(s, id, number, &newer)));
 }
 
 static void load_memory(struct rewind_store *s, unsigned index)
 {
-    u32 number = s->points[index].number, count = see_written(s);
     unsigned from = index < s->base ? index : s->base, to = index < s->base ? s->base : index;
+    u64 number = s->points[index].number;
+    u32 count = see_written(s);
 
     for (u32 i = 0; i < count; i++)
         load_frame(s, s->written[i], number);
     for (unsigned k = from + 1; k <= to; k++)
-        for (u32 i = 0; i < s->points[k].frame_count; i++)
-            load_frame(s, s->points[k].frames[i], number);
+        for (u32 i = 0; i < s->points[k].version_count; i++)
+            load_frame(s, s->points[k].versions[i]->id, number);
     clean(s, see_written(s));
     s->base = index;
 }
@@ -355,6 +472,7 @@ bool rewind_store_restore(struct rewind_store *s, unsigned index, char *err, siz
     if (!good)
         snprintf(err, err_size, "rewind: %s", state_error(stream));
     state_free(stream);
+    rewind_books_begin(&s->books);
     return good;
 }
 
@@ -363,7 +481,8 @@ bool rewind_store_restore(struct rewind_store *s, unsigned index, char *err, siz
 static void free_point(struct rewind_store *s, struct rewind_point *p)
 {
     s->bytes -= point_bytes(p);
-    free(p->frames);
+    rewind_writes_free(&p->writes);
+    free(p->versions);
     free(p->state);
 }
 
@@ -372,51 +491,51 @@ void rewind_store_cut(struct rewind_store *s, unsigned index)
     while (s->count > index) {
         struct rewind_point *p = &s->points[--s->count];
 
-        drop_newest(s, p->frames, p->frame_count, p->number);
+        free_versions(s, p->versions, p->version_count);
         free_point(s, p);
     }
 }
 
 /* The versions of one snapshot are the next one's from now on, where that has none of its own. */
-static u32 hand_on(struct rewind_store *s, const struct rewind_point *p,
-                   const struct rewind_point *next, u32 *frames)
+static void hand_on(struct rewind_store *s, struct rewind_point *p, struct rewind_point *next)
 {
-    u32 n = 0;
+    s->bytes -= point_bytes(next);
+    for (u32 i = 0; i < p->version_count; i++) {
+        struct version *v = p->versions[i];
 
-    for (u32 i = 0; i < p->frame_count; i++) {
-        struct version **at = &s->newest[p->frames[i]], *newer = NULL, *v;
-
-        while ((v = *at) && v->number > p->number) {
-            newer = v;
-            at = &v->older;
-        }
-        if (newer && newer->number == next->number) {
-            *at = v->older;
+        if (v->newer && v->newer->number == next->number) {
             free_version(s, v);
         } else {
             v->number = next->number;
-            frames[n++] = p->frames[i];
+            next->versions[next->version_count++] = v;
         }
     }
-    return n;
+    if (p == s->points) /* nobody asks what was written before the oldest */
+        rewind_writes_free(&next->writes);
+    else
+        rewind_writes_join(&next->writes, &p->writes);
+    s->bytes += point_bytes(next);
+}
+
+/* Memory was compared with `p`, which goes; with `next`, from which it differs, it is from now on.
+ */
+static void change_base(struct rewind_store *s, const struct rewind_point *p,
+                        const struct rewind_point *next)
+{
+    for (u32 i = 0; i < next->version_count; i++)
+        physmap_frame(s->m->board.pm, next->versions[i]->id)->flags |= DIRTY_REWIND;
+    rewind_books_add(&s->books, &p->writes);
 }
 
 bool rewind_store_drop(struct rewind_store *s, unsigned index)
 {
     struct rewind_point *p = &s->points[index], *next = p + 1;
-    u32 *frames;
 
-    if (index + 1 >= s->count)
+    if (index + 1 >= s->count || !make_room_for(next, p->version_count))
         return false;
-    frames = malloc((p->frame_count + next->frame_count + 1) * sizeof *frames);
-    if (!frames)
-        return false;
-    s->bytes -= point_bytes(next);
-    memcpy(frames, next->frames, next->frame_count * sizeof *frames);
-    next->frame_count += hand_on(s, p, next, frames + next->frame_count);
-    free(next->frames);
-    next->frames = frames;
-    s->bytes += point_bytes(next);
+    hand_on(s, p, next);
+    if (s->base == index)
+        change_base(s, p, next);
     free_point(s, p);
     memmove(p, p + 1, (s->count - index - 1) * sizeof *p);
     s->count--;

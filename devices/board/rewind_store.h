@@ -7,9 +7,11 @@
 #define DEVICES_BOARD_REWIND_STORE_H
 
 #include "devices/board/input_log.h"
+#include "devices/board/rewind_writes.h"
 
 struct machine;
 struct rewind_store;
+struct version;
 
 /* One snapshot. */
 struct rewind_point {
@@ -19,10 +21,12 @@ struct rewind_point {
     u64 disk_at; /* and of the first disk pre-image */
     u8 *state;
     size_t state_len;
-    u32 *frames; /* with a version of this snapshot */
-    u32 frame_count;
-    u32 protected_count; /* frames whose next write the host will see, when it was taken */
-    u32 number;          /* rising; versions carry it */
+    struct version **versions; /* contents of frames that are this snapshot's */
+    u32 version_count;
+    u32 protected_count;         /* frames whose next write the host will see, when it was taken */
+    struct rewind_writes writes; /* since the one before */
+    bool passing;                /* see rewind_store_insert */
+    u64 number;                  /* rising; versions carry it */
 };
 
 /* Begins to keep book of written frames. NULL when out of memory. */
@@ -37,6 +41,12 @@ size_t rewind_store_bytes(const struct rewind_store *s);
 
 /* The machine as it stands, behind all others. NULL when out of memory: nothing was added. */
 struct rewind_point *rewind_store_take(struct rewind_store *s);
+/*
+ * The machine as it stands somewhere between the oldest and the newest, in its place; `passing` is
+ * set: it is only there to be found again soon. *index: that place. NULL if there is no room
+ * between its neighbours, or no memory.
+ */
+struct rewind_point *rewind_store_insert(struct rewind_store *s, unsigned *index);
 /*
  * Give the machine's memory and chips the state of a snapshot; those behind it stay. False and a
  * sentence in err: a part refused what it once saved, and the machine must not run.

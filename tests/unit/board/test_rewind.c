@@ -198,6 +198,73 @@ Test(rewind, forgetting_one_leaves_the_others_as_they_are)
     rewind_store_free(s);
 }
 
+Test(rewind, snapshots_made_in_passing_are_in_their_place)
+{
+    enum { POINTS = 6, PASSED = 9 };
+    struct rewind_store *s = only_a_store();
+    u64 hash[POINTS + PASSED];
+    unsigned n = POINTS, index;
+
+    for (unsigned i = 0; i < POINTS; i++) {
+        use_to(i * 40);
+        cr_assert(rewind_store_take(s));
+    }
+    for (unsigned i = 0; i < POINTS; i++) { /* without the keys, which nobody plays here */
+        cr_assert(rewind_store_restore(s, i, err, sizeof err), "%s", err);
+        hash[i] = machine_state_hash(m);
+    }
+    for (unsigned i = 0; i < PASSED; i++) {
+        cr_assert(rewind_store_restore(s, i * 5 % (n - 1), err, sizeof err), "%s", err);
+        run_to(machine_now_ns(m) / MS + 1);
+        if (!rewind_store_insert(s, &index))
+            continue; /* there is one at this very moment */
+        memmove(hash + index + 1, hash + index, (n++ - index) * sizeof hash[0]);
+        hash[index] = machine_state_hash(m);
+        run_to(machine_now_ns(m) / MS + 1);
+        for (unsigned k = 0; k < n; k++) {
+            cr_assert(rewind_store_restore(s, (k * 7 + i) % n, err, sizeof err), "%s", err);
+            cr_assert_eq(machine_state_hash(m), hash[(k * 7 + i) % n], "snapshot %u", k);
+        }
+    }
+    cr_assert_geq(n, POINTS + PASSED / 2);
+    for (; n > 1; n--) {
+        index = n * 3 % (n - 1);
+        cr_assert(rewind_store_drop(s, index));
+        memmove(hash + index, hash + index + 1, (n - index - 1) * sizeof hash[0]);
+        cr_assert(rewind_store_restore(s, n / 2 % (n - 1), err, sizeof err), "%s", err);
+        cr_assert_eq(machine_state_hash(m), hash[n / 2 % (n - 1)]);
+    }
+    rewind_store_free(s);
+}
+
+static bool store_may_hit(struct rewind_store *s, enum debug_space space, u64 address)
+{
+    struct debug_point p = {.kind = DEBUG_WATCH,
+                            .space = space,
+                            .address = address,
+                            .length = 4,
+                            .access = DEBUG_WRITE};
+
+    return rewind_writes_may_hit(&rewind_store_point(s, rewind_store_count(s) - 1)->writes, &p);
+}
+
+Test(rewind, a_snapshot_knows_what_cannot_have_been_written_since_the_one_before)
+{
+    struct rewind_store *s = only_a_store();
+
+    run_to(50);
+    cr_assert(rewind_store_take(s));
+    run_to(100);
+    cr_assert(rewind_store_take(s));
+    for (unsigned space = DEBUG_LINEAR; space <= DEBUG_PHYSICAL; space++) {
+        cr_assert(store_may_hit(s, space, COUNTER));
+        cr_assert(store_may_hit(s, space, TABLE));
+        cr_assert(store_may_hit(s, space, TABLE - 2), "it reaches into the page");
+        cr_assert_not(store_may_hit(s, space, STRAY));
+    }
+    rewind_store_free(s);
+}
+
 /* ---- Back and forth ---- */
 
 Test(rewind, the_old_present_is_passed_without_a_seam)
@@ -630,6 +697,32 @@ Test(rewind, a_branch_makes_the_disks_what_the_machine_sees)
     cr_assert_eq(disk_sum(), at_300);
     cr_assert(rewind_to_time(r, 200 * MS, err, sizeof err), "%s", err);
     cr_assert_eq(disk_sum(), at_200);
+}
+
+/* Again and again, so that many of them start where an earlier one left a snapshot in passing. */
+Test(rewind, each_count_is_the_same_moment_whenever_one_goes_there)
+{
+    enum { PLACES = 24, WAYS = 120 };
+    u64 count[PLACES], hash[PLACES], sum[PLACES];
+    u32 random = 1;
+
+    start_writer();
+    for (unsigned i = 0; i < PLACES; i++) {
+        run_to(20 + i * 29);
+        count[i] = machine_instructions(m);
+        hash[i] = machine_state_hash(m);
+        sum[i] = disk_sum();
+    }
+    for (unsigned i = 0; i < WAYS; i++) {
+        unsigned k = (random = random * 1664525 + 1013904223) >> 16, back = k % 7;
+
+        k %= PLACES;
+        cr_assert(rewind_to_count(r, count[k], err, sizeof err), "%s", err);
+        cr_assert_eq(machine_state_hash(m), hash[k], "place %u", k);
+        cr_assert_eq(disk_sum(), sum[k]);
+        cr_assert(rewind_step_back(r, 1 + 1000 * back, err, sizeof err), "%s", err);
+        cr_assert_eq(machine_instructions(m), count[k] - 1 - 1000 * back);
+    }
 }
 
 Test(rewind, the_end_of_the_program_in_the_past_loses_nothing)
