@@ -120,6 +120,8 @@ struct irq_line memory_a20_fast(struct board *b);
 bool firmware_load_bios(struct board *b, char *err, size_t err_size);
 bool firmware_load_vgabios(struct board *b, char *err, size_t err_size);
 void firmware_set_cmos(struct board *b);
+/* After each reset, before the BIOS runs. */
+void firmware_set_pci(struct board *b);
 /* ACPI tables for a power management block at `pm_base` (0: the default). */
 void firmware_acpi(struct board *b, u16 pm_base);
 bool firmware_set_fwcfg(struct board *b, char *err, size_t err_size);

@@ -1,5 +1,6 @@
 /*
- * What firmware finds: the BIOS in ROM, sizes and drive types in CMOS, the rest in fw_cfg.
+ * What firmware finds: the BIOS in ROM, sizes and drive types in CMOS, the rest in fw_cfg; and what
+ * ours leaves undone.
  * Sources: SeaBIOS, "Build overview" and "Runtime config files" (which CMOS bytes and files it
  * reads); Ralf Brown's CMOS list.
  */
@@ -9,10 +10,12 @@
 #include "devices/board/boot.h"
 #include "devices/chipset/acpi_tables.h"
 #include "devices/chipset/fwcfg.h"
+#include "devices/chipset/pci.h"
 #include "devices/chipset/rtc.h"
 #include "devices/chipset/smbios.h"
 #include "devices/storage/ata_geometry.h"
 #include "devices/storage/fdc.h"
+#include "devices/storage/ide.h"
 #include "devices/video/vga.h"
 
 #include <errno.h>
@@ -266,6 +269,16 @@ void firmware_set_cmos(struct board *b)
     rtc_set_cmos(b->rtc, CMOS_CPUS, 0);
     cmos_boot_order(b);
     cmos_checksum(b);
+}
+
+/*
+ * PCI functions begin with the command register clear, and the BIOS of a PC makes the IDE function
+ * a bus master. Systems may count on that: KolibriOS' driver uses DMA without a look. SeaBIOS, as
+ * distributions build it (without CONFIG_ATA_DMA), uses none and leaves the bit as it finds it.
+ */
+void firmware_set_pci(struct board *b)
+{
+    pci_config_write(b->pci, 0, IDE_DEVFN, PCI_COMMAND, PCI_COMMAND_MASTER, 2);
 }
 
 /* ---- fw_cfg ---- */

@@ -466,6 +466,7 @@ void board_reset(struct board *b)
     b->a20_kbd = b->a20_fast = false;
     for (unsigned i = 0; i < b->device_count; i++)
         device_reset(b->devices[i]);
+    firmware_set_pci(b);
     cpu_reset(b->cpu, true);
     b->reset_machine = b->reset_cpu = b->waiting = false;
 }

@@ -77,6 +77,29 @@ Test(wires, rtc_interrupt_reaches_power_management)
     cr_assert_eq(seen, 1);
 }
 
+/* SeaBIOS leaves the bit as it finds it; PCI Local Bus Specification, "Device Control": bit 2. */
+Test(wires, the_ide_function_is_a_bus_master_before_firmware_runs)
+{
+    static const u8 code[] = {
+        0x66, 0xB8, 0x04, 0x09, 0x00, 0x80, /* mov eax, 80000904h: command of 00:01.1 */
+        0xBA, 0xF8, 0x0C, 0x66, 0xEF,       /* mov dx, 0CF8h; out dx, eax */
+        0xB2, 0xFC, 0xED,                   /* mov dl, 0FCh; in ax, dx */
+        0xA3, 0x00, 0x20, 0xF4,             /* mov [DATA], ax; hlt */
+    };
+    u8 command[2] = {0};
+
+    run(code, sizeof code);
+    machine_read_physical(m, DATA, command, 2);
+    cr_assert_eq(command[0], 4);
+    cr_assert_eq(command[1], 0);
+    memset(command, 0, sizeof command);
+    machine_write_physical(m, DATA, command, 2);
+    machine_reset(m);
+    run(code, sizeof code);
+    machine_read_physical(m, DATA, command, 2);
+    cr_assert_eq(command[0], 4, "after a reset, too");
+}
+
 /* Fifty periodic interrupts, where the RTC's wire is the bridge's, and where it is the HPET's. */
 Test(wires, rtc_interrupts_as_often_as_it_likes_with_and_without_apic)
 {
