@@ -116,6 +116,10 @@ bool firmware_load_bios(struct board *b, char *err, size_t err_size)
            data + len - shadow, shadow);
     physmap_map_frames(b->pm, (1ull << 32) - len, len, b->bios_rom, false);
     free(data);
+    if (!b->config->bios && !model_has(b->cpu->model, FEAT_486))
+        log_warn(b->log, "bios",
+                 "SeaBIOS has instructions of the 486 (BSWAP, WBINVD) and crashes on this "
+                 "processor; use --cpu 486, or --bios with a BIOS for it");
     return true;
 }
 

@@ -96,6 +96,7 @@ check 'a qcow2 image' 65 'qemu-img convert' $B q.img
 check 'a text file' 65 'neither boot sector nor any known format' $B idle.script
 check 'a kernel that is none' 65 "'idle.script'" $B --kernel idle.script
 head -c 100000 /dev/zero >odd.bin
+check 'SeaBIOS on a 386' 4 'bios: SeaBIOS has instructions of the 486' $B --cpu 386 idle.img
 check 'a BIOS of odd size' 65 "bios: 'odd.bin'" $B --bios odd.bin idle.img
 head -c 700 write.img >short.img
 check 'a truncated image' 99 '' sh -c "$B --debug-exit --fda short.img --stop-after 20; exit 99"
