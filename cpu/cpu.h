@@ -281,6 +281,7 @@ struct cpu {
     struct interp *interp;         /* decoded runs and their bodies, see interp.h */
     u64 engine_word[16];           /* the engine's own, at a fixed distance from the registers */
     const struct cpu_hooks *hooks; /* the debugger's, see hooks.h; NULL: none */
+    const struct undefined_table *undefined; /* see undefined.h; NULL: as the host does */
 
     /* For crash reports: the last control transfers, and the first fault of a chain in words. */
     struct {

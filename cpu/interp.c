@@ -35,6 +35,7 @@
 #endif
 
 struct interp {
+    const struct cpu *cpu;
     struct run_cache *runs;
     struct run_slot *front;
     const void *const *bodies;
@@ -96,7 +97,9 @@ static void finish_run(void *opaque, struct run *r)
         struct insn *in = &r->insn[i];
 
         /* What older chips do otherwise (PUSH SP, long shifts) only the handlers know. */
-        enum body b = e->has_386 ? select_body(r, i, e->ask[in->row]) : B_GENERIC;
+        enum body b = e->has_386 && !(e->cpu->undefined && optab_rows[in->row].flags_undefined)
+                          ? select_body(r, i, e->ask[in->row])
+                          : B_GENERIC;
 
         if (run_mode(r) & MODE_FLAT)
             b = flat_body(r, in, b);
@@ -118,6 +121,7 @@ bool interp_open(struct cpu *c)
 
     if (!e)
         return false;
+    e->cpu = c;
     e->bodies = interp_loop(NULL, 0, NULL, NULL);
     e->has_386 = model_has(c->model, FEAT_386);
     for (unsigned i = 0; i < ROW_COUNT; i++)

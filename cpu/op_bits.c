@@ -3,6 +3,7 @@
  */
 #include "cpu/host_flags.h"
 #include "cpu/op.h"
+#include "cpu/undefined.h"
 
 enum bit_op { BIT_TEST, BIT_SET, BIT_RESET, BIT_COMPLEMENT };
 
@@ -97,12 +98,29 @@ static u16 scan_flags(bool reverse, unsigned size, u64 v, u16 flags)
 #endif
 }
 
+static u16 scan_flags_by_table(const struct cpu *c, const struct insn *in, bool reverse, u64 v,
+                               u16 before)
+{
+    unsigned size = in->size[0];
+    const struct undefined_case x = {
+        .kind = reverse ? UNDEFINED_BSR : UNDEFINED_BSF,
+        .size = size,
+        .b = v & size_mask(size),
+        .result = reg_get(c, in->reg[0], size),
+        .before = before,
+        .after = c->aflags,
+    };
+
+    return undefined_flags(c->undefined, &x);
+}
+
 /*
  * Source zero leaves the destination alone: undefined at Intel, promised by AMD (APM Vol. 3,
  * "BSF"), and what Intel's chips do.
  */
 static bool bit_scan(struct cpu *c, const struct insn *in, bool reverse)
 {
+    u16 before = c->aflags;
     u64 v;
 
     if (!read_op(c, in, 1, &v))
@@ -110,7 +128,9 @@ static bool bit_scan(struct cpu *c, const struct insn *in, bool reverse)
     if (v)
         reg_set(c, in->reg[0], in->size[0],
                 (unsigned)(reverse ? 63 - __builtin_clzll(v) : __builtin_ctzll(v)));
-    c->aflags = scan_flags(reverse, in->size[0], v, c->aflags);
+    c->aflags = scan_flags(reverse, in->size[0], v, before);
+    if (unlikely(c->undefined != NULL))
+        c->aflags = scan_flags_by_table(c, in, reverse, v, before);
     return true;
 }
 

@@ -5,6 +5,7 @@
  */
 #include "cpu/host_flags.h"
 #include "cpu/op.h"
+#include "cpu/undefined.h"
 
 typedef unsigned __int128 u128;
 typedef __int128 s128;
@@ -15,6 +16,8 @@ struct wide {
 };
 
 enum acc_op { ACC_MUL, ACC_IMUL, ACC_DIV, ACC_IDIV };
+
+static_assert(UNDEFINED_IDIV - UNDEFINED_MUL == ACC_IDIV, "they are cast");
 
 static s128 wide_signed(unsigned size, struct wide w)
 {
@@ -104,6 +107,37 @@ static struct wide accumulate(enum acc_op op, unsigned size, struct wide w, u64 
 }
 #endif
 
+static u16 flags_by_table(const struct cpu *c, enum acc_op op, unsigned size, struct wide from,
+                          u64 src, struct wide to, u16 before)
+{
+    const struct undefined_case x = {
+        .kind = (enum undefined_kind)(UNDEFINED_MUL + op),
+        .size = size,
+        .a = from.lo,
+        .b = src & size_mask(size),
+        .hi = from.hi,
+        .result = to.lo,
+        .result_hi = to.hi,
+        .before = before,
+        .after = c->aflags,
+    };
+
+    return undefined_flags(c->undefined, &x);
+}
+
+/* With the open flags by a table, if there is one. */
+static struct wide accumulate_for(struct cpu *c, enum acc_op op, unsigned size, struct wide w,
+                                  u64 src)
+{
+    struct wide from = w;
+    u16 before = c->aflags;
+
+    w = accumulate(op, size, w, src, &c->aflags);
+    if (unlikely(c->undefined != NULL))
+        c->aflags = flags_by_table(c, op, size, from, src, w, before);
+    return w;
+}
+
 static bool multiply(struct cpu *c, const struct insn *in, enum acc_op op)
 {
     unsigned size = in->size[0];
@@ -111,7 +145,7 @@ static bool multiply(struct cpu *c, const struct insn *in, enum acc_op op)
 
     if (!read_op(c, in, 0, &src))
         return false;
-    wide_set(c, size, accumulate(op, size, wide_get(c, size), src, &c->aflags));
+    wide_set(c, size, accumulate_for(c, op, size, wide_get(c, size), src));
     return true;
 }
 
@@ -136,7 +170,7 @@ bool op_IMUL(struct cpu *c, const struct insn *in)
     if (!read_op(c, in, 1, &b) || !read_op(c, in, three ? 2 : 0, &w.lo))
         return false;
     w.lo &= size_mask(size);
-    w = accumulate(ACC_IMUL, size, w, b, &c->aflags);
+    w = accumulate_for(c, ACC_IMUL, size, w, b);
     reg_set(c, in->reg[0], size, w.lo);
     return true;
 }
@@ -151,7 +185,7 @@ bool op_DIV(struct cpu *c, const struct insn *in)
         return false;
     if (w.hi >= src)
         return fault_raise(c, VEC_DE);
-    wide_set(c, size, accumulate(ACC_DIV, size, w, src, &c->aflags));
+    wide_set(c, size, accumulate_for(c, ACC_DIV, size, w, src));
     return true;
 }
 
@@ -186,7 +220,7 @@ bool op_IDIV(struct cpu *c, const struct insn *in)
         return false;
     if (!quotient_fits(c, size, w, src))
         return fault_raise(c, VEC_DE);
-    w = accumulate(ACC_IDIV, size, w, src, &c->aflags);
+    w = accumulate_for(c, ACC_IDIV, size, w, src);
     if (negates_quotient(c, in))
         w.lo = 0 - w.lo;
     wide_set(c, size, w);

@@ -8,8 +8,11 @@
  */
 #include "cpu/host_flags.h"
 #include "cpu/op.h"
+#include "cpu/undefined.h"
 
 enum shift { ROL, ROR, RCL, RCR, SHL, SHR, SAR };
+
+static_assert((int)SHL == (int)UNDEFINED_SHL && (int)SAR == (int)UNDEFINED_SAR, "they are cast");
 
 struct shifted {
     u64 v;
@@ -85,19 +88,39 @@ static struct shifted shift_on_host(enum shift kind, unsigned size, struct shift
 #define shift_on_host shift_bit_by_bit
 #endif
 
+/* The flags that are open, if a table says how they are. */
+static u16 flags_by_table(const struct cpu *c, enum undefined_kind kind, unsigned size,
+                          unsigned count, struct shifted from, struct shifted to)
+{
+    const struct undefined_case x = {
+        .kind = kind,
+        .size = size,
+        .count = count,
+        .a = from.v & size_mask(size),
+        .result = to.v & size_mask(size),
+        .before = from.flags,
+        .after = to.flags,
+    };
+
+    return undefined_flags(c->undefined, &x);
+}
+
 /* A count of zero writes the operand back and leaves the flags alone. */
 static bool shift(struct cpu *c, const struct insn *in, enum shift kind)
 {
     unsigned size = in->size[0];
-    struct shifted s = {0, c->aflags, model_has(c->model, FEAT_286) ? AF_AF : 0};
+    struct shifted s = {0, c->aflags, model_has(c->model, FEAT_286) ? AF_AF : 0}, from;
     u64 count;
 
     if (!read_op(c, in, 0, &s.v) || !read_op(c, in, 1, &count))
         return false;
     count &= model_has(c->model, FEAT_186) ? (size == 8 ? 63 : 31) : 0xFF;
-    if (count && model_has(c->model, FEAT_386))
+    from = s;
+    if (count && model_has(c->model, FEAT_386)) {
         s = shift_on_host(kind, size, s, (unsigned)count);
-    else if (count)
+        if (unlikely(c->undefined != NULL))
+            s.flags = flags_by_table(c, (enum undefined_kind)kind, size, (unsigned)count, from, s);
+    } else if (count)
         s = shift_bit_by_bit(kind, size, s, (unsigned)count);
     if (!write_op(c, in, 0, s.v))
         return false;
@@ -200,17 +223,40 @@ static struct shifted double_shift(bool left, unsigned size, struct shifted s, u
 }
 #endif
 
+static struct shifted double_by_table(const struct cpu *c, bool left, unsigned size,
+                                      struct shifted from, struct shifted to, u64 fill,
+                                      unsigned count)
+{
+    struct undefined_case x = {
+        .kind = left ? UNDEFINED_SHLD : UNDEFINED_SHRD,
+        .size = size,
+        .count = count,
+        .a = from.v & size_mask(size),
+        .b = fill & size_mask(size),
+        .result = to.v & size_mask(size),
+        .before = from.flags,
+        .after = to.flags,
+    };
+
+    if (size == 2 && count > 16)
+        x.result = undefined_double_shift(c->undefined, &x, x.result);
+    return (struct shifted){x.result, undefined_flags(c->undefined, &x), 0};
+}
+
 static bool double_precision(struct cpu *c, const struct insn *in, bool left)
 {
     unsigned size = in->size[0];
-    struct shifted s = {0, c->aflags, 0};
+    struct shifted s = {0, c->aflags, 0}, from;
     u64 fill, count;
 
     if (!read_op(c, in, 0, &s.v) || !read_op(c, in, 1, &fill) || !read_op(c, in, 2, &count))
         return false;
     count &= size == 8 ? 63 : 31;
+    from = s;
     if (count)
         s = double_shift(left, size, s, fill, (unsigned)count);
+    if (count && unlikely(c->undefined != NULL))
+        s = double_by_table(c, left, size, from, s, fill, (unsigned)count);
     if (!write_op(c, in, 0, s.v))
         return false;
     c->aflags = s.flags;

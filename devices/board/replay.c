@@ -42,6 +42,8 @@ struct replay {
     char *name;
     struct log *log;
     struct replay_head head;
+    bool is_foreign; /* another processor's */
+    struct replay_foreign foreign;
     bool has_head, has_state, whole;
     bool has_point_state;         /* while reading: behind the last point */
     struct machine_config config; /* the head's, and our hook */
@@ -217,7 +219,8 @@ static void make_config(struct replay *r)
 {
     r->config = r->head.config;
     r->config.discard = true;
-    r->config.engine = replay_head_is_foreign(&r->head) ? "interp" : NULL;
+    r->is_foreign = replay_head_is_foreign(&r->head, &r->foreign);
+    r->config.engine = r->is_foreign ? "interp" : NULL;
     r->config.medium_opened = medium_opened;
     r->config.medium_opaque = r;
 }
@@ -301,6 +304,8 @@ void replay_free(struct replay *r)
         return;
     if (r->m) {
         machine_set_player(r->m, NULL);
+        if (r->m->board.cpu->undefined == &r->head.flags)
+            undefined_use(r->m->board.cpu, NULL);
         r->m->config.medium_opened = NULL;
         r->m->board.replay = NULL;
     }
@@ -678,20 +683,27 @@ static bool same_firmware(struct replay *r, char *err, size_t err_size)
     return true;
 }
 
-/* Undefined results come from the host; they may still never have mattered. */
-static void tell_fingerprint(const struct replay *r)
+/*
+ * Undefined flags come from the recording if it has rules for them, other results from the host;
+ * they may still never have mattered.
+ */
+static void take_undefined(struct replay *r)
 {
-    char which[300];
+    struct cpu *c = r->m->board.cpu;
+    bool by_rules = r->is_foreign && r->head.has_flags && c->engine == &engine_interp;
+    const char *open = by_rules ? r->foreign.open : r->foreign.differ;
 
-    if (!replay_head_is_foreign(&r->head))
-        return;
-    replay_head_differences(&r->head, which, sizeof which);
-    log_warn(r->log, "replay",
-             "'%s' was recorded on a processor whose undefined results are others than this "
-             "one's (%s); it plays on the %s, and where that matters it stops and says so",
-             r->name, which,
-             r->m->board.cpu->engine == &engine_interp ? "interpreter"
-                                                       : "engine that was asked for");
+    if (by_rules)
+        undefined_use(c, &r->head.flags);
+    if (r->is_foreign)
+        log_warn(r->log, "replay",
+                 "'%s' was recorded on a processor whose undefined results are others than this "
+                 "one's (%s); it plays on the %s%s%s%s%s",
+                 r->name, r->foreign.differ,
+                 c->engine == &engine_interp ? "interpreter" : "engine that was asked for",
+                 by_rules ? " with that one's flags" : "", open[0] ? ", and where " : "",
+                 open[0] ? (by_rules ? open : "that") : "",
+                 open[0] ? " matters it stops and says so" : "");
 }
 
 bool replay_start(struct replay *r, struct machine *m, char *err, size_t err_size)
@@ -707,7 +719,7 @@ bool replay_start(struct replay *r, struct machine *m, char *err, size_t err_siz
     now = machine_moment(m);
     if (input_time_compare(&now, &p->at))
         return say(err, err_size, r, "its start is at another moment than it says");
-    tell_fingerprint(r);
+    take_undefined(r);
     r->check = state_check_new(&m->board);
     if (!r->check)
         return say(err, err_size, r, "the host has no memory left");

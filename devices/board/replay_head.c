@@ -7,7 +7,6 @@
 #include "devices/board/config.h"
 #include "devices/board/machine_private.h"
 #include "devices/board/medium.h"
-#include "devices/board/report.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -125,6 +124,9 @@ bool replay_head_make(struct replay_head *h, struct machine *m, char *err, size_
         .parts = FINGERPRINT_PARTS,
     };
     h->fingerprint = host_fingerprint_parts(h->part);
+    if (m->board.cpu->undefined) /* it plays a recording itself */
+        h->flags = *m->board.cpu->undefined;
+    h->has_flags = m->board.cpu->undefined || undefined_probe(&h->flags);
     if (!machine_config_copy(&h->config, &m->config) || !full_names(&h->config)) {
         snprintf(err, err_size, "record: the host has no memory left");
         return false;
@@ -185,9 +187,17 @@ static void second_version_state(struct replay_head *h, struct state *s)
     h->has_time = true;
 }
 
+/* And the third. */
+static void third_version_state(struct replay_head *h, struct state *s)
+{
+    state_bool(s, "has_flags", &h->has_flags);
+    state_bytes(s, "flags", &h->flags, sizeof h->flags);
+    state_require(s, undefined_is_valid(&h->flags), "a rule for undefined flags is none");
+}
+
 void replay_head_state(struct replay_head *h, struct state *s)
 {
-    state_begin(s, "recording", 2);
+    state_begin(s, "recording", 3);
     state_bytes(s, "engine", h->engine, sizeof h->engine);
     state_u64(s, "fingerprint", &h->fingerprint);
     state_u64(s, "count", &h->at.count);
@@ -201,30 +211,71 @@ void replay_head_state(struct replay_head *h, struct state *s)
         medium_state(&h->drive[i], s);
     if (state_version(s) >= 2)
         second_version_state(h, s);
+    if (state_version(s) >= 3)
+        third_version_state(h, s);
     machine_config_state(&h->config, s);
     state_end(s);
 }
 
 /* ---- Undefined results ---- */
 
-bool replay_head_is_foreign(const struct replay_head *h)
+static void add_name(char *list, size_t size, const char *name)
 {
-    return h->fingerprint != host_fingerprint();
+    size_t n = strlen(list);
+
+    snprintf(list + n, size - n, "%s%s", n ? ", " : "", name);
 }
 
-void replay_head_differences(const struct replay_head *h, char *out, size_t out_size)
+/* Of the instruction with this name; UNDEFINED_KINDS if it has no rules. */
+static enum undefined_kind kind_of(const char *name)
 {
-    struct report r = {.at = out, .room = out_size};
-    u32 here[FINGERPRINT_PARTS];
-    bool any = false;
+    unsigned kind = 0;
 
-    *out = 0;
-    host_fingerprint_parts(here);
+    while (kind < UNDEFINED_KINDS && strcmp(name, undefined_name((enum undefined_kind)kind)))
+        kind++;
+    return (enum undefined_kind)kind;
+}
+
+static void note(struct replay_foreign *out, const char *name, bool is_open)
+{
+    add_name(out->differ, sizeof out->differ, name);
+    if (is_open)
+        add_name(out->open, sizeof out->open, name);
+}
+
+/* Rules come first: where they are alike and a probe is not, the difference is elsewhere. */
+static void compare_kinds(const struct replay_head *h, const bool probe_differs[],
+                          struct replay_foreign *out)
+{
+    struct undefined_table here;
+    bool have_ours = h->has_flags && undefined_probe(&here);
+
+    for (unsigned i = 0; i < UNDEFINED_KINDS; i++) {
+        enum undefined_kind kind = (enum undefined_kind)i;
+        bool differs = have_ours && !undefined_is_same(&h->flags, &here, kind);
+
+        if (differs || probe_differs[kind])
+            note(out, undefined_name(kind), !differs || !undefined_is_known(&h->flags, kind));
+    }
+}
+
+bool replay_head_is_foreign(const struct replay_head *h, struct replay_foreign *out)
+{
+    bool probe_differs[UNDEFINED_KINDS + 1] = {false};
+    u32 here[FINGERPRINT_PARTS];
+    u64 fingerprint = host_fingerprint_parts(here);
+
+    *out = (struct replay_foreign){.differ = ""};
     for (u32 i = 0; i < h->parts; i++)
         if (h->part[i] != here[i]) {
-            report_say(&r, "%s%s", any ? ", " : "", host_fingerprint_part_name(i));
-            any = true;
+            enum undefined_kind kind = kind_of(host_fingerprint_part_name(i));
+
+            probe_differs[kind] = true;
+            if (kind == UNDEFINED_KINDS)
+                note(out, host_fingerprint_part_name(i), true);
         }
-    if (!any)
-        report_say(&r, "it does not say which");
+    compare_kinds(h, probe_differs, out);
+    if (!out->differ[0] && h->fingerprint != fingerprint)
+        note(out, "it does not say which", true);
+    return out->differ[0];
 }

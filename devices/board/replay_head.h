@@ -3,6 +3,7 @@
 #define DEVICES_BOARD_REPLAY_HEAD_H
 
 #include "cpu/host_fingerprint.h"
+#include "cpu/undefined.h"
 #include "devices/board/input_log.h"
 #include "devices/board/machine.h"
 
@@ -26,6 +27,8 @@ struct replay_head {
     u64 fingerprint; /* cpu/host_fingerprint.h */
     u32 parts;       /* of it; 0 in the first version */
     u32 part[FINGERPRINT_PARTS];
+    struct undefined_table flags; /* if has_flags: not in the first two versions */
+    bool has_flags;
     struct input_time at;
     u64 now_ns; /* virtual time then, if has_time: not in the first version */
     bool has_time;
@@ -39,10 +42,16 @@ void replay_head_free(struct replay_head *h);
 /* Save or load; loading starts from a zeroed one. */
 void replay_head_state(struct replay_head *h, struct state *s);
 
-/* The processor of this host leaves other undefined results than that of the recording. */
-bool replay_head_is_foreign(const struct replay_head *h);
-/* Which, in words. */
-void replay_head_differences(const struct replay_head *h, char *out, size_t out_size);
+/*
+ * How undefined results of the recording's processor and this host's compare. `differ` names the
+ * instructions that differ, `open` those of them for which h->flags cannot help; empty: none.
+ */
+struct replay_foreign {
+    char differ[300], open[300];
+};
+
+/* Whether any differ. */
+bool replay_head_is_foreign(const struct replay_head *h, struct replay_foreign *out);
 
 /* A hash over all ROM of a board; over a file (of zeros if `path` is NULL); 0 or -errno. */
 void replay_hash_rom(struct board *b, u8 out[MEDIUM_HASH_BYTES]);

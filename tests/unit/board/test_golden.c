@@ -129,6 +129,9 @@ Test(golden, recordings_of_all_versions_are_played)
     snprintf(path, sizeof path, "%s/0.1b-machine.rec", dir);
     play(path, "#0");
     play(path, "#1");
+    snprintf(path, sizeof path, "%s/0.1c-machine.rec", dir); /* with rules for undefined flags */
+    play(path, "#0");
+    play(path, "#1");
 }
 
 Test(golden, snapshots_of_all_versions_are_loaded_and_go_on)

@@ -583,8 +583,8 @@ Test(replay, a_disk_that_was_changed_since_is_refused)
 
 /* ---- Another processor ---- */
 
-/* The file again, its head made on a processor that does `part` otherwise. */
-static void make_foreign(u32 part, void (*spoil)(struct replay_chunk *c))
+/* The file again with another head. */
+static void rewrite(void (*change)(struct replay_head *head), void (*spoil)(struct replay_chunk *c))
 {
     struct replay_writer *w;
     struct replay_reader reader;
@@ -601,8 +601,7 @@ static void make_foreign(u32 part, void (*spoil)(struct replay_chunk *c))
             size_t n;
 
             replay_head_state(&head, s);
-            head.fingerprint ^= 0x10;
-            head.part[part] ^= 1;
+            change(&head);
             replay_head_state(&head, changed);
             data = state_data(changed, &n);
             replay_writer_put(w, c.tag, data, n);
@@ -619,6 +618,19 @@ static void make_foreign(u32 part, void (*spoil)(struct replay_chunk *c))
     cr_assert_eq(replay_writer_close(w), 0);
 }
 
+/* Made on a processor that does one thing otherwise. */
+static void other_shld(struct replay_head *head)
+{
+    head->fingerprint ^= 0x10;
+    head->part[4] ^= 1;
+}
+
+static void other_fsin(struct replay_head *head)
+{
+    head->fingerprint ^= 0x10;
+    head->part[13] ^= 1;
+}
+
 Test(replay, another_processors_recording_plays_on_the_interpreter_with_a_word)
 {
     struct replay *r;
@@ -628,7 +640,7 @@ Test(replay, another_processors_recording_plays_on_the_interpreter_with_a_word)
     r = open_it();
     cr_assert_null(replay_config(r)->engine, "it is the user's choice");
     replay_free(r);
-    make_foreign(4, NULL);
+    rewrite(other_shld, NULL);
     r = open_it();
     cr_assert_str_eq(replay_config(r)->engine, "interp");
     other = build(r);
@@ -661,7 +673,7 @@ Test(replay, where_another_processor_matters_is_named)
     struct machine *other;
 
     record(0);
-    make_foreign(13, other_memory);
+    rewrite(other_fsin, other_memory);
     r = open_it();
     other = build(r);
     cr_assert(replay_start(r, other, err, sizeof err), "%s", err);
@@ -669,6 +681,81 @@ Test(replay, where_another_processor_matters_is_named)
     cr_assert_eq(machine_run(other, UINT64_MAX), MACHINE_DIVERGED);
     cr_assert(strstr(replay_report(r), "between instruction"), "%s", replay_report(r));
     cr_assert(strstr(replay_report(r), "memory"), "%s", replay_report(r));
+    replay_free(r);
+    machine_free(other);
+}
+
+/* Shifts for ever and adds the flags up in memory. */
+static const u8 flags_program[] = {
+    0x31, 0xFF,             /* xor di, di */
+    0xB1, 0x03,             /* mov cl, 3 */
+    0x40,                   /* again: inc ax */
+    0xD3, 0xE0,             /* shl ax, cl */
+    0x9C,                   /* pushf */
+    0x5B,                   /* pop bx */
+    0x01, 0x9D, 0x00, 0x30, /* add [di+3000h], bx */
+    0x83, 0xC7, 0x02,       /* add di, 2 */
+    0x81, 0xE7, 0xFF, 0x0F, /* and di, 0FFFh */
+    0xEB, 0xEC,             /* jmp again */
+};
+
+/* As on a processor whose SHL leaves AF otherwise. */
+static void record_on_another_processor(struct undefined_table *t)
+{
+    cr_assert(undefined_probe(t));
+    for (unsigned class = 0; class < UNDEFINED_CLASSES; class ++)
+        for (unsigned size = 0; size < UNDEFINED_SIZES; size++)
+            t->rule[UNDEFINED_SHL][class][size][2].a ^= 0x80;
+    machine_write_physical(m, bare_machine_prepare(m), flags_program, sizeof flags_program);
+    undefined_use(m->board.cpu, t);
+    record(0);
+}
+
+Test(replay, another_processors_flags_are_in_the_recording_and_played)
+{
+    struct undefined_table other_flags;
+    struct replay *r;
+    struct machine *other;
+    u64 hash;
+
+    record_on_another_processor(&other_flags);
+    hash = machine_state_hash(m);
+    r = open_it();
+    cr_assert_str_eq(replay_config(r)->engine, "interp");
+    other = build(r);
+    cr_assert(replay_start(r, other, err, sizeof err), "%s", err);
+    cr_assert(strstr(warned, "(SHL)"), "%s", warned);
+    cr_assert(strstr(warned, "interpreter with that one's flags"), "%s", warned);
+    cr_assert_not(strstr(warned, "matters"), "%s", warned);
+    cr_assert_eq(machine_run(other, UINT64_MAX), MACHINE_REPLAYED, "%s", replay_report(r));
+    cr_assert_eq(machine_state_hash(other), hash);
+    replay_free(r);
+    cr_assert_null(other->board.cpu->undefined, "the table was the recording's");
+    machine_free(other);
+}
+
+static void forget_flags(struct replay_head *head)
+{
+    head->has_flags = false;
+    head->part[0] ^= 1;
+}
+
+/* As in recordings of earlier versions. */
+Test(replay, without_another_processors_flags_the_first_difference_is_named)
+{
+    struct undefined_table other_flags;
+    struct replay *r;
+    struct machine *other;
+
+    record_on_another_processor(&other_flags);
+    rewrite(forget_flags, NULL);
+    r = open_it();
+    other = build(r);
+    cr_assert(replay_start(r, other, err, sizeof err), "%s", err);
+    cr_assert(strstr(warned, "(SHL); it plays on the interpreter, and where that matters"), "%s",
+              warned);
+    cr_assert_eq(machine_run(other, UINT64_MAX), MACHINE_DIVERGED);
+    cr_assert(strstr(replay_report(r), "between instruction"), "%s", replay_report(r));
     replay_free(r);
     machine_free(other);
 }
