@@ -17,7 +17,7 @@
 enum {
     INTERVAL_LEAST_MS = 100, /* virtual, between two snapshots */
     INTERVAL_MOST_MS = 5000,
-    COST_SHARE = 33, /* taking one may cost this part of the host's time since the last */
+    COST_SHARE = 50, /* taking one may cost this part of the host's time since the last */
     POINTS_MOST = 2000,
     POINTS_LEAST = 3,
     PASSING_MOST = 24,
