@@ -3,6 +3,7 @@
 
 #include "devices/board/debug.h"
 #include "devices/board/debug_disasm.h"
+#include "devices/board/debug_memory.h"
 #include "devices/board/debug_symbols.h"
 #include "devices/board/machine.h"
 #include "devices/board/rewind.h"
@@ -10,7 +11,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { ERR_BYTES = 400 };
+enum { ERR_BYTES = 400, PAGE = 4096, PHYSICAL_MOST = 1 << 20 };
 
 static bool is_register(const char *word)
 {
@@ -26,6 +27,27 @@ static bool is_register(const char *word)
     return false;
 }
 
+/*
+ * What lies at a linear address now is meant, whoever wrote it by whatever address, and not what
+ * other address spaces have there. Pages that are not one stretch of memory stay linear.
+ */
+static void look_at_physical(struct command_context *c, struct debug_point *p, struct text *out)
+{
+    struct cpu *cpu = machine_cpu(c->machine, 0);
+    u64 first, gpa, end = p->address + p->length;
+
+    if (p->length > PHYSICAL_MOST || p->address > UINT32_MAX ||
+        !debug_to_physical(cpu, p->address, &first))
+        return;
+    for (u64 la = (p->address | (PAGE - 1)) + 1; la < end; la += PAGE)
+        if (!debug_to_physical(cpu, la, &gpa) || gpa - first != la - p->address)
+            return;
+    if (first != p->address)
+        text_addf(out, "%08" PRIx64 " is physical %08" PRIx64 "\n", p->address, first);
+    p->address = first;
+    p->space = DEBUG_PHYSICAL;
+}
+
 /* Memory or a port, as a point of the debugger. */
 static bool wanted_point(struct command_context *c, const struct command_line *line,
                          struct debug_point *p, struct text *out)
@@ -38,8 +60,12 @@ static bool wanted_point(struct command_context *c, const struct command_line *l
                               .space = DEBUG_LINEAR,
                               .length = 1,
                               .access = DEBUG_WRITE};
-    return command_evaluate(c, line->word[port ? 2 : 1], &p->address, out) &&
-           (!length || command_evaluate(c, length, &p->length, out));
+    if (!command_evaluate(c, line->word[port ? 2 : 1], &p->address, out) ||
+        (length && !command_evaluate(c, length, &p->length, out)))
+        return false;
+    if (!port)
+        look_at_physical(c, p, out);
+    return true;
 }
 
 /* Who it was, by name if there are symbols. */

@@ -51,6 +51,41 @@ static void report(void)
     command_report_stop(rig.machine, &out);
 }
 
+/*
+ * mov eax, 3000h; mov cr3, eax; mov eax, 80000001h; mov cr0, eax
+ * inc cx; mov [1000h], cl; dec ax; jnz the inc; mov [1F00h], ax; jmp $
+ * The page of 1000h lies at 401000h as well.
+ */
+static void start_paging(void)
+{
+    char err[200];
+
+    pc_rig_teardown(&rig);
+    pc_rig_setup(&rig, "interp",
+                 "66 B8 00 30 00 00 0F 22 D8 66 B8 01 00 00 80 0F 22 C0 "
+                 "41 88 0E 00 10 48 75 F8 A3 00 1F EB FE");
+    context.machine = rig.machine;
+    pc_rig_put(&rig, 0x3000, "03 40 00 00 03 40 00 00");
+    pc_rig_put(&rig, 0x4000,
+               "03 00 00 00 03 10 00 00 03 20 00 00 03 30 00 00 03 40 00 00 03 50 00 00 "
+               "03 60 00 00 03 70 00 00");
+    cr_assert(machine_rewind_start(rig.machine, 32 << 20, err, sizeof err), "%s", err);
+    pc_rig_run(&rig);
+}
+
+Test(commands_debug, who_wrote_finds_who_used_another_linear_address)
+{
+    start_paging();
+    cr_assert(strstr(says("who-wrote 401000h"), "00401000 is physical 00001000\n0000:00007c13 "),
+              "%s", says("who-wrote 401000h"));
+    cr_assert(strstr(says("who-wrote 1000h"), "0000:00007c13 writes a byte at 00001000"), "%s",
+              out.data);
+    cr_assert_null(strstr(out.data, "is physical"));
+    cr_assert(strstr(says("who-wrote 401f01h 2"), "0000:00007c1a writes a word"), "%s", out.data);
+    cr_assert(strstr(says("who-wrote 900000h"), "nobody did"), "it is not mapped: linear");
+    cr_assert(strstr(says("who-wrote 0 200000h"), "writes"), "%s", out.data);
+}
+
 Test(commands_debug, points_are_listed_as_they_are)
 {
     says("break 7c05h if ax == 0 && cx == 0");
