@@ -13,8 +13,9 @@
  * The cable never loses a byte: input beyond the receiver's room waits on the line (`line`) and
  * arrives one character time apart. An overrun is thus possible in loop-back only. The other way,
  * the peer takes characters faster than the line could carry them: the pace, see the header.
- * Not modelled: a break and parity towards the host, DMA modes, the one-character delay of the
- * transmitter interrupt; OUT2 gates the interrupt in loop-back too, as on integrated ports.
+ * Not modelled: the rate at which characters leave, a break and parity towards the host, DMA modes,
+ * the one-character delay of the transmitter interrupt; OUT2 gates the interrupt in loop-back too,
+ * as on integrated ports.
  */
 #include "devices/serial/uart16550.h"
 
