@@ -21,7 +21,7 @@
 
 enum {
     COST_SHARE = 200,   /* copying one may cost this part of the host's time since the last */
-    WORKER_SHARE = 100, /* and writing it this part */
+    WORKER_SHARE = 200, /* and writing it this part of a processor */
     MOST_S = 600,       /* virtual, between two, however much they cost */
     BYTES_A_SECOND = 1024 * 1024, /* of virtual time, in the file */
     FRAMES_A_CHUNK = 64,

@@ -18,7 +18,7 @@ struct state_check;
 
 /*
  * For the start; and points at least `least_ns` of virtual time apart; 0: none. They are fewer
- * where they would take more than a sixtieth of the host's time, most of it the worker's, or more
+ * where they would take more than a hundredth of the host's time, half of it the worker's, or more
  * than 1 MiB of the file for each second of virtual time. NULL when out of memory.
  */
 struct record_points *record_points_new(struct machine *m, struct replay_writer *file,
