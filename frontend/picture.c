@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -187,13 +188,26 @@ void picture_name(char *name, size_t size)
     strftime(name, size, "bygone-%Y%m%d-%H%M%S.png", &tm);
 }
 
+/* Whether there is something else than a file of its own, which a rename would throw away. */
+static bool is_special(const char *file)
+{
+    struct stat st;
+
+    return !stat(file, &st) && !S_ISREG(st.st_mode);
+}
+
 bool picture_save(const struct display_frame *frame, const char *file, char *err, size_t err_size)
 {
     size_t size = strlen(file) + 8;
-    char *part = malloc(size);
+    char *part = NULL;
     FILE *out = NULL;
     bool good;
 
+    if (is_special(file)) {
+        snprintf(err, err_size, "'%s': is not a plain file; choose another name", file);
+        return false;
+    }
+    part = malloc(size);
     if (part) {
         snprintf(part, size, "%s.part", file);
         out = fopen(part, "wb");

@@ -116,6 +116,20 @@ Test(picture, damaged_and_missing_files_are_refused)
 
 #endif
 
+Test(picture, what_is_no_plain_file_is_left_alone)
+{
+    char fifo[sizeof file + 8];
+    struct stat st;
+
+    snprintf(fifo, sizeof fifo, "%s.fifo", file);
+    cr_assert_eq(mkfifo(fifo, 0600), 0);
+    draw(10, 10, 2);
+    cr_assert_not(picture_save(&frame, fifo, err, sizeof err));
+    cr_assert(strstr(err, "is not a plain file"), "%s", err);
+    cr_assert(!stat(fifo, &st) && S_ISFIFO(st.st_mode));
+    unlink(fifo);
+}
+
 Test(picture, a_folder_that_is_not_there_is_an_error)
 {
     draw(10, 10, 2);
