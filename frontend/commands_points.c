@@ -355,12 +355,12 @@ bool command_catch(struct command_context *c, const struct command_line *line, s
     static const struct {
         const char *name;
         u8 kind;
-        bool numbered;
+        u8 last; /* of the numbers it can have; 0: it has none */
     } events[] = {
-        {"int", DEBUG_INTERRUPT, true},     {"exception", DEBUG_EXCEPTION, true},
-        {"dos", DEBUG_DOS, true},           {"mode", DEBUG_MODE_SWITCH, false},
-        {"task", DEBUG_TASK_SWITCH, false}, {"triple", DEBUG_TRIPLE, false},
-        {"magic", DEBUG_MAGIC, false},
+        {"int", DEBUG_INTERRUPT, 0xFF}, {"exception", DEBUG_EXCEPTION, 0x1F},
+        {"dos", DEBUG_DOS, 0xFF},       {"mode", DEBUG_MODE_SWITCH, 0},
+        {"task", DEBUG_TASK_SWITCH, 0}, {"triple", DEBUG_TRIPLE, 0},
+        {"magic", DEBUG_MAGIC, 0},
     };
     struct debug *d = command_debugger(c, out);
     struct debug_point p = {.address = UINT64_MAX};
@@ -372,8 +372,12 @@ bool command_catch(struct command_context *c, const struct command_line *line, s
         if (strcmp(line->word[1], events[i].name))
             continue;
         p.kind = (enum debug_kind)events[i].kind;
-        if (events[i].numbered && !number_or_any(c, a.what, &p.address, out))
+        if (events[i].last && !number_or_any(c, a.what, &p.address, out))
             return false;
+        if (events[i].last && p.address != UINT64_MAX && p.address > events[i].last)
+            return text_fail(out, "'%s' counts from 0 to 0x%X", events[i].name, events[i].last);
+        if (!events[i].last && *a.what)
+            return text_fail(out, "'%s' takes no number: '%.40s'", events[i].name, a.what);
         return finish_point(d, debug_point_add(d, &p), a.condition, out);
     }
     return text_fail(

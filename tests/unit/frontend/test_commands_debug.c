@@ -135,6 +135,10 @@ Test(commands_debug, what_cannot_be_is_refused_with_a_reason)
         {"watch port 99999", "ports are 0 to 0xFFFF, the lower one first\n"},
         {"catch fish", "catch int N, exception N, dos AH (each also 'any'), mode, task, triple, "
                        "magic\n"},
+        {"catch int 100h", "'int' counts from 0 to 0xFF\n"},
+        {"catch exception 32", "'exception' counts from 0 to 0x1F\n"},
+        {"catch dos 999", "'dos' counts from 0 to 0xFF\n"},
+        {"catch mode real", "'mode' takes no number: 'real'\n"},
         {"delete 7", "there is no point '7'; 'list' shows them\n"},
         {"condition x", "there is no point 'x'; 'list' shows them\n"},
         {"wait forever", "'forever' is no number of seconds\n"},
