@@ -81,8 +81,8 @@ static const char *given_about_machine(const struct options *o)
            : o->cpu != d.cpu                         ? "cpu"
            : o->boot                                 ? "boot"
            : o->kernel                               ? "kernel"
-           : o->bios                                 ? "bios"
-           : o->vgabios                              ? "vgabios"
+           : o->bios && !o->replay                   ? "bios" /* may lie elsewhere now */
+           : o->vgabios && !o->replay                ? "vgabios"
            : o->discard                              ? "discard"
            : o->deterministic                        ? "deterministic"
            : o->seed                                 ? "seed"
@@ -109,12 +109,16 @@ static const char *given_to_fork(const struct options *o)
 
 int options_check(const struct options *o, char *err, size_t err_size)
 {
-    const char *problem = NULL, *given = o->load || o->forked ? given_about_machine(o) : NULL;
+    const char *problem = NULL, *given = NULL;
     u64 bytes;
 
+    if (o->load || o->replay || o->forked)
+        given = given_about_machine(o);
     if (given) {
         snprintf(err, err_size, "--%s cannot be combined with %s says what machine it is", given,
-                 o->forked ? "fork: the machine that runs" : "--load: the snapshot");
+                 o->forked ? "fork: the machine that runs"
+                 : o->load ? "--load: the snapshot"
+                           : "--replay: the recording");
         return EXIT_USAGE;
     }
     if (o->forked && given_to_fork(o)) {

@@ -227,6 +227,14 @@ Test(options, contradictions_are_usage_errors)
     expect_conflict("--windows");
     parse("--hda=a", "--hdb=b", "--hdc=c", "--hdd=d", "--cdrom=e", NULL);
     expect_conflict("four hard disks");
+    parse("--replay=a.rec", "--mem=4M", NULL);
+    expect_conflict("--mem cannot be combined with --replay");
+    parse("--replay=a.rec", "--deterministic", NULL);
+    expect_conflict("--deterministic cannot be combined with --replay");
+    cr_assert_eq(parse("--replay=a.rec", "--bios=b", NULL), 0);
+    cr_assert_eq(options_check(&o, err, sizeof err), 0);
+    teardown();
+    setup();
     cr_assert_eq(parse("--kernel=k", "--append=x", "--initrd=i", NULL), 0);
     cr_assert_eq(options_check(&o, err, sizeof err), 0);
 }
