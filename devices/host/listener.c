@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -125,6 +126,11 @@ bool listener_open_tcp(struct listener *l, const char *where, char *err, size_t 
     snprintf(copy, sizeof copy, "%s", where);
     if (strlen(where) >= sizeof copy || !split(copy, &host, &port)) {
         snprintf(err, err_size, "'%.200s' is no PORT, HOST:PORT or [ADDRESS]:PORT", where);
+        return false;
+    }
+    /* getaddrinfo takes 99999 for a port, modulo 65536. */
+    if (strspn(port, "0123456789") != strlen(port) || strlen(port) > 5 || atoi(port) > 0xFFFF) {
+        snprintf(err, err_size, "'%.200s': a port is a number from 0 to 65535", where);
         return false;
     }
     e = getaddrinfo(host ? host : "127.0.0.1", port, &hints, &all);

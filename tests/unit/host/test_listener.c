@@ -90,7 +90,8 @@ Test(listener, a_port_in_use_is_refused)
 
 Test(listener, what_is_no_place_is_refused)
 {
-    static const char *const bad[] = {"", ":", ":12", "host:", "a:b:1", "[::1]12", "[::1", "x"};
+    static const char *const bad[] = {"",     ":", ":12",   "host:", "a:b:1", "[::1]12",
+                                      "[::1", "x", "65536", "99999", "-1",    "http"};
     char is_long[400];
 
     for (unsigned i = 0; i < ARRAY_LEN(bad); i++) {
