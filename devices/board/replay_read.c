@@ -204,9 +204,11 @@ struct replay *replay_open(const char *path, struct log *log, char *err, size_t 
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     struct replay *r = NULL;
     void *data = MAP_FAILED;
-    struct stat st;
+    struct stat st = {0};
 
-    if (fd >= 0 && !fstat(fd, &st) && st.st_size > 0)
+    if (fd >= 0 && !fstat(fd, &st) && !st.st_size)
+        errno = 0;
+    else if (fd >= 0)
         data = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
     if (data != MAP_FAILED) {
         r = replay_parse(path, data, (size_t)st.st_size, log, err, err_size);

@@ -219,6 +219,8 @@ check 'a replay from a time' 0 'all as recorded' $bygone --display none --replay
 check 'a point that is not there' 65 'it has no point 99' $bygone --display none --replay r.rec \
 	--replay-from '#99'
 check 'a place that is none' 64 'takes SECONDS, @INSTRUCTION or #POINT' $bygone --replay r.rec --replay-from x
+: >empty.rec
+check 'an empty recording' 65 'it is empty' $bygone --display none --replay empty.rec
 check 'points of no recording' 65 'it is not a recording' $bygone --print-points idle.img
 check 'points that are no time' 64 '--record-points takes seconds' $bygone --record r.rec --record-points x
 
@@ -226,6 +228,8 @@ check 'points that are no time' 64 '--record-points takes seconds' $bygone --rec
 check 'a screenshot' 0 '' $B idle.img --stop-after 2 --screenshot s.png
 head -c 8 s.png | od -An -c | tr -d ' \n' >out
 judge 'a screenshot is a PNG' 0 0 'PNG'
+check 'a screenshot where no plain file is' 71 'is not a plain file' $B idle.img --stop-after 1 \
+	--screenshot .
 check 'a screenshot nowhere' 71 '/nonexistent/s.png' $B idle.img --stop-after 1 \
 	--screenshot /nonexistent/s.png
 printf 'print-screen\ninfo pic\nx/2i 0x7c00\nquit\n' >commands
