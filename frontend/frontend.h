@@ -90,6 +90,17 @@ void frontend_mouse(struct frontend *f, s32 dx, s32 dy, s32 dz, u8 buttons);
  * `out`. False if it failed, or if the machine has finished. Never on the machine thread.
  */
 bool frontend_command(struct frontend *f, const char *line, struct text *out);
+
+/* Who waits for a command's answer, and may go away meanwhile: asked on the waiting thread. */
+struct frontend_caller {
+    bool (*has_left)(void *opaque);
+    void *opaque;
+};
+
+/* The same; a command that waits for the machine to stop ends when `who` has left. NULL: stays. */
+bool frontend_command_for(struct frontend *f, const char *line, const struct frontend_caller *who,
+                          struct text *out);
+
 /*
  * Run fn on the machine thread and wait for it. For threads that the machine waits for before it
  * goes away (sockets); never on the machine thread.

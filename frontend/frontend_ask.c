@@ -227,8 +227,10 @@ static void run_command(struct machine *m, void *opaque)
     call->wait_ms = call->f->commands.wait_ms;
 }
 
-/* Until the machine has stopped for the debugger since `stops`; adds its report. */
-static void wait_for_stop(struct frontend *f, unsigned stops, u32 ms, struct text *out)
+enum { CALLER_LOOK_MS = 200 }; /* how often we look whether somebody still waits */
+
+/* The host's time `ms` from now. */
+static struct timespec time_in(u32 ms)
 {
     struct timespec until;
 
@@ -237,9 +239,26 @@ static void wait_for_stop(struct frontend *f, unsigned stops, u32 ms, struct tex
     until.tv_nsec += (long)(ms % 1000) * 1000000;
     until.tv_sec += until.tv_nsec / 1000000000;
     until.tv_nsec %= 1000000000;
-    while (f->stops == stops && !f->finished)
-        if (pthread_cond_timedwait(&f->changed, &f->lock, &until))
+    return until;
+}
+
+/* Until the machine has stopped for the debugger since `stops`, or nobody is there any more to
+ * hear of it; adds its report. */
+static void wait_for_stop(struct frontend *f, unsigned stops, u32 ms,
+                          const struct frontend_caller *who, struct text *out)
+{
+    struct timespec until;
+    u32 left, turn;
+
+    for (left = ms; left && f->stops == stops && !f->finished; left -= turn) {
+        turn = who && left > CALLER_LOOK_MS ? CALLER_LOOK_MS : left;
+        until = time_in(turn);
+        while (f->stops == stops && !f->finished)
+            if (pthread_cond_timedwait(&f->changed, &f->lock, &until))
+                break;
+        if (who && who->has_left(who->opaque))
             break;
+    }
     if (f->stops != stops && f->stop_report.data)
         text_add(out, f->stop_report.data);
     else
@@ -247,6 +266,12 @@ static void wait_for_stop(struct frontend *f, unsigned stops, u32 ms, struct tex
 }
 
 bool frontend_command(struct frontend *f, const char *line, struct text *out)
+{
+    return frontend_command_for(f, line, NULL, out);
+}
+
+bool frontend_command_for(struct frontend *f, const char *line, const struct frontend_caller *who,
+                          struct text *out)
 {
     struct command_call call = {.f = f, .line = line, .out = out};
     unsigned stops;
@@ -262,7 +287,7 @@ bool frontend_command(struct frontend *f, const char *line, struct text *out)
     frontend_call(f, run_command, &call);
     pthread_mutex_lock(&f->lock);
     if (call.wait_ms)
-        wait_for_stop(f, stops, call.wait_ms, out);
+        wait_for_stop(f, stops, call.wait_ms, who, out);
     f->waiters--;
     /* It stopped while this command ran, which did not ask why. */
     if (!call.wait_ms && f->stops != stops && !f->waiters && f->monitor && f->stop_report.data)

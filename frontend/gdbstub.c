@@ -110,13 +110,22 @@ static void closed(void *opaque)
     frontend_call(g->frontend, on_close, g);
 }
 
+static bool client_has_left(void *opaque)
+{
+    struct gdbstub *g = opaque;
+
+    return server_client_has_left(g->server);
+}
+
 static void take_packet(struct gdbstub *g)
 {
+    struct frontend_caller client = {.has_left = client_has_left, .opaque = g};
+
     if (!gdb_session_no_ack(g->session))
         server_send(g->server, "+", 1);
     frontend_call(g->frontend, on_packet, g);
     if (g->command) {
-        frontend_command(g->frontend, g->command, &g->printed);
+        frontend_command_for(g->frontend, g->command, &client, &g->printed);
         frontend_call(g->frontend, on_printed, g);
         text_free(&g->printed);
     }

@@ -109,9 +109,18 @@ static void closed(void *opaque)
     frontend_call(q->frontend, on_close, q);
 }
 
+static bool client_has_left(void *opaque)
+{
+    struct qmp *q = opaque;
+
+    return server_client_has_left(q->server);
+}
+
 static void run_line(struct qmp *q)
 {
-    q->good = frontend_command(q->frontend, q->line, &q->printed);
+    struct frontend_caller client = {.has_left = client_has_left, .opaque = q};
+
+    q->good = frontend_command_for(q->frontend, q->line, &client, &q->printed);
     frontend_call(q->frontend, on_printed, q);
     text_free(&q->printed);
 }

@@ -77,6 +77,13 @@ static bool is_leaving(const struct server *s)
     return s->client >= 0 && poll(&fd, 1, 0) > 0;
 }
 
+bool server_client_has_left(const struct server *s)
+{
+    struct pollfd fd = {.fd = s->client}; /* POLLHUP and POLLERR are always told */
+
+    return s->client >= 0 && poll(&fd, 1, 0) > 0;
+}
+
 static void accept_client(struct server *s)
 {
     int fd;

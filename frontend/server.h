@@ -32,6 +32,9 @@ void server_wake(struct server *s);
 void server_send(struct server *s, const void *data, size_t len);
 /* On the server's thread: the client is closed when the handler returns. */
 void server_drop_client(struct server *s);
+/* On the server's thread: the client has closed its end for both ways, so that nobody reads what
+ * is sent. TCP shows this only once something was sent. */
+bool server_client_has_left(const struct server *s);
 
 /* Ask the thread to end, as soon as its handler returns. */
 void server_ask_to_stop(struct server *s);

@@ -21,6 +21,7 @@ class Client:
     """One connection; messages are read one at a time."""
 
     def __init__(self, address):
+        self.address = address
         self.socket = connect(address)
         self.rest = b''
         self.events = []
@@ -275,6 +276,17 @@ def bygone_snapshots(c, work):
 def bygone_breaks(c, work):
     """Half a message, then gone."""
     c.send(b'{"execute": "stop", "arguments": {"')
+
+
+def bygone_hangs_up(c, work):
+    """Who leaves while a command waits makes room for the next; over TCP that does not show."""
+    if not isinstance(c.address, str):
+        return
+    c.send(b'{"execute":"human-monitor-command","arguments":{"command-line":"wait 1000"}}')
+    c.close()
+    c = Client(c.address)
+    c.negotiate()
+    c.close()
 
 
 def negotiation(address):
