@@ -231,6 +231,38 @@ Test(replay, it_begins_at_each_point_on_the_way)
     }
 }
 
+/* Counts in each page from 1 MiB to 32 MiB for ever. */
+static const u8 wide_program[] = {
+    0x66, 0xBF, 0x00, 0x00, 0x10, 0x00,       /* mov edi, 100000h */
+    0x64, 0x66, 0x67, 0xFF, 0x07,             /* next: inc dword fs:[edi] */
+    0x66, 0x81, 0xC7, 0x00, 0x10, 0x00, 0x00, /* add edi, 1000h */
+    0x66, 0x81, 0xFF, 0x00, 0x00, 0x00, 0x02, /* cmp edi, 2000000h */
+    0x75, 0xEB,                               /* jne next */
+    0xEB, 0xE3,                               /* jmp to the mov */
+};
+
+/* So much that the guest does not wait until it is copied, and writes it meanwhile. */
+Test(replay, a_start_and_points_with_much_memory_are_of_their_moment)
+{
+    struct machine_config config;
+    u64 hash;
+
+    machine_free(m);
+    bare_machine_config(&config);
+    config.mem_bytes = 32 << 20;
+    m = machine_new(&config, err, sizeof err);
+    cr_assert(m, "%s", err);
+    machine_write_physical(m, bare_machine_prepare(m), wide_program, sizeof wide_program);
+    cr_assert_eq(machine_run(m, 20 * MS), MACHINE_TIME);
+    machine_record_points(m, 60 * MS);
+    cr_assert(machine_record_start(m, file, err, sizeof err), "%s", err);
+    pass_a_point();
+    hash = machine_state_hash(m);
+    cr_assert(machine_record_stop(m, err, sizeof err), "%s", err);
+    plays_from("#0", hash);
+    plays_from("#1", hash);
+}
+
 Test(replay, points_are_found_by_time_and_by_count)
 {
     char where[20];
