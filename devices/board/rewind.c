@@ -17,7 +17,7 @@
 enum {
     INTERVAL_LEAST_MS = 100, /* virtual, between two snapshots */
     INTERVAL_MOST_MS = 5000,
-    COST_SHARE = 50, /* taking one may cost this part of the host's time since the last */
+    COST_SHARE = 40, /* taking one may cost this part of the host's time since the last */
     POINTS_MOST = 2000,
     POINTS_LEAST = 3,
     PASSING_MOST = 24,
@@ -79,7 +79,7 @@ static unsigned least_missed(const struct rewind *r)
     return best;
 }
 
-static void keep_limit(struct rewind *r)
+static void drop_old(struct rewind *r)
 {
     while (points(r) > POINTS_LEAST && (bytes(r) > r->limit || points(r) > POINTS_MOST)) {
         bool long_past = rewind_disks_bytes(r->disks) + log_bytes(r) > r->limit / 2;
@@ -88,6 +88,11 @@ static void keep_limit(struct rewind *r)
             return;
         drop_front(r);
     }
+}
+
+static void keep_limit(struct rewind *r)
+{
+    drop_old(r);
     if (bytes(r) <= r->limit || r->off)
         return;
     log_warn(r->m->config.log, "rewind",
@@ -282,8 +287,10 @@ bool rewind_mark_present(struct rewind *r, char *err, size_t err_size)
 {
     if (r->past)
         return true;
-    if (!r->off && !r->fresh && take(r))
+    if (!r->off && !r->fresh && take(r)) {
+        drop_old(r);
         return true;
+    }
     snprintf(err, err_size, "rewind: %s",
              r->off ? "the memory for it does not suffice; give --rewind a larger size"
                     : "there is no past yet: it begins where a medium or the state was changed");
@@ -337,13 +344,13 @@ static bool farthest_passing(const struct rewind *r, unsigned *index, unsigned *
     return *count;
 }
 
-/* Room for one more; they may take an eighth of the limit beyond it. */
+/* Room for one more; they may take a quarter of the limit beyond it. */
 static void make_room_in_passing(struct rewind *r)
 {
     unsigned index, count;
 
     while (farthest_passing(r, &index, &count) &&
-           (count >= PASSING_MOST || bytes(r) > r->limit + r->limit / 8))
+           (count >= PASSING_MOST || bytes(r) > r->limit + r->limit / 4))
         if (!rewind_store_drop(r->store, index))
             return;
 }
