@@ -211,7 +211,9 @@ printf 'X' >>w.img
 check 'an image that something else wrote' 65 'another size' $bygone --load w.snap --display none
 
 # Recordings.
-check 'a recording' 0 ' points, ' $B idle.img --script idle.script --record r.rec --record-points 0.5
+cp idle.script long.script
+echo 'run 60' >>long.script # a point begins once the start is written
+check 'a recording' 0 ' points, ' $B idle.img --script long.script --record r.rec --record-points 0.5
 check 'its points' 0 '(the start)' $bygone --print-points r.rec
 check 'a replay from its start' 0 'all as recorded' $bygone --display none --replay r.rec
 check 'a replay from a point' 0 'all as recorded' $bygone --display none --replay r.rec --replay-from '#1'
