@@ -11,6 +11,8 @@
 #include "devices/board/debug_memory.h"
 #include "devices/board/machine_private.h"
 #include "devices/board/report.h"
+#include "devices/chipset/ioapic.h"
+#include "devices/chipset/lapic.h"
 #include "devices/chipset/pic.h"
 
 #include <stdio.h>
@@ -154,7 +156,17 @@ static const char *vector_text(u8 vector)
     return vector < ARRAY_LEN(names) ? names[vector] : "exception";
 }
 
-static void say_halted(struct machine *m, struct debug *d, struct report *r)
+/* Interrupt lines of the board whose interrupts can come: a bit for each. ISA lines lead to the PIC
+ * and to the I/O APIC, where the timer is pin 2. */
+static u32 open_lines(const struct board *b)
+{
+    u32 pic = (u16)~pic_masked(b->pic) & 0xFFFB; /* without the cascade */
+    u32 pins = b->ioapic ? ioapic_open(b->ioapic) : 0;
+
+    return pic | (pins & ~5u) | (pins >> 2 & 1);
+}
+
+static void say_sources(struct machine *m, struct report *r)
 {
     static const char *const irqs[16] = {"timer",
                                          "keyboard",
@@ -172,9 +184,33 @@ static void say_halted(struct machine *m, struct debug *d, struct report *r)
                                          "coprocessor",
                                          "first IDE channel",
                                          "second IDE channel"};
-    const struct cpu *c = m->board.cpu;
-    u16 open = (u16)~pic_masked(m->board.pic);
+    u32 open = open_lines(&m->board);
+    bool timer = m->board.lapic && lapic_timer_waits(m->board.lapic);
     const char *comma = "";
+
+    if (!open && !timer) {
+        report_say(r, "but all lines of the interrupt controllers are masked.\n");
+        return;
+    }
+    report_say(r, "it can come from: ");
+    if (timer) {
+        report_say(r, "the local APIC's timer");
+        comma = ", ";
+    }
+    for (unsigned i = 0; i < IOAPIC_PINS; i++)
+        if (open >> i & 1) {
+            if (i < 16)
+                report_say(r, "%s%s", comma, irqs[i]);
+            else
+                report_say(r, "%spin %u of the I/O APIC", comma, i);
+            comma = ", ";
+        }
+    report_say(r, ".\n");
+}
+
+static void say_halted(struct machine *m, struct debug *d, struct report *r)
+{
+    const struct cpu *c = m->board.cpu;
     char at[200];
 
     named(d, (u32)(c->seg[SEG_CS].base + c->rip), at, sizeof at);
@@ -186,17 +222,7 @@ static void say_halted(struct machine *m, struct debug *d, struct report *r)
         return;
     }
     report_say(r, "The processor is halted before %s until an interrupt comes; ", at);
-    if (!(open & 0xFFFB)) {
-        report_say(r, "but all lines of the interrupt controllers are masked.\n");
-        return;
-    }
-    report_say(r, "it can come from: ");
-    for (unsigned i = 0; i < 16; i++)
-        if (open >> i & 1 && irqs[i][0]) {
-            report_say(r, "%s%s", comma, irqs[i]);
-            comma = ", ";
-        }
-    report_say(r, ".\n");
+    say_sources(m, r);
 }
 
 static void say_zeros(struct machine *m, struct debug *d, struct report *r, const struct look *l)

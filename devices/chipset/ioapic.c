@@ -234,6 +234,16 @@ struct irq_line ioapic_line(struct device *dev, unsigned pin)
     return (struct irq_line){ioapic_set_pin, dev, pin};
 }
 
+u32 ioapic_open(const struct device *dev)
+{
+    const struct ioapic *d = (const struct ioapic *)dev;
+    u32 open = 0;
+
+    for (unsigned pin = 0; pin < IOAPIC_PINS; pin++)
+        open |= (u32) !(d->low[pin] & RED_MASKED) << pin;
+    return open;
+}
+
 void ioapic_describe(struct device *dev, char *out, size_t out_size)
 {
     static const char *const modes[8] = {"fixed", "lowest priority", "SMI",   "reserved", "NMI",

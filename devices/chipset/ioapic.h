@@ -17,6 +17,9 @@ struct device *ioapic_create(struct bus *bus, struct apic_bus *apics, u64 base, 
 /* Input pin 0..23. True means asserted, whatever polarity the pin is programmed for. */
 struct irq_line ioapic_line(struct device *dev, unsigned pin);
 
+/* A bit for each pin that is not masked. */
+u32 ioapic_open(const struct device *dev);
+
 /* Redirection table as text, for the monitor. */
 void ioapic_describe(struct device *dev, char *out, size_t out_size);
 

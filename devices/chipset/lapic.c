@@ -846,6 +846,13 @@ static const char *lvt_text(u32 lvt, char text[64])
     return text;
 }
 
+bool lapic_timer_waits(struct device *dev)
+{
+    struct lapic *l = (struct lapic *)dev;
+
+    return lapic_is_on(l) && !(lapic_lvt_value(l, REG_LVT_TIMER) & LVT_MASKED) && timer_current(l);
+}
+
 void lapic_describe(struct device *dev, char *out, size_t out_size)
 {
     struct lapic *l = (struct lapic *)dev;

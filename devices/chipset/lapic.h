@@ -46,6 +46,9 @@ u64 lapic_base(const struct device *dev);
 u8 lapic_tpr(const struct device *dev);
 void lapic_set_tpr(struct device *dev, u8 tpr);
 
+/* Whether its timer runs towards an interrupt. */
+bool lapic_timer_waits(struct device *dev);
+
 /* Registers as text, for the monitor. */
 void lapic_describe(struct device *dev, char *out, size_t out_size);
 

@@ -428,6 +428,19 @@ Test(commands_debug, why_knows_a_halt_that_waits_for_masked_lines)
               out.data);
 }
 
+Test(commands_debug, why_knows_what_comes_through_the_apics)
+{
+    pc_rig_put(&rig, 0x7E00, "0F 00 08 7E 00 00");
+    pc_rig_put(&rig, 0x7E08, "00 00 00 00 00 00 00 00 FF FF 00 00 00 93 CF 00");
+    /* lgdt [7E00h], DS with 4 GiB by way of protected mode; sti; all of the PICs masked; mov ebx,
+     * 0FEE00000h; SVR: on; its timer: vector 40h, once, from far; hlt */
+    begin("FA 0F 01 16 00 7E 0F 20 C0 0C 01 0F 22 C0 B8 08 00 8E D8 0F 20 C0 24 FE 0F 22 C0 "
+          "FB B0 FF E6 21 E6 A1 66 BB 00 00 E0 FE 66 67 C7 83 F0 00 00 00 FF 01 00 00 "
+          "66 67 C7 83 20 03 00 00 40 00 00 00 66 67 C7 83 80 03 00 00 FF FF FF 7F F4");
+    cr_assert_eq(pc_rig_run(&rig), MACHINE_TIME);
+    cr_assert(strstr(says("why"), "it can come from: the local APIC's timer.\n"), "%s", out.data);
+}
+
 Test(commands_debug, why_knows_a_loop_that_waits_for_a_port)
 {
     begin("FA E4 64 A8 08 74 FA"); /* cli; a: in al, 64h; test al, 8; jz a */
