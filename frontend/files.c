@@ -1,6 +1,7 @@
 /* Files named without an option. */
 #include "frontend/files.h"
 
+#include "devices/host/newfile.h"
 #include "frontend/probe.h"
 
 #include <errno.h>
@@ -141,6 +142,23 @@ static int check_readable(const char *option, const char *file, char *err, size_
     return EXIT_BAD_INPUT;
 }
 
+/* Where --suspend saves: SIGTERM is too late to learn that it cannot. */
+static int check_suspend(const char *file, char *err, size_t err_size)
+{
+    char why[400];
+    struct newfile *f;
+
+    if (!file)
+        return 0;
+    f = newfile_create(file, why, sizeof why);
+    if (f) {
+        newfile_abandon(f);
+        return 0;
+    }
+    snprintf(err, err_size, "suspend: %s", why);
+    return EXIT_HOST_FAILED;
+}
+
 int files_check(const struct options *o, char *err, size_t err_size)
 {
     const struct {
@@ -164,5 +182,5 @@ int files_check(const struct options *o, char *err, size_t err_size)
 
     for (i = 0; i < ARRAY_LEN(files) && !code; i++)
         code = check_readable(files[i].option, files[i].file, err, err_size);
-    return code;
+    return code ? code : check_suspend(o->suspend, err, err_size);
 }

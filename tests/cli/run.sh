@@ -200,6 +200,7 @@ cp write.img w.img
 printf 'save w.snap\nwait-still 1 20\n' >write.script
 check 'a snapshot before a write' 1 '' $B --keep-writes --debug-exit w.img --script write.script
 cmp -s write.img w.img && judge 'the guest wrote' 1 0 ''
+check 'a place where nothing can be suspended' 71 'suspend: ' $B idle.img --suspend /nonexistent/x
 check 'going back before the write' 0 "kept in 'w.snap.before'" $bygone --load w.snap --display none \
 	--stop-after 0.001
 cmp write.img w.img >out 2>&1
