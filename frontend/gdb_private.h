@@ -34,6 +34,7 @@ struct gdb_session {
     struct machine_listener listener;
     struct stub_point points[GDB_POINTS];
     unsigned point_count;
+    int triple; /* the point that stops at a triple fault; 0: none */
     enum gdb_pc pc;
     enum gdb_architecture architecture;
     bool attached;    /* a packet has come */

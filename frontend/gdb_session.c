@@ -74,15 +74,23 @@ bool gdb_take_word(const char **at, const char *word)
 
 static void attach(struct gdb_session *s)
 {
+    struct debug_point triple = {.kind = DEBUG_TRIPLE, .owner = DEBUG_GDB, .address = UINT64_MAX};
+
     if (s->attached)
         return;
     s->attached = true;
     machine_set_paused(s->host.machine, true);
+    /* A crash that ends the program would take with it what gdb is to look at. */
+    if (!machine_config(s->host.machine)->reset_on_triple_fault)
+        s->triple = debug_point_add(gdb_debug(s), &triple);
 }
 
 static void detach(struct gdb_session *s)
 {
     gdb_remove_points(s);
+    if (s->triple)
+        debug_point_remove(gdb_debug(s), s->triple);
+    s->triple = 0;
     if (s->running && s->stepping)
         debug_cancel(gdb_debug(s));
     s->running = s->stepping = false;

@@ -30,15 +30,23 @@ static void quit(void *opaque, int code)
     quits++;
 }
 
-static void setup(void)
+static void setup_with(bool reset_on_triple_fault)
 {
     struct gdb_session_host host = {.wake = wake, .quit = quit};
+    struct machine_config config;
     char err[300];
 
-    m = bare_machine_new(NULL, err, sizeof err);
+    bare_machine_config(&config);
+    config.reset_on_triple_fault = reset_on_triple_fault;
+    m = machine_new(&config, err, sizeof err);
     cr_assert(m, "%s", err);
     host.machine = m;
     s = gdb_session_new(&host);
+}
+
+static void setup(void)
+{
+    setup_with(true);
 }
 
 static void teardown(void)
@@ -408,6 +416,18 @@ Test(gdb_session, what_others_stop_is_told_with_a_word_of_explanation)
     debug_break_add(machine_debug(m), DEBUG_LINEAR, 0x1000, 0);
     run();
     cr_assert(strstr(news(), " T05thread:1;"));
+}
+
+Test(gdb_session, a_triple_fault_is_a_stop)
+{
+    teardown();
+    setup_with(false);
+    put("\x0F\x01\x1E\x00\x50\xCC", 6); /* lidt [5000h], which holds zeros; int3 */
+    ask("c");
+    run();
+    cr_assert(strstr(news(), " T0bthread:1;"));
+    ask("D");
+    cr_assert_null(debug_point_at(machine_debug(m), 0));
 }
 
 Test(gdb_session, the_end_is_told_to_who_waits)
