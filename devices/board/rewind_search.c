@@ -70,21 +70,24 @@ static enum machine_stop run_pieces(struct rewind *r, const struct rewind_place 
                                     const struct search *s)
 {
     u64 from = r->m->board.cpu->count, way = end->at.count - from;
-    u64 pieces = min_u64(way / PIECE_INSTRUCTIONS, PIECES_MOST);
+    u64 pieces = min_u64(way / PIECE_INSTRUCTIONS, PIECES_MOST), found = 0;
     unsigned index = 0; /* of the snapshot where the last piece began, or 0 */
+    enum machine_stop why;
 
     for (u64 i = 1; i < pieces; i++) {
-        u64 found = s->found;
-        enum machine_stop why = rewind_run_alone(r, from + way / pieces * i, 0, UINT64_MAX);
-
+        why = rewind_run_alone(r, from + way / pieces * i, 0, UINT64_MAX);
         if (why != MACHINE_TIME)
             return why;
         if (index && s->found == found)
             rewind_store_drop(r->store, index);
         if (!rewind_pass_point(r, &index))
             index = 0;
+        found = s->found;
     }
-    return rewind_run_alone(r, end->at.count, end->now_ns, UINT64_MAX);
+    why = rewind_run_alone(r, end->at.count, end->now_ns, UINT64_MAX);
+    if (index && s->found == found)
+        rewind_store_drop(r->store, index);
+    return why;
 }
 
 /* -1 instead of "any point" if the debugger has no room for one more; 0: the user's points. */

@@ -537,6 +537,51 @@ Test(rewind, the_last_change_of_a_register_is_found)
 }
 
 /*
+ *         cli
+ *         mov al, 34h; out 43h, al           ; counter 0 as BIOSes set it: 18.2 Hz
+ *         xor ax, ax; out 40h, al; out 40h, al
+ *         mov al, 11h; out 20h, al           ; the first 8259, IRQ 0 only
+ *         mov al, 8; out 21h, al; mov al, 4; out 21h, al; mov al, 1; out 21h, al
+ *         mov al, 0FEh; out 21h, al
+ * again:  sti
+ *         hlt
+ *         mov al, 20h; out 20h, al
+ *         inc word [2F00h]
+ *         jmp again
+ */
+static const u8 sleeper[] = {
+    0xFA, 0xB0, 0x34, 0xE6, 0x43, 0x31, 0xC0, 0xE6, 0x40, 0xE6, 0x40, 0xB0, 0x11, 0xE6, 0x20,
+    0xB0, 0x08, 0xE6, 0x21, 0xB0, 0x04, 0xE6, 0x21, 0xB0, 0x01, 0xE6, 0x21, 0xB0, 0xFE, 0xE6,
+    0x21, 0xFB, 0xF4, 0xB0, 0x20, 0xE6, 0x20, 0xFF, 0x06, 0x00, 0x2F, 0xEB, 0xF4,
+};
+
+Test(rewind, a_search_from_the_midst_of_sleep_ends_there)
+{
+    struct debug_point watch = {.kind = DEBUG_WATCH,
+                                .owner = DEBUG_REPLAY,
+                                .space = DEBUG_PHYSICAL,
+                                .address = COUNTER,
+                                .length = 2,
+                                .access = DEBUG_WRITE};
+    struct debug_stop stop;
+    u64 at_430, at_1000;
+
+    machine_free(m);
+    m = build(false);
+    load(sleeper, sizeof sleeper);
+    run_to(1000);
+    at_1000 = machine_state_hash(m);
+    cr_assert(rewind_to_time(r, 430 * MS, err, sizeof err), "%s", err);
+    at_430 = machine_state_hash(m);
+    cr_assert_eq(rewind_last(r, &watch, &stop, err, sizeof err), REWIND_FOUND, "%s", err);
+    cr_assert_eq(stop.value, 7); /* 7 ticks of 54.9 ms */
+    cr_assert_eq(machine_now_ns(m), 430 * MS);
+    cr_assert_eq(machine_state_hash(m), at_430);
+    run_to(1000);
+    cr_assert_eq(machine_state_hash(m), at_1000);
+}
+
+/*
  * again:  inc word [2F00h]
  *         ud2
  *         jmp again
