@@ -27,9 +27,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Under f->lock. */
+static bool monitor_has_left(void *opaque)
+{
+    const struct frontend *f = opaque;
+
+    return f->monitor && monitor_client_has_left(f->monitor);
+}
+
 static bool monitor_line(void *opaque, const char *line, struct text *out)
 {
-    return frontend_command(opaque, line, out);
+    struct frontend_caller caller = {.has_left = monitor_has_left, .opaque = opaque};
+
+    return frontend_command_for(opaque, line, &caller, out);
 }
 
 /* The first signal ends the program in order; the second one at once. */

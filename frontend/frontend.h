@@ -91,7 +91,8 @@ void frontend_mouse(struct frontend *f, s32 dx, s32 dy, s32 dz, u8 buttons);
  */
 bool frontend_command(struct frontend *f, const char *line, struct text *out);
 
-/* Who waits for a command's answer, and may go away meanwhile: asked on the waiting thread. */
+/* Who waits for a command's answer, and may go away meanwhile: asked on the waiting thread, which
+ * holds the front end's lock. */
 struct frontend_caller {
     bool (*has_left)(void *opaque);
     void *opaque;

@@ -93,6 +93,17 @@ static void woken(struct monitor *m)
         answer(m, PROMPT);
 }
 
+bool monitor_client_has_left(const struct monitor *m)
+{
+    struct pollfd fd = {0}; /* POLLHUP and POLLERR are always told */
+    short events = 0;
+
+    if (!m->socket)
+        return false;
+    fd.fd = chr_watch(m->socket, &events);
+    return fd.fd >= 0 && poll(&fd, 1, 0) > 0;
+}
+
 static void run_line(struct monitor *m, const char *line)
 {
     struct text out = {0};

@@ -16,6 +16,8 @@ typedef bool monitor_run_line(void *opaque, const char *line, struct text *out);
 /* `where` is "stdio" or "unix:PATH". NULL and a sentence in err on failure. */
 struct monitor *monitor_start(const char *where, monitor_run_line *run, void *opaque, char *err,
                               size_t err_size);
+/* From the function that runs a line: nobody is at the socket any more to read its answer. */
+bool monitor_client_has_left(const struct monitor *m);
 /* Any thread: show a text that is no answer, a line or more. */
 void monitor_tell(struct monitor *m, const char *text);
 /* Ask the thread to end, as soon as the line it runs is done. */

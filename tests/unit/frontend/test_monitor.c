@@ -16,25 +16,33 @@ static struct monitor *monitor;
 static int client;
 static atomic_uint lines;
 
+/* "wait" does so until its client has gone. */
 static bool echo_line(void *opaque, const char *line, struct text *out)
 {
+    while (!strcmp(line, "wait") && !monitor_client_has_left(monitor))
+        usleep(1000);
     lines++;
     text_addf(out, "<%s>\n", line);
     return true;
 }
 
-static void setup(void)
+static void connect_client(void)
 {
     struct sockaddr_un addr = {.sun_family = AF_UNIX};
 
+    client = socket(AF_UNIX, SOCK_STREAM, 0);
+    snprintf(addr.sun_path, sizeof addr.sun_path, "%s/m", dir);
+    cr_assert_eq(connect(client, (struct sockaddr *)&addr, sizeof addr), 0);
+}
+
+static void setup(void)
+{
     strcpy(dir, "/tmp/test_monitor.XXXXXX");
     cr_assert_not_null(mkdtemp(dir));
     snprintf(where, sizeof where, "unix:%s/m", dir);
     monitor = monitor_start(where, echo_line, NULL, err, sizeof err);
     cr_assert_not_null(monitor, "%s", err);
-    client = socket(AF_UNIX, SOCK_STREAM, 0);
-    snprintf(addr.sun_path, sizeof addr.sun_path, "%s/m", dir);
-    cr_assert_eq(connect(client, (struct sockaddr *)&addr, sizeof addr), 0);
+    connect_client();
 }
 
 static void teardown(void)
@@ -90,6 +98,16 @@ Test(monitor, a_line_without_end_is_dropped_and_told)
     hear("<next>");
     cr_assert(strstr(got, "the line is too long\n"), "%.200s", got);
     cr_assert_eq(lines, 1);
+}
+
+Test(monitor, who_leaves_while_a_command_waits_makes_room)
+{
+    say("wait\n");
+    usleep(50000); /* the line is being run */
+    close(client);
+    connect_client();
+    say("next\n");
+    cr_assert(strstr(hear("<next>"), "<next>"), "%s", got);
 }
 
 Test(monitor, stopping_does_not_wait_for_more_input)
