@@ -67,7 +67,8 @@ static bool set_register(struct command_context *c, const struct settable *s, u6
     if (machine_write_register(c->machine, (enum register_kind)s->kind, s->n, raw))
         return true;
     return text_fail(out, "%s cannot be set to that now: %s", s->name,
-                     register_refusal((enum register_kind)s->kind));
+                     machine_takes_input(c->machine) ? register_refusal((enum register_kind)s->kind)
+                                                     : "a recording plays");
 }
 
 /* "word ADDRESS", "word [ADDRESS]", "[ADDRESS]": how many bytes, and what is left; 0 if none. */
@@ -104,6 +105,8 @@ static bool set_memory(struct command_context *c, const char *where, unsigned by
         return false;
     if (machine_write_linear(c->machine, (u32)la, &value, bytes) == bytes)
         return true;
+    if (!machine_takes_input(c->machine))
+        return text_fail(out, "memory cannot be changed now: a recording plays");
     return text_fail(out, "no memory at %08llx", (unsigned long long)(u32)la);
 }
 

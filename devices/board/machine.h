@@ -186,6 +186,9 @@ u64 machine_state_hash(struct machine *m);
 struct state;
 void machine_state(struct machine *m, struct state *s);
 
+/* False while a recording plays, when nothing can be changed from outside. */
+bool machine_takes_input(const struct machine *m);
+
 /* Guest memory for debuggers: never faults, never touches chips. Returns bytes moved. */
 size_t machine_read_physical(struct machine *m, u64 gpa, void *data, size_t len);
 size_t machine_read_linear(struct machine *m, u64 la, void *data, size_t len);

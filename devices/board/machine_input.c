@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "devices/board/medium.h"
 #include "devices/board/registers.h"
+#include "devices/board/replay.h"
 #include "devices/chipset/piix4pm.h"
 #include "devices/host/chr.h"
 
@@ -183,6 +184,11 @@ static int submit_later(struct machine *m, const struct input_record *r)
     if (!m->later)
         m->later = input_log_new();
     return m->later && input_log_add(m->later, r) ? 0 : -ENOMEM;
+}
+
+bool machine_takes_input(const struct machine *m)
+{
+    return !m->board.replay || replay_has_ended(m->board.replay);
 }
 
 int machine_submit(struct machine *m, struct input_record *r, char *err, size_t err_size)

@@ -213,6 +213,10 @@ echo 'run 60' >>long.script # a point begins once the start is written
 check 'a recording' 0 ' points, ' $B idle.img --script long.script --record r.rec --record-points 0.5
 check 'its points' 0 '(the start)' $bygone --print-points r.rec
 check 'a replay from its start' 0 'all as recorded' $bygone --display none --replay r.rec
+printf 'set ax = 1\nset word [500h] = 1\nquit\n' >commands
+timeout 60 $bygone --display none --replay r.rec --monitor stdio --stopped <commands >out 2>&1
+judge 'a register in a replay' $? 0 'ax cannot be set to that now: a recording plays'
+judge 'memory in a replay' 0 0 'memory cannot be changed now: a recording plays'
 check 'a replay from a point' 0 'all as recorded' $bygone --display none --replay r.rec --replay-from '#1'
 check 'a replay from a time' 0 'all as recorded' $bygone --display none --replay r.rec --replay-from 1e3
 check 'a point that is not there' 65 'it has no point 99' $bygone --display none --replay r.rec \

@@ -165,8 +165,10 @@ Test(replay, nothing_comes_in_while_it_plays_and_everything_behind_its_end)
     cr_assert_eq(machine_run(other, 2 * MS), MACHINE_TIME);
     machine_key(other, 0x39, true);
     cr_assert_neq(machine_eject(other, DRIVE_FDA, err, sizeof err), 0);
+    cr_assert_not(machine_takes_input(other));
     cr_assert_eq(machine_run(other, UINT64_MAX), MACHINE_REPLAYED);
     cr_assert_eq(machine_state_hash(other), hash);
+    cr_assert(machine_takes_input(other));
     machine_key(other, 0x39, true);
     cr_assert_neq(machine_state_hash(other), hash);
     cr_assert_eq(machine_run(other, 500 * MS), MACHINE_TIME);
