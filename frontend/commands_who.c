@@ -48,21 +48,35 @@ static void look_at_physical(struct command_context *c, struct debug_point *p, s
     p->space = DEBUG_PHYSICAL;
 }
 
+/* How many bytes a word before an address means, as in `watch`; 0: it is none. */
+static unsigned size_word(const char *word)
+{
+    static const char *const sizes[] = {"byte", "word", "dword", "qword"};
+
+    for (unsigned i = 0; i < ARRAY_LEN(sizes); i++)
+        if (!strcmp(word, sizes[i]))
+            return 1u << i;
+    return 0;
+}
+
 /* Memory or a port, as a point of the debugger. */
 static bool wanted_point(struct command_context *c, const struct command_line *line,
                          struct debug_point *p, struct text *out)
 {
     bool port = line->count > 2 && !strcmp(line->word[1], "port");
-    const char *length = line->count > 2 && !port ? line->word[2] : NULL;
+    unsigned size = line->count > 2 ? size_word(line->word[1]) : 0;
+    const char *length = line->count > 2 && !port && !size ? line->word[2] : NULL;
 
     *p = (struct debug_point){.kind = port ? DEBUG_PORT : DEBUG_WATCH,
                               .owner = DEBUG_REPLAY,
                               .space = DEBUG_LINEAR,
-                              .length = 1,
+                              .length = size ? size : 1,
                               .access = DEBUG_WRITE};
-    if (!command_evaluate(c, line->word[port ? 2 : 1], &p->address, out) ||
+    if (!command_evaluate(c, line->word[port || size ? 2 : 1], &p->address, out) ||
         (length && !command_evaluate(c, length, &p->length, out)))
         return false;
+    if (port && p->address > 0xFFFF)
+        return text_fail(out, "ports are 0 to 0xFFFF");
     if (!port)
         look_at_physical(c, p, out);
     return true;

@@ -82,6 +82,9 @@ Test(commands_debug, who_wrote_finds_who_used_another_linear_address)
               out.data);
     cr_assert_null(strstr(out.data, "is physical"));
     cr_assert(strstr(says("who-wrote 401f01h 2"), "0000:00007c1a writes a word"), "%s", out.data);
+    cr_assert(strstr(says("who-wrote word 401f01h"), "0000:00007c1a writes a word"), "%s",
+              out.data);
+    cr_assert_str_eq(says("who-wrote port 10000h"), "ports are 0 to 0xFFFF\n");
     cr_assert(strstr(says("who-wrote 900000h"), "nobody did"), "it is not mapped: linear");
     cr_assert(strstr(says("who-wrote 0 200000h"), "writes"), "%s", out.data);
 }
