@@ -30,6 +30,16 @@ static int show(char *text)
     return fflush(stdout) ? EXIT_HOST_FAILED : 0;
 }
 
+/* A list went to standard output, if that has taken it. */
+static int printed(bool good, const char *err)
+{
+    if (!good)
+        return complain(EXIT_BAD_INPUT, err);
+    if (!ferror(stdout) && !fflush(stdout))
+        return 0;
+    return complain(EXIT_HOST_FAILED, "standard output does not take all of it; is a disk full?");
+}
+
 static bool is_empty_machine(const struct options *o)
 {
     unsigned i;
@@ -151,12 +161,9 @@ static int bygone(struct options *o, int argc, char **argv)
     if (o->forked && !forked_begin(o))
         return complain(EXIT_HOST_FAILED, "fork: the host has no process or memory left");
     if (o->print_trace)
-        return print_trace(o->print_trace, stdout, err, sizeof err) ? 0
-                                                                    : complain(EXIT_BAD_INPUT, err);
+        return printed(print_trace(o->print_trace, stdout, err, sizeof err), err);
     if (o->print_points)
-        return print_points(o->print_points, stdout, err, sizeof err)
-                   ? 0
-                   : complain(EXIT_BAD_INPUT, err);
+        return printed(print_points(o->print_points, stdout, err, sizeof err), err);
     code = prepare(o, o->show == SHOW_CONFIG);
     if (code)
         return code;

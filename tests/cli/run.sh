@@ -219,6 +219,8 @@ judge 'a register in a replay' $? 0 'ax cannot be set to that now: a recording p
 judge 'memory in a replay' 0 0 'memory cannot be changed now: a recording plays'
 check 'a replay from a point' 0 'all as recorded' $bygone --display none --replay r.rec --replay-from '#1'
 check 'a replay from a time' 0 'all as recorded' $bygone --display none --replay r.rec --replay-from 1e3
+$bygone --print-points r.rec >/dev/full 2>out
+judge 'points on a full disk' $? 71 'is a disk full?'
 check 'a point that is not there' 65 'it has no point 99' $bygone --display none --replay r.rec \
 	--replay-from '#99'
 check 'a place that is none' 64 'takes SECONDS, @INSTRUCTION or #POINT' $bygone --replay r.rec --replay-from x
