@@ -31,9 +31,10 @@ static bool take_range(struct command_context *c, const char *word, struct trace
         return refuse(out, "trace FILE [insn] [regs] [io] [int] [FROM-TO] [if EXPR]; what is this",
                       word);
     snprintf(first, sizeof first, "%.*s", (int)(dash - word), word);
-    return (expression_eval(first, c->machine, &f->first, err, sizeof err) &&
-            expression_eval(dash + 1, c->machine, &f->last, err, sizeof err)) ||
-           refuse(out, err, word);
+    if (!expression_eval(first, c->machine, &f->first, err, sizeof err) ||
+        !expression_eval(dash + 1, c->machine, &f->last, err, sizeof err))
+        return refuse(out, err, word);
+    return f->first <= f->last || refuse(out, "the lower address comes first", word);
 }
 
 static bool take_words(struct command_context *c, const struct command_line *line, char *condition,

@@ -138,6 +138,7 @@ Test(commands_debug, what_cannot_be_is_refused_with_a_reason)
         {"watch port 99999", "ports are 0 to 0xFFFF, the lower one first\n"},
         {"catch fish", "catch int N, exception N, dos AH (each also 'any'), mode, task, triple, "
                        "magic\n"},
+        {"trace /nonexistent/x insn 20h-10h", "the lower address comes first: '20h-10h'\n"},
         {"catch int 100h", "'int' counts from 0 to 0xFF\n"},
         {"catch exception 32", "'exception' counts from 0 to 0x1F\n"},
         {"catch dos 999", "'dos' counts from 0 to 0xFF\n"},
