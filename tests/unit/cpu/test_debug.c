@@ -174,10 +174,15 @@ Test(debug, met_but_disabled_breakpoints_show_beside_an_enabled_one)
 
 Test(debug, repeated_string_stops_at_the_round_that_hit)
 {
+    int vector;
+
     watch(0, AT_DATA + 2, RW_WRITE, LEN_1);
     c->gpr[RCX] = 8;
     c->gpr[RDI] = AT_DATA;
-    assert_trap(cpu_rig_exec(&rig, "F3 AA"), 1, AT_CODE);
+    do
+        vector = cpu_rig_exec(&rig, "F3 AA");
+    while (vector == NO_FAULT && c->rip == AT_CODE); /* as the engine does while rounds are left */
+    assert_trap(vector, 1, AT_CODE);
     cr_assert_eq(c->gpr[RCX], 5);
     cr_assert(cpu_rig_stack(&rig, 2) & EF_RF);
 }
