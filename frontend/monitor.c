@@ -10,6 +10,7 @@
 #include "base/bell.h"
 #include "devices/host/chr.h"
 #include "frontend/commands.h"
+#include "frontend/server.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -95,13 +96,9 @@ static void woken(struct monitor *m)
 
 bool monitor_client_has_left(const struct monitor *m)
 {
-    struct pollfd fd = {0}; /* POLLHUP and POLLERR are always told */
     short events = 0;
 
-    if (!m->socket)
-        return false;
-    fd.fd = chr_watch(m->socket, &events);
-    return fd.fd >= 0 && poll(&fd, 1, 0) > 0;
+    return m->socket && server_peer_has_left(chr_watch(m->socket, &events));
 }
 
 static void run_line(struct monitor *m, const char *line)

@@ -2,12 +2,12 @@
 #include "frontend/picture.h"
 
 #include "devices/host/display.h"
+#include "devices/host/newfile.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -188,14 +188,6 @@ void picture_name(char *name, size_t size)
     strftime(name, size, "bygone-%Y%m%d-%H%M%S.png", &tm);
 }
 
-/* Whether there is something else than a file of its own, which a rename would throw away. */
-static bool is_special(const char *file)
-{
-    struct stat st;
-
-    return !stat(file, &st) && !S_ISREG(st.st_mode);
-}
-
 bool picture_save(const struct display_frame *frame, const char *file, char *err, size_t err_size)
 {
     size_t size = strlen(file) + 8;
@@ -203,7 +195,7 @@ bool picture_save(const struct display_frame *frame, const char *file, char *err
     FILE *out = NULL;
     bool good;
 
-    if (is_special(file)) {
+    if (newfile_is_special(file)) {
         snprintf(err, err_size, "'%s': is not a plain file; choose another name", file);
         return false;
     }

@@ -69,19 +69,28 @@ void server_drop_client(struct server *s)
     s->drop = true;
 }
 
+/* POLLHUP and POLLERR are always among `events`. */
+static bool has_event(int socket, short events)
+{
+    struct pollfd fd = {.fd = socket, .events = events};
+
+    return socket >= 0 && poll(&fd, 1, 0) > 0;
+}
+
 /* The client has left, even if what it sent before is not yet read. */
 static bool is_leaving(const struct server *s)
 {
-    struct pollfd fd = {.fd = s->client, .events = POLLRDHUP};
+    return has_event(s->client, POLLRDHUP);
+}
 
-    return s->client >= 0 && poll(&fd, 1, 0) > 0;
+bool server_peer_has_left(int socket)
+{
+    return has_event(socket, 0);
 }
 
 bool server_client_has_left(const struct server *s)
 {
-    struct pollfd fd = {.fd = s->client}; /* POLLHUP and POLLERR are always told */
-
-    return s->client >= 0 && poll(&fd, 1, 0) > 0;
+    return server_peer_has_left(s->client);
 }
 
 static void accept_client(struct server *s)

@@ -32,6 +32,8 @@ void server_wake(struct server *s);
 void server_send(struct server *s, const void *data, size_t len);
 /* On the server's thread: the client is closed when the handler returns. */
 void server_drop_client(struct server *s);
+/* Whoever is at the other end of this socket has closed it for both ways; false of -1. */
+bool server_peer_has_left(int socket);
 /* On the server's thread: the client has closed its end for both ways, so that nobody reads what
  * is sent. TCP shows this only once something was sent. */
 bool server_client_has_left(const struct server *s);

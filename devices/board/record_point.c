@@ -17,7 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum {
     COST_SHARE = 200,   /* copying one may cost this part of the host's time since the last */
@@ -91,14 +90,6 @@ static bool put_frames(const struct job *j)
     return chunk && frame_copy_is_whole(j->memory);
 }
 
-static u64 thread_ns(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (u64)t.tv_sec * NS_PER_SEC + (u64)t.tv_nsec;
-}
-
 /* Only the last chunk makes it a start or a point. */
 static bool write_job(const struct job *j)
 {
@@ -117,13 +108,13 @@ static bool write_job(const struct job *j)
 
 static void do_job(struct record_points *p)
 {
-    u64 before = replay_writer_size(p->file), began_ns = thread_ns();
+    u64 before = replay_writer_size(p->file), began_ns = host_thread_ns();
 
     if (!write_job(&p->job))
         atomic_store(&p->failed, true);
     if (!p->job.is_start) { /* which is wanted anyway, and puts no point off */
         atomic_store(&p->filled, replay_writer_size(p->file) - before);
-        atomic_store(&p->spent_ns, thread_ns() - began_ns);
+        atomic_store(&p->spent_ns, host_thread_ns() - began_ns);
     }
     atomic_store(&p->busy, false);
 }

@@ -57,10 +57,16 @@ static int open_part(const char *part)
     return fd;
 }
 
+bool newfile_is_special(const char *path)
+{
+    struct stat st;
+
+    return !stat(path, &st) && !S_ISREG(st.st_mode);
+}
+
 struct newfile *newfile_create(const char *path, char *err, size_t err_size)
 {
     struct newfile *f = calloc(1, sizeof *f);
-    struct stat st;
 
     if (!f)
         return refuse(NULL, path, "out of memory", err, err_size);
@@ -71,7 +77,7 @@ struct newfile *newfile_create(const char *path, char *err, size_t err_size)
         f->path = strdup(path);
     if (!f->path || asprintf(&f->part, "%s.part", f->path) < 0)
         return refuse(f, path, "out of memory", err, err_size);
-    if (!stat(f->path, &st) && !S_ISREG(st.st_mode))
+    if (newfile_is_special(f->path))
         return refuse(f, path, "is not a plain file; choose another name", err, err_size);
     f->fd = open_part(f->part);
     if (f->fd >= 0)

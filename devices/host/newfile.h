@@ -9,6 +9,9 @@
 
 struct newfile;
 
+/* Whether there is something that is no plain file, which a rename would throw away. */
+bool newfile_is_special(const char *path);
+
 /*
  * Begin to replace `path`, through "PATH.part" in the same directory; only the user may read it.
  * NULL and one sentence in err: the directory cannot be written, somebody else is writing the same
